@@ -1,0 +1,66 @@
+"""Every exception Nightshift raises on purpose, and the exit code a command ends with.
+
+    NightshiftError                   1
+    ├── InputError                    2   what the user gave us is wrong: the message names the place and the fix
+    │   ├── ConfigError                   nightshift.yaml, an override, an option
+    │   └── SourceError                   a file, column, row or value of the sources
+    ├── TableError                    1   a frame that does not fit its table's schema (a bug of ours, or a foreign file)
+    ├── IntegrityError                1   bytes that are not what their sha256 says
+    ├── ModelUnavailable              1   weights, a server or an optional package that is not there
+    ├── VectorMismatch                1   vectors of two encoders, revisions or dimensions met
+    ├── RejectedAnswer                -   one bad answer; becomes a row of `rejects`, never ends a night by itself
+    └── NightFailed                   1   a blocking check failed or too many rows were rejected
+"""
+
+from typing import Literal
+
+RejectReason = Literal["refusal", "empty", "not_json", "schema", "unknown_tag", "too_long", "ungrounded", "repetition", "server"]
+
+
+class NightshiftError(Exception):
+    """Root of every exception raised on purpose."""
+
+    exit_code = 1
+
+
+class InputError(NightshiftError):
+    """The configuration or the data given to us is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """nightshift.yaml, an environment override or a command option is wrong."""
+
+
+class SourceError(InputError):
+    """A source file, column, row or value is wrong."""
+
+
+class TableError(NightshiftError):
+    """A frame does not fit the schema of its table."""
+
+
+class IntegrityError(NightshiftError):
+    """Bytes differ from what their sha256 promised."""
+
+
+class ModelUnavailable(NightshiftError):
+    """Weights, a server or an optional package cannot be had; the message says how to get it."""
+
+
+class VectorMismatch(NightshiftError):
+    """Vectors of different encoders, revisions or dimensions were about to be mixed."""
+
+
+class NightFailed(NightshiftError):
+    """A blocking check failed, or more rows were rejected than the settings allow."""
+
+
+class RejectedAnswer(NightshiftError):
+    """A model's answer that is not accepted, with the reason that goes into `rejects`."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
