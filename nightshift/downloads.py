@@ -47,9 +47,7 @@ def verify(path: Path, sha256: str) -> None:
     found = sha256_of(path)
     if found != sha256:
         path.unlink()
-        raise IntegrityError(
-            f"{path} has sha256 {found}, expected {sha256}. It was removed; run again, or put the right file there."
-        )
+        raise IntegrityError(f"{path} has sha256 {found}, expected {sha256}. It was removed; run again, or put the right file there.")
 
 
 def fetch_wheel(wheel: Wheel, cache: Path) -> Path:

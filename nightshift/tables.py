@@ -186,12 +186,8 @@ def _embeddings(owner: str) -> Table:
 ITEM_EMBEDDINGS = _embeddings("item")
 USER_EMBEDDINGS = _embeddings("user")
 
-ITEM_FEATURES = Table(
-    "item_features", "One flat row an item, for any ranker.", {"item_id": _text("the item")}, key=("item_id",), open=True
-)
-USER_FEATURES = Table(
-    "user_features", "One flat row a user, for any ranker.", {"user_id": _text("the user")}, key=("user_id",), open=True
-)
+ITEM_FEATURES = Table("item_features", "One flat row an item, for any ranker.", {"item_id": _text("the item")}, key=("item_id",), open=True)
+USER_FEATURES = Table("user_features", "One flat row a user, for any ranker.", {"user_id": _text("the user")}, key=("user_id",), open=True)
 
 _EXAMPLE = {
     "user_id": _text("the user"),
@@ -229,7 +225,9 @@ REJECTS = Table(
     {
         "table": _text("the table the row was meant for"),
         "key": _text("item id, user id, or place in the source"),
-        "reason": _text("refusal, empty, not_json, schema, unknown_tag, too_long, ungrounded, repetition, server, or why a row was dropped"),
+        "reason": _text(
+            "refusal, empty, not_json, schema, unknown_tag, too_long, ungrounded, repetition, server, or why a row was dropped"
+        ),
         "answer": _text("what the model said, or the value that was dropped", required=False),
         "prompt_id": _text("prompt, for answers", required=False),
         "model_id": _text("model, for answers", required=False),
