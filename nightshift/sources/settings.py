@@ -1,0 +1,102 @@
+"""How the user's files are mapped: which column is what. The `sources` block of nightshift.yaml.
+
+sources:
+  items:        {path: catalogue/*.parquet, item_id: asin, title: name, text: [description, bullet_points]}
+  interactions: {path: events/*.parquet, user_id: uid, item_id: asin, timestamp: ts, timestamp_unit: ms}
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+TimestampUnit = Literal["s", "ms", "us"]
+Feedback = Literal["implicit", "explicit", "impressions"]
+ColumnName = Annotated[str, Field(min_length=1)]
+
+
+class _Source(BaseModel):
+    """What both sources share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    path: Annotated[str, Field(min_length=1)]
+    """File or glob, relative to the folder of nightshift.yaml: Parquet, CSV, TSV or JSONL; text formats may be gzipped (.gz)."""
+    max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of rows (0 to 1) that may be dropped for missing or unreadable values; above it, reading stops with the first of them."""
+
+
+class ItemsSource(_Source):
+    """The catalogue: one row an item."""
+
+    item_id: ColumnName
+    """Column with the item's id; text or whole numbers, unique."""
+    title: ColumnName | None = None
+    """Column with the title; where it is empty, or not mapped, the item id stands in."""
+    text: ColumnName | tuple[ColumnName, ...] = ()
+    """Column or columns with descriptive text, joined in this order; what the language model reads besides title and attributes."""
+    attributes: ColumnName | None = None
+    """Column with categories, genres or brands: a list column, or text that `attributes_separator` splits."""
+    attributes_separator: Annotated[str, Field(min_length=1)] | None = None
+    """What separates attributes in a text column; by default both "|" and ", " do."""
+    created_at: ColumnName | None = None
+    """Column with the moment the item entered the catalogue; items without it count as always there."""
+    created_at_unit: TimestampUnit | None = None
+    """Unit of a numeric `created_at` since 1970-01-01 UTC; leave out for date, datetime and ISO 8601 text columns."""
+    max_text_chars: Annotated[int, Field(ge=1)] = 2000
+    """Longest text kept, in characters; the rest is cut. Part of what the model reads: a change asks the longer items again."""
+    max_title_chars: Annotated[int, Field(ge=1)] = 300
+    """Longest title kept, in characters; the rest is cut."""
+    duplicate_item: Literal["refuse", "keep_first"] = "refuse"
+    """What happens when an item id appears twice: stop, or keep the first row and count the others as rejects."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The text columns, in the order in which they are joined."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
+
+class InteractionsSource(_Source):
+    """The events: one row each time a user met an item."""
+
+    user_id: ColumnName
+    """Column with the user's id; text or whole numbers. It never reaches a prompt."""
+    item_id: ColumnName
+    """Column with the item's id, as the catalogue spells it."""
+    timestamp: ColumnName
+    """Column with the moment of the event."""
+    timestamp_unit: TimestampUnit | None = None
+    """Unit of a numeric timestamp since 1970-01-01 UTC; leave out for datetime and ISO 8601 text columns (UTC where no offset is given)."""
+    feedback: Feedback = "implicit"
+    """implicit: every event is positive; explicit: `label` is a rating; impressions: `label` says whether a shown item was clicked."""
+    label: ColumnName | None = None
+    """Column with the rating (explicit), or with 0/1 or true/false (impressions); not used for implicit feedback."""
+    positive_from: float | None = None
+    """Lowest rating that counts as positive, in the rating's own unit; needed for explicit feedback."""
+    group: ColumnName | None = None
+    """Column with the id of the list in which the item was shown; needed for impressions."""
+    kind: ColumnName | None = None
+    """Column with the kind of event (click, purchase, ...); carried along."""
+    unknown_item: Literal["drop", "refuse"] = "drop"
+    """What happens to events whose item is not in the catalogue: dropped and counted, or the night stops."""
+
+    @model_validator(mode="after")
+    def _needs_what_the_feedback_needs(self) -> Self:
+        needed = {"implicit": (), "explicit": ("label", "positive_from"), "impressions": ("label", "group")}[self.feedback]
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"feedback: {self.feedback} needs {' and '.join(missing)}; add it beside feedback")
+        unused = [name for name in ("label", "positive_from") if name not in needed and getattr(self, name) is not None]
+        if unused:
+            raise ValueError(f"{unused[0]} has no effect with feedback: {self.feedback}; remove it, or set another feedback")
+        return self
+
+
+class SourcesSettings(BaseModel):
+    """The user's own data: a catalogue and its events."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    items: ItemsSource
+    """The catalogue."""
+    interactions: InteractionsSource
+    """The events."""
