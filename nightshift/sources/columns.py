@@ -1,0 +1,46 @@
+"""What a mapped column becomes: ids and labels as expressions, chosen by the column's type."""
+
+import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.sources.settings import InteractionsSource
+from nightshift.sources.wording import wrong_type
+
+TRUE = ("1", "1.0", "true", "t", "yes")
+FALSE = ("0", "0.0", "false", "f", "no")
+
+
+def id_of(setting: str, column: str, dtype: pl.DataType, place: str) -> pl.Expr:
+    """An id as text, without surrounding space; null where it is missing or empty. 17.0 and 17 are the same id."""
+    if dtype.is_integer():
+        return pl.col(column).cast(pl.String)
+    if dtype.is_float():
+        whole = pl.col(column).cast(pl.Int64, strict=False)
+        return pl.when(whole == pl.col(column)).then(whole.cast(pl.String)).otherwise(pl.col(column).fill_nan(None).cast(pl.String))
+    if not isinstance(dtype, (pl.String, pl.Categorical, pl.Enum, pl.Binary)):
+        raise SourceError(wrong_type(setting, column, place, dtype, "an id should be text or a whole number"))
+    text = pl.col(column).cast(pl.String).str.strip_chars()
+    return pl.when(text.str.len_bytes() > 0).then(text)
+
+
+def label_of(source: InteractionsSource, schema: pl.Schema | dict[str, pl.DataType], place: str) -> pl.Expr:
+    """1 or 0 as Float32, null where the value cannot be read. Implicit feedback is always 1."""
+    if source.label is None:
+        return pl.lit(1.0, pl.Float32)
+    dtype = schema[source.label]
+    if not (dtype.is_numeric() or isinstance(dtype, (pl.String, pl.Boolean))):
+        fix = f"feedback {source.feedback} needs numbers" + (" or true/false" if source.feedback == "impressions" else "")
+        raise SourceError(wrong_type("sources.interactions.label", source.label, place, dtype, fix))
+    return _rating(source, dtype) if source.feedback == "explicit" else _click(source.label)
+
+
+def _rating(source: InteractionsSource, dtype: pl.DataType) -> pl.Expr:
+    text = pl.col(source.label or "")
+    rating = (text.str.strip_chars() if isinstance(dtype, pl.String) else text).cast(pl.Float64, strict=False).fill_nan(None)
+    return (rating >= source.positive_from).cast(pl.Float32)
+
+
+def _click(column: str) -> pl.Expr:
+    text = pl.col(column).cast(pl.String).str.strip_chars().str.to_lowercase()
+    clicked = pl.when(text.is_in(TRUE)).then(1.0).when(text.is_in(FALSE)).then(0.0)
+    return clicked.cast(pl.Float32)

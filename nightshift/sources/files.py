@@ -1,0 +1,161 @@
+"""Finding and opening source files: Parquet, CSV, TSV and JSONL behind one lazy face.
+
+Text formats are read without guessing types (CSV and TSV columns arrive as text, so the id "007" stays "007"); the
+mapping says what a column means. Every row keeps its place: the number of its file and its row, counted from 1
+without the header.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.keys import canonical
+from nightshift.sources.settings import InteractionsSource, ItemsSource
+from nightshift.sources.wording import missing_column, shown
+
+T = TypeVar("T")
+
+FILE = "_file"
+"""Column with the number of a row's file, from 0, in the order of `find_files`."""
+ROW = "_row"
+"""Column with a row's number inside its file, from 1; a header is not counted."""
+
+
+def _csv(path: Path, separator: str = ",") -> pl.LazyFrame:
+    return pl.scan_csv(path, separator=separator, infer_schema=False)
+
+
+SCANNERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
+    ".parquet": pl.scan_parquet,
+    ".csv": _csv,
+    ".tsv": lambda path: _csv(path, "\t"),
+    ".jsonl": lambda path: pl.scan_ndjson(path, infer_schema_length=None),
+    ".ndjson": lambda path: pl.scan_ndjson(path, infer_schema_length=None),
+}
+"""How each format is opened, by the file name's ending (before .gz)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of a source, and its name as messages show it."""
+
+    path: Path
+    place: str
+    number: int
+
+    @property
+    def ending(self) -> str:
+        """The format's ending, such as `.csv` for `events.csv.gz`."""
+        return Path(self.path.name.removesuffix(".gz")).suffix.lower()
+
+    def scan(self) -> pl.LazyFrame:
+        """All rows, lazily."""
+        return SCANNERS[self.ending](self.path)
+
+
+def find_files(block: str, pattern: str, root: Path) -> list[SourceFile]:
+    """The files a path or glob names, sorted. Raises SourceError when there are none or a format is not known.
+
+    Hidden files, files whose name starts with an underscore and empty text files are left out, as Spark writes them.
+    """
+    paths = sorted(_matches(root / Path(pattern).expanduser()))
+    if not paths:
+        raise SourceError(f"no file matches {pattern!r} in {root}; set sources.{block}.path to a file or glob relative to nightshift.yaml")
+    files = [SourceFile(path, _place(path, root), number) for number, path in enumerate(paths)]
+    for file in files:
+        _check_format(block, file)
+    full = [file for file in files if file.path.stat().st_size or file.ending == ".parquet"]
+    if not full:
+        raise SourceError(f"{files[0].place} is empty (0 bytes): sources.{block}.path names no file with rows")
+    return full
+
+
+def _matches(full: Path) -> list[Path]:
+    if full.is_dir():
+        full = full / "*"
+    if not any(mark in str(full) for mark in "*?["):
+        return [full] if full.is_file() else []
+    found = Path(full.anchor).glob(str(full.relative_to(full.anchor)))
+    return [path for path in found if path.is_file() and not path.name.startswith((".", "_"))]
+
+
+def _place(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _check_format(block: str, file: SourceFile) -> None:
+    if file.ending not in SCANNERS or file.path.name.endswith(".parquet.gz"):
+        known = ", ".join(SCANNERS)
+        raise SourceError(f"{file.place} is not a format that sources.{block} reads; use {known} (text also with .gz), or narrow the path")
+
+
+def columns_of(block: str, file: SourceFile, wanted: Iterable[tuple[str, str]]) -> Mapping[str, pl.DataType]:
+    """Column name to type; raises SourceError when one of the wanted (setting, column) pairs is missing."""
+    schema = guarded(file, lambda: file.scan().collect_schema())
+    for setting, column in wanted:
+        if column not in schema:
+            raise SourceError(missing_column(f"sources.{block}.{setting}", column, file.place, list(schema)))
+    return schema
+
+
+def numbered(file: SourceFile, columns: Mapping[str, pl.Expr]) -> pl.LazyFrame:
+    """The columns of a file, each row with its place."""
+    frame = file.scan().select(**columns).with_row_index(ROW, offset=1)
+    return frame.with_columns(pl.col(ROW).cast(pl.Int64), pl.lit(file.number, pl.Int32).alias(FILE))
+
+
+def place_of(files: list[SourceFile]) -> pl.Expr:
+    """`events/a.csv row 17`, for every row."""
+    names = {file.number: file.place for file in files}
+    return pl.format("{} row {}", pl.col(FILE).replace_strict(names, return_dtype=pl.String), pl.col(ROW))
+
+
+def guarded(file: SourceFile, read: Callable[[], T]) -> T:
+    """What `read` gives; what polars could not read becomes a SourceError that names the file, and the line for JSONL."""
+    try:
+        return read()
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        reason = _bad_line(file) if file.ending in (".jsonl", ".ndjson") else None
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(
+            f"{file.place} cannot be read as {file.ending[1:]}: {reason or shown(first)}; repair or remove the file"
+        ) from error
+
+
+def _bad_line(file: SourceFile) -> str | None:
+    """The first line that is not one JSON object; read slowly, only after a failure."""
+    with gzip.open(file.path) if file.path.name.endswith(".gz") else file.path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            problem = _problem(line)
+            if problem:
+                return f"line {number} is {problem}: {shown(line.decode('utf-8', 'replace').strip())}"
+    return None
+
+
+def _problem(line: bytes) -> str | None:
+    try:
+        value: Any = json.loads(line.decode("utf-8")) if line.strip() else {}
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except ValueError:
+        return "not JSON"
+    return None if isinstance(value, dict) else "not a JSON object"
+
+
+def source_digest(source: ItemsSource | InteractionsSource, root: Path) -> str:
+    """SHA-256 over the mapping and the name, size and modification time of every file: equal while nothing changed.
+
+    Contents are not read, so a sensor can ask every minute. A touched file counts as changed; the night it starts
+    finds every answer in the ledger.
+    """
+    block = "items" if isinstance(source, ItemsSource) else "interactions"
+    stats = [(file.place, file.path.stat()) for file in find_files(block, source.path, root)]
+    parts = [source.model_dump(mode="json"), *([place, stat.st_size, stat.st_mtime_ns] for place, stat in stats)]
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()

@@ -1,0 +1,150 @@
+"""The user's events -> `INTERACTIONS`: mapped, checked, nothing at or after the night, each event once."""
+
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.sources.columns import id_of, label_of
+from nightshift.sources.files import FILE, SourceFile, columns_of, find_files, guarded, numbered
+from nightshift.sources.reads import (
+    FUTURE,
+    NO_ITEM,
+    NO_LABEL,
+    NO_TIME,
+    NO_USER,
+    REASON,
+    UNKNOWN,
+    VALUE,
+    EventsRead,
+    check_share,
+    counts,
+    rejects,
+)  # fmt: skip
+from nightshift.sources.settings import InteractionsSource
+from nightshift.sources.times import check_unit, moment_of, utc
+from nightshift.sources.wording import shown
+from nightshift.tables import INTERACTIONS
+
+ORDER = ["timestamp", "user_id", "item_id"]
+"""Events are sorted by these columns."""
+
+
+def read_interactions(source: InteractionsSource, root: Path, items: pl.DataFrame, *, before: datetime | None, now: datetime) -> EventsRead:
+    """The events strictly before `before` (None: all of them); paths are relative to `root`, the folder of nightshift.yaml.
+
+    `items` is the catalogue (only `item_id` is used), `now` the wall clock: what claims to be later than it is dropped.
+    Raises SourceError when a file, column, type or unit is missing or wrong, or too many rows cannot be read.
+    """
+    files = find_files("interactions", source.path, root)
+    rows = pl.concat([guarded(file, partial(_read_file, source, utc(now), file)) for file in files])
+    if rows.is_empty():
+        raise SourceError(f"{files[0].place} has no rows: sources.interactions.path names no events")
+    _check_units(source, files, rows, utc(now))
+    known = rows["item_id"].is_in(items["item_id"].implode())
+    rows = rows.with_columns(_reason(known, utc(now)).alias(REASON))
+    return _result(source, files, rows.with_columns(_value().alias(VALUE)), items, before)
+
+
+def _read_file(source: InteractionsSource, now: datetime, file: SourceFile) -> pl.DataFrame:
+    settings = ("user_id", "item_id", "timestamp", "label", "group", "kind")
+    schema = dict(columns_of("interactions", file, [(name, column) for name in settings if (column := getattr(source, name))]))
+    time = moment_of("sources.interactions.timestamp", source.timestamp, schema[source.timestamp], source.timestamp_unit, file.place)
+    label = label_of(source, schema, file.place)
+    columns = {
+        "user_id": id_of("sources.interactions.user_id", source.user_id, schema[source.user_id], file.place),
+        "item_id": id_of("sources.interactions.item_id", source.item_id, schema[source.item_id], file.place),
+        "timestamp": time,
+        "label": label,
+        "kind": pl.col(source.kind).cast(pl.String) if source.kind else pl.lit(None, pl.String),
+        "request_id": _group(source, schema, file),
+        "_raw_time": pl.when(time.is_null() | (time > now)).then(pl.col(source.timestamp).cast(pl.String)),
+        "_raw_label": pl.when(label.is_null()).then(pl.col(source.label).cast(pl.String)) if source.label else pl.lit(None, pl.String),
+    }
+    return numbered(file, columns).collect()
+
+
+def _group(source: InteractionsSource, schema: dict[str, pl.DataType], file: SourceFile) -> pl.Expr:
+    if source.group is None:
+        return pl.lit(None, pl.String)
+    return id_of("sources.interactions.group", source.group, schema[source.group], file.place)
+
+
+def _check_units(source: InteractionsSource, files: list[SourceFile], rows: pl.DataFrame, now: datetime) -> None:
+    middles = dict(rows.group_by(FILE).agg(pl.col("timestamp").median()).iter_rows())
+    for file in files:
+        check_unit("sources.interactions.timestamp", source.timestamp, source.timestamp_unit, file, middles.get(file.number), now)
+
+
+def _reason(known: pl.Series, now: datetime) -> pl.Expr:
+    """Why a row is dropped; the first reason that holds. Null: it is not."""
+    return (
+        pl.when(pl.col("user_id").is_null()).then(pl.lit(NO_USER))
+        .when(pl.col("item_id").is_null()).then(pl.lit(NO_ITEM))
+        .when(pl.col("timestamp").is_null()).then(pl.lit(NO_TIME))
+        .when(pl.col("timestamp") > now).then(pl.lit(FUTURE))
+        .when(pl.col("label").is_null()).then(pl.lit(NO_LABEL))
+        .when(~known).then(pl.lit(UNKNOWN))
+    )  # fmt: skip
+
+
+def _value() -> pl.Expr:
+    """The value that a row was dropped for."""
+    reason = pl.col(REASON)
+    return (
+        pl.when(reason.is_in([NO_TIME, FUTURE])).then(pl.col("_raw_time"))
+        .when(reason == NO_LABEL).then(pl.col("_raw_label"))
+        .when(reason == UNKNOWN).then(pl.col("item_id"))
+    )  # fmt: skip
+
+
+def _result(
+    source: InteractionsSource, files: list[SourceFile], rows: pl.DataFrame, items: pl.DataFrame, before: datetime | None
+) -> EventsRead:
+    later = pl.lit(False) if before is None else (pl.col("timestamp") >= utc(before)) & _readable()
+    tonight = rows.filter(~later.fill_null(False))
+    dropped = counts(tonight)
+    listed = rejects("interactions", tonight, files)
+    check_share("interactions", source.path, rows.height, dropped, listed, source.max_rejected_share)
+    accepted = tonight.filter(pl.col(REASON).is_null())
+    _check_unknown(source, accepted, dropped, listed, items)
+    events = _each_once(accepted)
+    return EventsRead(
+        frame=INTERACTIONS.conform(events),
+        rejects=listed,
+        rows=rows.height,
+        dropped=dropped,
+        later=rows.height - tonight.height,
+        duplicates=accepted.height - events.height,
+    )
+
+
+def _readable() -> pl.Expr:
+    """Rows that are in order, or that only lack their item in the catalogue, which may come with a later night."""
+    return pl.col(REASON).is_null() | (pl.col(REASON) == UNKNOWN)
+
+
+def _check_unknown(
+    source: InteractionsSource, accepted: pl.DataFrame, dropped: dict[str, int], listed: pl.DataFrame, items: pl.DataFrame
+) -> None:
+    unknown = dropped.get(UNKNOWN, 0)
+    if not unknown or (source.unknown_item == "drop" and not accepted.is_empty()):
+        return
+    first = listed.filter(pl.col("reason") == UNKNOWN).row(0, named=True)
+    example = f"{first['key']} has item {shown(first['answer'])}, the catalogue has ids such as {shown(items['item_id'].head(3).to_list())}"
+    if accepted.is_empty():
+        raise SourceError(
+            f"no event's item is in the catalogue ({unknown:,} events): {example}; do both item_id columns hold the same ids?"
+        )
+    raise SourceError(
+        f"{unknown:,} events are about items that are not in the catalogue: {example}. Set sources.interactions.unknown_item to drop"
+    )
+
+
+def _each_once(accepted: pl.DataFrame) -> pl.DataFrame:
+    """Sorted, and of events equal in user, item and timestamp only the first in the files."""
+    columns = accepted.select(list(INTERACTIONS.columns)).sort(ORDER, maintain_order=True)
+    repeated = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in ORDER)
+    return columns.filter(~repeated.fill_null(False))

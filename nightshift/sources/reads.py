@@ -1,0 +1,116 @@
+"""What reading a source gives: the table, the rows that were dropped with their reasons, and the counts."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.sources.files import FILE, ROW, SourceFile, place_of
+from nightshift.sources.wording import MAX_VALUE_CHARS, shown
+from nightshift.tables import REJECTS
+
+REASON = "_reason"
+"""Column with the reason for which a row is dropped; null for accepted rows."""
+VALUE = "_value"
+"""Column with the value that was dropped, as text."""
+REJECTS_A_REASON = 1000
+"""Rows listed in `rejects` for each reason; the counts in `dropped` are always complete."""
+
+NO_USER = "user_id is missing"
+NO_ITEM = "item_id is missing"
+NO_TIME = "timestamp is missing or unreadable"
+FUTURE = "timestamp is later than now: check timestamp_unit and time zone"
+NO_LABEL = "label is missing or unreadable"
+UNKNOWN = "item is not in the catalogue"
+TWICE = "item_id appears twice: the first row was kept"
+UNDATED = "created_at is unreadable: the item is kept without it"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A source that was read."""
+
+    frame: pl.DataFrame
+    """The accepted rows, conforming to their table."""
+    rejects: pl.DataFrame
+    """Dropped rows with place, reason and value; conforms to `REJECTS`, at most 1,000 rows a reason."""
+    rows: int
+    """Rows in the files."""
+    dropped: dict[str, int]
+    """How many rows were dropped, by reason; complete."""
+
+
+@dataclass(frozen=True)
+class ItemsRead(Read):
+    """The catalogue that was read."""
+
+    capped: int
+    """Items whose text was longer than max_text_chars and was cut."""
+    untitled: int
+    """Items without a title, which carry their id instead."""
+
+
+@dataclass(frozen=True)
+class EventsRead(Read):
+    """The events that were read."""
+
+    later: int
+    """Events at or after `before`: not wrong, left for later nights."""
+    duplicates: int
+    """Events equal to another in user, item and timestamp; one of each was kept."""
+
+    @property
+    def unknown_items(self) -> int:
+        """Events dropped because their item is not in the catalogue."""
+        return self.dropped.get(UNKNOWN, 0)
+
+    @property
+    def null_ids(self) -> int:
+        """Events dropped because they name no user or no item."""
+        return self.dropped.get(NO_USER, 0) + self.dropped.get(NO_ITEM, 0)
+
+    @property
+    def bad_timestamps(self) -> int:
+        """Events dropped because their timestamp is missing or cannot be read."""
+        return self.dropped.get(NO_TIME, 0)
+
+    @property
+    def future(self) -> int:
+        """Events dropped because they claim to be later than the wall clock."""
+        return self.dropped.get(FUTURE, 0)
+
+    @property
+    def bad_labels(self) -> int:
+        """Events dropped because their label is missing or cannot be read."""
+        return self.dropped.get(NO_LABEL, 0)
+
+
+def counts(frame: pl.DataFrame) -> dict[str, int]:
+    """Rows by reason, most frequent first; rows without a reason are not counted."""
+    grouped = (
+        frame.lazy().filter(pl.col(REASON).is_not_null()).group_by(REASON).len().sort("len", REASON, descending=[True, False]).collect()
+    )
+    return dict(zip(grouped[REASON].to_list(), grouped["len"].to_list(), strict=True))
+
+
+def rejects(table: str, frame: pl.DataFrame, files: list[SourceFile]) -> pl.DataFrame:
+    """The rows with a reason, as `REJECTS`: key is their place, answer the value (at most 120 characters)."""
+    bad = frame.filter(pl.col(REASON).is_not_null()).select(FILE, ROW, REASON, VALUE)
+    sample = bad.group_by(REASON, maintain_order=True).head(REJECTS_A_REASON)
+    none = [pl.lit(None, pl.String).alias(name) for name in ("prompt_id", "model_id", "content_key")]
+    value = pl.col(VALUE).str.head(MAX_VALUE_CHARS).alias("answer")
+    return REJECTS.conform(
+        sample.select(pl.lit(table).alias("table"), place_of(files).alias("key"), pl.col(REASON).alias("reason"), value, *none)
+    )
+
+
+def check_share(block: str, path: str, rows: int, dropped: dict[str, int], listed: pl.DataFrame, limit: float) -> None:
+    """Raise SourceError, naming the first bad row, when more than `limit` of the rows cannot be read."""
+    bad = sum(count for reason, count in dropped.items() if reason not in (UNKNOWN, TWICE, UNDATED))
+    if bad <= limit * rows:
+        return
+    reason = next(reason for reason in dropped if reason not in (UNKNOWN, TWICE, UNDATED))
+    first = listed.filter(pl.col("reason") == reason).row(0, named=True)
+    share = f"{bad:,} of {rows:,} rows of {path} were dropped, more than sources.{block}.max_rejected_share {limit:g} allows"
+    value = "" if first["answer"] is None else f" (value {shown(first['answer'])})"
+    raise SourceError(f"{share}. Most often: {reason}, first in {first['key']}{value}. Repair the rows, the mapping, or raise the share")

@@ -1,0 +1,96 @@
+"""Timestamps of every kind -> UTC microseconds, and the check that their unit is the right one."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.sources.files import SourceFile
+from nightshift.sources.settings import TimestampUnit
+from nightshift.sources.wording import shown, wrong_type
+from nightshift.tables import MOMENT
+
+MICROSECONDS: dict[TimestampUnit, int] = {"s": 1_000_000, "ms": 1_000, "us": 1}
+LATEST = 253_402_300_799_000_000
+"""The end of year 9999 in microseconds since 1970; larger values are cut here, so that nothing overflows."""
+PLAUSIBLE_FROM = datetime(1980, 1, 1, tzinfo=UTC)
+"""Middle events before this look like a wrong unit: milliseconds read as microseconds end in January 1970."""
+SECONDS_A_YEAR = 31_556_952
+
+
+def utc(moment: datetime) -> datetime:
+    """A moment in UTC; one without a zone is taken as UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def moment_of(setting: str, column: str, dtype: pl.DataType, unit: TimestampUnit | None, place: str) -> pl.Expr:
+    """The column as UTC microseconds, null where a value cannot be read. Raises SourceError when type and unit do not fit.
+
+    `setting` is the one that names the column, such as `sources.interactions.timestamp`; its unit is `<setting>_unit`.
+    """
+    if isinstance(dtype, (pl.Datetime, pl.Date)):
+        if unit is not None:
+            raise SourceError(wrong_type(setting, column, place, dtype, f"remove {setting}_unit, which is for numbers"))
+        return _from_datetime(pl.col(column), dtype)
+    if not (dtype.is_numeric() or dtype == pl.String):
+        raise SourceError(wrong_type(setting, column, place, dtype, "it should be a datetime, ISO 8601 text or a number"))
+    if unit is not None:
+        return _from_number(pl.col(column), dtype, MICROSECONDS[unit])
+    if dtype.is_numeric():
+        raise SourceError(wrong_type(setting, column, place, dtype, f"set {setting}_unit to s, ms or us"))
+    return _from_text(pl.col(column))
+
+
+def unreadable(column: str, moment: pl.Expr) -> pl.Expr:
+    """The raw value, as text, of rows whose moment could not be read; null elsewhere."""
+    return pl.when(moment.is_null()).then(pl.col(column).cast(pl.String))
+
+
+def _from_datetime(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+        return column.dt.convert_time_zone("UTC").cast(MOMENT)
+    return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _from_number(column: pl.Expr, dtype: pl.DataType, factor: int) -> pl.Expr:
+    limit = LATEST // factor
+    if dtype.is_integer():
+        return (column.cast(pl.Int64, strict=False).clip(-limit, limit) * factor).cast(MOMENT)
+    number = column.cast(pl.Float64, strict=False).fill_nan(None).clip(-limit, limit)
+    return (number * factor).round().cast(pl.Int64).cast(MOMENT)
+
+
+def _from_text(column: pl.Expr) -> pl.Expr:
+    """ISO 8601: a date, or date and time with a blank or T, seconds optional, Z, an offset or nothing (UTC)."""
+    text = column.str.strip_chars().str.replace("T", " ", literal=True).str.replace(r"[zZ]$", "+00:00")
+    text = text.str.replace(r"^(\d{4}-\d\d-\d\d)$", "${1} 00:00:00")
+    text = text.str.replace(r"^(\d{4}-\d\d-\d\d \d\d:\d\d)([+-].*)?$", "${1}:00${2}")
+    text = text.str.replace(r"^(\S+ [\d:.]+)$", "${1}+00:00").str.replace(r"([+-]\d\d)$", "${1}:00")
+    return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", strict=False, time_unit="us", time_zone="UTC")
+
+
+def check_unit(setting: str, column: str, unit: TimestampUnit | None, file: SourceFile, middle: datetime | None, now: datetime) -> None:
+    """Raise SourceError when a file's middle moment shows that the unit is wrong, with the unit that would fit."""
+    if unit is None or middle is None or PLAUSIBLE_FROM <= middle <= now + timedelta(days=366):
+        return
+    value: Any = file.scan().select(pl.col(column).cast(pl.Float64, strict=False).drop_nulls().first()).collect().item()
+    fitting = [other for other in MICROSECONDS if PLAUSIBLE_FROM.year <= _year(value, other) <= now.year + 1]
+    if not fitting and middle < PLAUSIBLE_FROM:
+        return  # small numbers, such as steps of a simulation: odd, and no unit is better
+    fix = (
+        f"{fitting[0]} would put it in {_year(value, fitting[0])}: set {setting}_unit to {fitting[0]}"
+        if fitting
+        else _no_unit_fits(value, now)
+    )
+    found = f"column {column!r} of {file.place}: {setting}_unit {unit} puts {shown(int(value))} in year {_year(value, unit)}"
+    raise SourceError(f"{found}; {fix}")
+
+
+def _no_unit_fits(value: float, now: datetime) -> str:
+    nanoseconds = PLAUSIBLE_FROM.year <= _year(value / 1000, "us") <= now.year + 1
+    return "it looks like nanoseconds: divide by 1000 and use us" if nanoseconds else "none of s, ms, us puts it near the present"
+
+
+def _year(value: float, unit: TimestampUnit) -> int:
+    return int(1970 + value * MICROSECONDS[unit] / 1e6 / SECONDS_A_YEAR)
