@@ -72,7 +72,7 @@ class Table:
 
     def _cast(self, frame: pl.DataFrame) -> pl.DataFrame:
         extra = [name for name in frame.columns if name not in self.columns]
-        wanted = self.schema | {name: pl.Float32 for name in extra}
+        wanted = self.schema | dict.fromkeys(extra, pl.Float32)
         try:
             return frame.select(pl.col(name).cast(dtype) for name, dtype in wanted.items())
         except pl.exceptions.PolarsError as error:
@@ -201,7 +201,7 @@ _EXAMPLE = {
 RANKING_EXAMPLES = Table(
     "ranking_examples",
     "Training rows: every event with the features that were known strictly before it.",
-    {**_EXAMPLE, "as_of": Column(pl.Date, "the newest night at or before the row's day; null before the first", required=False)},
+    _EXAMPLE | {"as_of": Column(pl.Date, "the newest night at or before the row's day; null before the first", required=False)},
     key=("user_id", "item_id", "timestamp"),
     open=True,
 )

@@ -1,0 +1,148 @@
+"""nightshift.yaml, with `NIGHTSHIFT_*` overrides, as one frozen object. Unknown keys are refused with the nearest known one."""
+
+import difflib
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from nightshift.encoders import EncoderSettings
+from nightshift.errors import ConfigError
+from nightshift.features.settings import ExampleSettings
+from nightshift.lift.settings import LiftSettings
+from nightshift.llm import LLMSettings
+from nightshift.plan import BudgetSettings
+from nightshift.prompts.item_facts import FactsSettings
+from nightshift.prompts.item_tag_scores import TagSettings
+from nightshift.prompts.user_preferences import PreferencesSettings
+from nightshift.rankers.settings import LightGBMSettings
+from nightshift.sources import SourcesSettings
+
+CONFIG_NAME = "nightshift.yaml"
+
+
+class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Which nights there are."""
+
+    first: date
+    """The first night: the first partition of every asset."""
+    last: date | None = None
+    """The last night, for replays of old data. None: nights go on for ever."""
+
+
+class CheckSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """What a night must satisfy."""
+
+    max_reject_share: float = Field(0.2, ge=0, le=1)
+    """Share of tonight's requests of one prompt (0 to 1) that may be rejected before the night fails."""
+    min_tag_coverage: float = Field(0.99, ge=0, le=1)
+    """Share of items (0 to 1) that must have tag scores; the budget may lower it."""
+    leak_sample: int = Field(40, ge=1)
+    """Training rows rebuilt from raw events to prove that nothing came from the future."""
+    max_tag_drift: float = Field(0.1, ge=0, le=1)
+    """Largest Jensen-Shannon divergence (base 2, 0 to 1) of the tag frequencies to the night before; above it a warning."""
+
+
+class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Where the batches are answered."""
+
+    runner: Literal["DirectRunner"] = "DirectRunner"
+    """Beam's runner. `DirectRunner` works in this process, with one loaded model."""
+    batch_rows: int = Field(64, ge=1)
+    """Rows in one Beam element, one model batch and one ledger part. A kill loses at most one. Changes speed only."""
+
+
+class Settings(BaseSettings):
+    """Everything Nightshift can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NIGHTSHIFT_", env_nested_delimiter="__", extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    sources: SourcesSettings
+    """Your catalogue and events."""
+    nights: NightsSettings
+    """Which nights there are."""
+    llm: LLMSettings = LLMSettings()
+    """The language model."""
+    encoder: EncoderSettings = EncoderSettings()
+    """The text encoder."""
+    tags: TagSettings = TagSettings()
+    """The closed vocabulary that is scored."""
+    facts: FactsSettings = FactsSettings()
+    """How items are described."""
+    preferences: PreferencesSettings = PreferencesSettings()
+    """How user histories are read."""
+    budget: BudgetSettings = BudgetSettings()
+    """What a night may spend."""
+    examples: ExampleSettings = ExampleSettings()
+    """Features and splits of the training rows."""
+    ranker: LightGBMSettings = LightGBMSettings()
+    """The ranker, the same for every arm."""
+    lift: LiftSettings = LiftSettings()
+    """Seeds and intervals of the judgement."""
+    checks: CheckSettings = CheckSettings()
+    """What a night must satisfy."""
+    beam: BeamSettings = BeamSettings()
+    """Where batches run."""
+    home: Path | None = None
+    """Folder of tables, ledger, models and reports. None: `.nightshift` beside nightshift.yaml."""
+    cache: Path = Path("~/.cache/nightshift")
+    """Folder of downloaded wheels and prepared weights, shared by all homes."""
+    root: Path = Path()
+    """Folder of nightshift.yaml; relative paths start here. Set by `load_settings`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, env_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+    @property
+    def home_folder(self) -> Path:
+        """The home, absolute."""
+        return (self.root / (self.home or ".nightshift")).resolve()
+
+    @property
+    def cache_folder(self) -> Path:
+        """The cache, absolute."""
+        return self.cache.expanduser().resolve()
+
+
+def load_settings(path: Path, home: Path | None = None) -> Settings:
+    """Read nightshift.yaml. Raises ConfigError that names the key, the value and the way out."""
+    if not path.is_file():
+        raise ConfigError(f"{path} is not there; write one (docs/configuration.md) or name another with --config")
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold `key: value` lines, found a {type(raw).__name__}")
+    _refuse_unknown(Settings, raw, path.name)
+    overrides = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
+    try:
+        return Settings(**(raw | overrides))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_told(path.name, problem) for problem in error.errors())) from error
+
+
+def _refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:
+    for key, value in raw.items():
+        if key not in model.model_fields:
+            near = difflib.get_close_matches(str(key), model.model_fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(model.model_fields)}"
+            raise ConfigError(f"{place}: unknown key {key!r}; {hint}")
+        inner = model.model_fields[key].annotation
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
+            _refuse_unknown(inner, value, f"{place}: {key}")
+
+
+def _told(place: str, problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    given = "" if problem["type"] == "missing" else f" (given: {str(problem['input'])[:80]!r})"
+    return f"{place}: {where or 'the file'}: {problem['msg']}{given}"

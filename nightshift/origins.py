@@ -1,0 +1,27 @@
+"""Every row gets a value, and every row says where it came from: `llm`, else last night's (`carried`), else `template`."""
+
+import polars as pl
+
+
+def settle(rows: pl.DataFrame, written: pl.DataFrame, last: pl.DataFrame, template: pl.DataFrame, key: str) -> pl.DataFrame:
+    """One row for every row of `rows` (its `key` column), from the first source that has it.
+
+    `written` are tonight's accepted answers, `last` the table as last published (rows a model once wrote), `template`
+    has a row for every key. All carry the same columns beside `origin`, which is set here.
+    """
+    columns = [name for name in template.columns if name != "origin"]
+    carried = last.filter(pl.col("origin").is_in(["llm", "carried"])) if last.height else template.clear()
+    sources = (("llm", written), ("carried", carried), ("template", template))
+    candidates = pl.concat(frame.select(columns).with_columns(pl.lit(origin).alias("origin")) for origin, frame in sources)
+    chosen = candidates.unique(key, keep="first", maintain_order=True)
+    return rows.select(key).join(chosen, on=key, how="inner", maintain_order="left")
+
+
+def counts(frame: pl.DataFrame) -> dict[str, int]:
+    """Rows by origin."""
+    return dict(frame.group_by("origin").len().sort("origin").iter_rows())
+
+
+def fallbacks(frame: pl.DataFrame) -> dict[str, int]:
+    """Rows by origin, those a model answered for tonight left out."""
+    return {origin: n for origin, n in counts(frame).items() if origin != "llm"}

@@ -1,0 +1,75 @@
+"""What a prompt is: the fields it may read, how a row becomes text, how an answer becomes a value, and its version.
+
+The allow-list is enforced here, not by good manners: `requests` hands `build` a row that holds nothing but the
+prompt's own `fields`, so a column that is not on the list cannot reach a model.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import polars as pl
+from pydantic import BaseModel
+
+from nightshift.keys import canonical, content_key
+from nightshift.llm.base import Decoding, FinishReason, ModelIdentity, Question
+
+V = TypeVar("V", bound=BaseModel)
+
+REQUESTS: dict[str, Any] = {"content_key": pl.String, "row_id": pl.String, "text": pl.String, "worth": pl.Float64}
+"""Requests of one prompt: the row's id in its table, its text, and its worth (higher is asked first)."""
+
+
+@dataclass(frozen=True)
+class Prompt(Generic[V]):
+    """One prompt: settings already applied."""
+
+    name: str
+    """The table it writes."""
+    version: int
+    """Raised when the meaning of the prompt changes without its text changing."""
+    row_key: str
+    """Column that names the row, `item_id` or `user_id`. It is never given to `build`."""
+    fields: tuple[str, ...]
+    """The only columns `build` gets to see."""
+    instructions: str
+    """The part every row shares."""
+    build: Callable[[Mapping[str, Any]], str]
+    """A row's own text."""
+    parse: Callable[[str, FinishReason], V]
+    """What an answer says. Raises RejectedAnswer with the reason. Not part of the key: a better parser re-reads for free."""
+    schema: type[V]
+    """The value an answer becomes."""
+    decoding: Decoding = field(default_factory=Decoding)
+    questions: tuple[Question, ...] = ()
+    """For prompts that are scored, not answered: the closed vocabulary."""
+
+    @property
+    def prompt_id(self) -> str:
+        """Name, version and digest of everything that shapes an answer, `item_facts/v1/3f2a9c10`."""
+        return f"{self.name}/v{self.version}/{self.digest[:8]}"
+
+    @property
+    def digest(self) -> str:
+        """Hash of instructions, schema, decoding and questions."""
+        schema = "" if self.questions else canonical(self.schema.model_json_schema())
+        questions = canonical([(q.name, q.stem, list(q.choices)) for q in self.questions])
+        return content_key(self.name, str(self.version), self.instructions, schema, canonical(self.decoding), questions)
+
+    def key(self, identity: ModelIdentity, text: str) -> str:
+        """Content key of one row's text."""
+        return content_key(identity.model_id, identity.arithmetic, self.digest, text)
+
+    def requests(self, rows: pl.DataFrame, identity: ModelIdentity, worth: pl.Series | None = None) -> pl.DataFrame:
+        """Requests for every row, worthiest first (ties by row id). Rows with equal text share a content key."""
+        texts = [self.build(row) for row in rows.select(self.fields).iter_rows(named=True)]
+        frame = pl.DataFrame(
+            {
+                "content_key": [self.key(identity, text) for text in texts],
+                "row_id": rows[self.row_key],
+                "text": texts,
+                "worth": worth if worth is not None else [0.0] * rows.height,
+            },
+            schema=REQUESTS,
+        )
+        return frame.sort("worth", "row_id", descending=[True, False])

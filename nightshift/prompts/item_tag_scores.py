@@ -1,0 +1,90 @@
+"""Prompt `item_tag_scores`: how likely the model finds each tag of the closed vocabulary, and its state while choosing.
+
+Nothing is written and nothing needs parsing: after each item one question a facet is weighed. For small models these
+likelihoods carry more than their prose, and the state at the point of choosing (`hidden`) carries a little more still.
+"""
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, Field
+
+from nightshift.errors import RejectedAnswer
+from nightshift.llm.base import Decoding, FinishReason, Question
+from nightshift.prompts.base import Prompt
+from nightshift.prompts.item_text import ITEM_FIELDS, item_lines, item_row
+from nightshift.prompts.vocabulary import Example, Vocabulary
+
+VERSION = 1
+
+
+class TagSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """How tags are scored."""
+
+    vocabulary: str = "movies"
+    """A vocabulary that ships with Nightshift, or the path of your own YAML file beside nightshift.yaml."""
+    max_input_chars: int = Field(400, ge=40)
+    """Longest title or description given to the model, in characters. Part of the prompt."""
+
+
+class NoValue(BaseModel, extra="forbid", frozen=True):
+    """Scores are numbers; there is no text to read."""
+
+
+def item_tag_scores(settings: TagSettings, vocabulary: Vocabulary) -> Prompt[NoValue]:
+    """The prompt with its settings applied."""
+    return Prompt(
+        name="item_tag_scores",
+        version=VERSION,
+        row_key="item_id",
+        fields=ITEM_FIELDS,
+        instructions="".join(_worked(vocabulary, example) for example in vocabulary.examples),
+        build=lambda row: item_row(vocabulary.noun, row, settings.max_input_chars),
+        parse=_parse,
+        schema=NoValue,
+        decoding=Decoding(max_new_tokens=1),
+        questions=questions(vocabulary),
+    )
+
+
+def questions(vocabulary: Vocabulary) -> tuple[Question, ...]:
+    """One question a facet; its choices are the facet's tags, each after a space."""
+    return tuple(Question(f.name, f"\n{f.label}:", tuple(f" {tag}" for tag in f.tags)) for f in vocabulary.facets)
+
+
+def _worked(vocabulary: Vocabulary, example: Example) -> str:
+    item = item_lines(vocabulary.noun, example.title, example.attributes, example.text, 400)
+    return item + "".join(f"\n{facet.label}: {example.tags[facet.name]}" for facet in vocabulary.facets) + "\n\n"
+
+
+def _parse(answer: str, finish: FinishReason) -> NoValue:
+    raise RejectedAnswer("schema", f"item_tag_scores is scored, not answered; got {answer[:40]!r} ({finish})")
+
+
+def centred(rows: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Tag scores of every item, long: `item_id, tag, facet, score` and what else `rows` carries beside `scores`.
+
+    `rows.scores` holds (tags,) log-probabilities in vocabulary order. Within a facet they are normalised over the
+    closed list (log softmax), then centred per tag over the catalogue, which removes the model's taste for a word.
+    """
+    raw = np.array(rows["scores"].to_list(), dtype=np.float64)  # (items, tags)
+    raw = raw.reshape(rows.height, sum(len(f.tags) for f in vocabulary.facets))
+    frames, start = [], 0
+    for facet in vocabulary.facets:
+        part = raw[:, start : start + len(facet.tags)]
+        part = part - np.logaddexp.reduce(part, axis=1, keepdims=True)  # log P(tag | facet)
+        part = part - part.mean(axis=0)
+        start += len(facet.tags)
+        frames += [_one_tag(rows, tag, facet.name, part[:, i]) for i, tag in enumerate(facet.tags)]
+    return pl.concat(frames)
+
+
+def _one_tag(rows: pl.DataFrame, tag: str, facet: str, scores: np.ndarray) -> pl.DataFrame:
+    return rows.drop("scores").with_columns(
+        pl.lit(tag).alias("tag"), pl.lit(facet).alias("facet"), pl.Series("score", scores, dtype=pl.Float32)
+    )
+
+
+def top_tags(scores: pl.DataFrame, count: int) -> pl.DataFrame:
+    """`item_id, tags`: each item's tags with the highest centred scores, best first."""
+    best = scores.sort(["item_id", "score", "tag"], descending=[False, True, False]).group_by("item_id", maintain_order=True)
+    return best.agg(pl.col("tag").head(count).alias("tags"))

@@ -1,0 +1,44 @@
+"""Read a model's answer: what is refused, empty, cut, stuttered or copied is rejected with its reason."""
+
+import re
+from collections.abc import Collection
+
+from nightshift.errors import RejectedAnswer
+from nightshift.llm.base import FinishReason
+
+REFUSAL = re.compile(
+    r"\b(as an ai\b|as a language model|i'?m sorry\b|i am sorry\b|i apologi[sz]e|i can(?:no|')t (?:help|assist|provide|answer|create|write)"
+    r"|i'?m (?:unable|not able) to|i don'?t have (?:any )?(?:information|access|enough))",
+    re.IGNORECASE,
+)
+"""How instruction-tuned models refuse, or say that they do not know the item."""
+LEAST_VARIETY = 0.5
+"""Smallest share of distinct words in a text of eight words or more; below it the model is stuttering."""
+
+
+def accept(answer: str, finish: FinishReason) -> str:
+    """The stripped answer. Raises RejectedAnswer for a refusal, an empty answer, or one that ran out of tokens."""
+    text = answer.strip()
+    if not text:
+        raise RejectedAnswer("empty", "the model wrote nothing")
+    if finish == "refusal" or REFUSAL.search(text):
+        raise RejectedAnswer("refusal", _shown(text))
+    if finish == "length":
+        raise RejectedAnswer("too_long", f"cut at the token limit: {_shown(text)}")
+    return text
+
+
+def sentence(text: str, max_words: int, not_these: Collection[str] = ()) -> str:
+    """One clean sentence. Raises RejectedAnswer when it is too long, stutters, or copies an example of the prompt."""
+    words = text.split()
+    if len(words) > max_words:
+        raise RejectedAnswer("too_long", f"{len(words)} words, at most {max_words}: {_shown(text)}")
+    if len(words) >= 8 and len({w.lower() for w in words}) < LEAST_VARIETY * len(words):
+        raise RejectedAnswer("repetition", _shown(text))
+    if text in not_these:
+        raise RejectedAnswer("ungrounded", f"copies an example of the prompt: {_shown(text)}")
+    return text
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 120 else text[:117] + "...")

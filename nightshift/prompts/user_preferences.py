@@ -1,0 +1,123 @@
+"""Prompt `user_preferences`: what a user wants and avoids, read from a few recent and representative items.
+
+The model never sees the log: it sees titles with their strongest tags, the newest ones and the ones closest to the
+middle of what the user liked. No user id, name or other user column is on the allow-list. The answer is one line,
+`Wants ...; avoids ...`; the tags of the vocabulary found in its two halves become `likes` and `dislikes`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+
+from pydantic import BaseModel, Field
+
+from nightshift.llm.base import Decoding, FinishReason
+from nightshift.prompts.base import Prompt
+from nightshift.prompts.item_text import one_line
+from nightshift.prompts.reading import accept, sentence
+from nightshift.prompts.vocabulary import Example, Vocabulary
+
+VERSION = 1
+OPENING = "Taste: Wants"
+"""The prompt ends with it, so that even a small model speaks about the user and not about the films."""
+USER_FIELDS = ("liked", "disliked")
+"""Lists of `title [tag, tag]`, newest first, prepared by `nightshift.prompts.portraits`."""
+STEM = 5
+"""Letters by which a word and a tag are the same: `violence` and `violent`, `romance` and `romantic`."""
+
+
+class PreferencesSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """How user preferences are read."""
+
+    recent: int = Field(3, ge=1)
+    """Newest liked (and disliked) items shown to the model. Part of the prompt."""
+    representative: int = Field(2, ge=0)
+    """Liked items closest to the middle of what the user liked, shown besides the newest. Part of the prompt."""
+    tags_per_item: int = Field(2, ge=0)
+    """Tags written behind each title. Part of the prompt."""
+    least_history: int = Field(3, ge=1)
+    """Users with fewer events than this get the template: there is nothing to read yet."""
+    max_summary_words: int = Field(40, ge=5)
+    """Longest summary accepted, in words. Not part of the prompt: changing it re-reads stored answers for free."""
+    max_new_tokens: int = Field(48, ge=16)
+    """Longest answer in tokens. Part of the content key: changing it asks every user again."""
+    repetition_penalty: float = Field(1.1, ge=1.0)
+    """Keeps a small model from stuttering. Part of the content key."""
+
+
+class Preferences(BaseModel, extra="forbid", frozen=True):
+    """What an answer says about a user."""
+
+    likes: list[str]
+    dislikes: list[str]
+    summary: str
+
+
+def user_preferences(settings: PreferencesSettings, vocabulary: Vocabulary) -> Prompt[Preferences]:
+    """The prompt with its settings applied."""
+    users = [(liked, disliked) for liked, disliked in _worked_users(vocabulary.examples) if liked and disliked]
+    written = {_wants(liked, disliked) for liked, disliked in users}
+
+    def parse(answer: str, finish: FinishReason) -> Preferences:
+        wants, avoids = _clauses(answer, finish)
+        line = sentence("; ".join(filter(None, (wants, avoids))), settings.max_summary_words, written)
+        likes = mentioned(wants, vocabulary.tags)
+        dislikes = [tag for tag in mentioned(avoids, vocabulary.tags) if tag not in likes]
+        return Preferences(likes=likes, dislikes=dislikes, summary=f"Wants {line}.")
+
+    return Prompt(
+        name="user_preferences",
+        version=VERSION,
+        row_key="user_id",
+        fields=USER_FIELDS,
+        instructions="".join(_worked(*user) for user in users),
+        build=lambda row: _history(row["liked"], row["disliked"]),
+        parse=parse,
+        schema=Preferences,
+        decoding=Decoding(max_new_tokens=settings.max_new_tokens, repetition_penalty=settings.repetition_penalty, stop=("\n", ".")),
+    )
+
+
+def _clauses(answer: str, finish: FinishReason) -> tuple[str, str]:
+    """The first two clauses of the line. What follows a third is the model talking on, and cutting it there loses nothing."""
+    wants, avoids, *more = [clause.strip() for clause in f"{answer};".split(";")]
+    accept(wants, "stop" if avoids and more else finish)
+    return wants, avoids if avoids.startswith("avoid") else ""
+
+
+def mentioned(text: str, tags: Collection[str]) -> list[str]:
+    """The tags a text speaks of, in the vocabulary's order: equal words, or long words with the same first letters."""
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    stems = {word[:STEM] for word in words if len(word) > STEM}
+    return [tag for tag in tags if tag in words or (len(tag) > STEM and tag[:STEM] in stems)]
+
+
+def _history(liked: Sequence[str], disliked: Sequence[str]) -> str:
+    return f"Liked: {_listed(liked)}\nDisliked: {_listed(disliked)}\n{OPENING}"
+
+
+def _listed(items: Sequence[str]) -> str:
+    return "; ".join(one_line(item, 120) for item in items) or "nothing yet"
+
+
+def _worked_users(examples: Sequence[Example]) -> list[tuple[Sequence[Example], Sequence[Example]]]:
+    """Made-up users over the vocabulary's own example items: a new domain needs no second set of examples."""
+    return [(examples[:1], examples[1:2]), (examples[1:3], examples[:1]), (examples[2:3], examples[3:])]
+
+
+def _worked(liked: Sequence[Example], disliked: Sequence[Example]) -> str:
+    history = _history([_shown(e) for e in liked], [_shown(e) for e in disliked])
+    return f"{history} {_wants(liked, disliked)}.\n\n"
+
+
+def _wants(liked: Sequence[Example], disliked: Sequence[Example]) -> str:
+    return f"{_taste(liked)}; avoids {_taste(disliked)}"
+
+
+def _taste(examples: Sequence[Example]) -> str:
+    firsts = dict.fromkeys(next(iter(e.tags.values())) for e in examples)
+    seconds = dict.fromkeys(tag for e in examples for tag in list(e.tags.values())[1:2])
+    return f"{' and '.join(firsts)} stories about {' or '.join(seconds)}" if seconds else f"{' and '.join(firsts)} ones"
+
+
+def _shown(example: Example) -> str:
+    return f"{example.title} [{', '.join(list(example.tags.values())[:2])}]"

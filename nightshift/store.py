@@ -1,0 +1,237 @@
+"""Publish a table for a night, whole or not at all, and read it back.
+
+    <home>/tables/<table>/as_of=<date>/part-00000.parquet
+                                       _manifest.json
+                                       _rejects.parquet     rows this table could not take, with reasons
+
+A night is written into a fresh hidden folder and moved into place by renames, so a glob over `as_of=*/part-*.parquet`
+never meets a half-written file. Publishing the same content again changes nothing on disk.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel
+
+from nightshift import __version__
+from nightshift.downloads import sha256_of
+from nightshift.errors import IntegrityError, NightshiftError
+from nightshift.keys import content_key
+from nightshift.tables import REJECTS, SCHEMA_VERSION, TABLES, Table
+
+ROWS_PER_PART = 1_000_000
+MANIFEST = "_manifest.json"
+REJECTED = "_rejects.parquet"
+ASIDE = ".replaced-"
+
+
+class FileEntry(BaseModel, extra="forbid", frozen=True):
+    """One Parquet file of a published night."""
+
+    name: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+class Manifest(BaseModel, extra="forbid", frozen=True):
+    """What a published night consists of and what it was built from."""
+
+    table: str
+    as_of: date
+    schema_version: int = SCHEMA_VERSION
+    code_version: str = __version__
+    files: tuple[FileEntry, ...]
+    rows: int
+    rejects: FileEntry | None = None
+    inputs: dict[str, str]
+    """Name of each input (a table of a night, a source, a ledger) to the digest of what was read."""
+    fallbacks: dict[str, int]
+    """Rows by origin that no model answered tonight: group, template, carried."""
+    metadata: dict[str, Any]
+    """Counts worth keeping: calls, tokens, money."""
+    published_at: datetime
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal content, whenever it was published."""
+        return content_key(self.table, str(self.schema_version), *(f"{f.name} {f.sha256}" for f in self.files))
+
+    def says_the_same(self, other: "Manifest") -> bool:
+        """Whether the other night holds the same rows, rejects and inputs."""
+        return (self.digest, self.rejects, self.inputs, self.fallbacks) == (other.digest, other.rejects, other.inputs, other.fallbacks)
+
+
+class Store:
+    """The tables of one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.root = home / "tables"
+        _recover(self.root)
+
+    def folder(self, table: Table | str, as_of: date) -> Path:
+        """Where a night of a table lives."""
+        name = table if isinstance(table, str) else table.name
+        return self.root / name / f"as_of={as_of.isoformat()}"
+
+    def publish(
+        self,
+        table: Table,
+        as_of: date,
+        frame: pl.DataFrame,
+        *,
+        inputs: Mapping[str, str] | None = None,
+        fallbacks: Mapping[str, int] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        rejects: pl.DataFrame | None = None,
+    ) -> Manifest:
+        """Check the frame against the table and publish it as the night's snapshot.
+
+        Raises TableError when the frame does not fit; nothing is published then.
+        """
+        frame = table.conform(frame)
+        target = self.folder(table, as_of)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+        fresh.mkdir()
+        try:
+            files = _write_parts(frame, fresh)
+            manifest = Manifest(
+                table=table.name,
+                as_of=as_of,
+                files=files,
+                rows=frame.height,
+                rejects=None if rejects is None else _write(REJECTS.conform(rejects), fresh / REJECTED),
+                inputs=dict(inputs or {}),
+                fallbacks={origin: n for origin, n in (fallbacks or {}).items() if n},
+                metadata=dict(metadata or {}),
+                published_at=datetime.now(UTC),
+            )
+            if self.has(table, as_of) and (published := self.manifest(table, as_of)).says_the_same(manifest):
+                return published
+            _write_text(fresh / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+            _switch(fresh, target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return manifest
+
+    def manifest(self, table: Table | str, as_of: date) -> Manifest:
+        """The manifest of a published night. Raises NightshiftError when the night is not there or not whole."""
+        path = self.folder(table, as_of) / MANIFEST
+        if not path.exists():
+            name = table if isinstance(table, str) else table.name
+            raise NightshiftError(f"{name} has no published night {as_of}; published: {_listed(self.nights(name))}")
+        return Manifest.model_validate_json(path.read_text())
+
+    def scan(self, table: Table | str, as_of: date) -> pl.LazyFrame:
+        """A published night, lazily, from exactly the files its manifest lists."""
+        manifest = self.manifest(table, as_of)
+        folder = self.folder(table, as_of)
+        return pl.scan_parquet([folder / file.name for file in manifest.files])
+
+    def read(self, table: Table | str, as_of: date) -> pl.DataFrame:
+        """A published night, in memory."""
+        return self.scan(table, as_of).collect()
+
+    def read_or_empty(self, table: Table, as_of: date | None) -> pl.DataFrame:
+        """A published night, or the table without rows when that night was never published."""
+        if as_of is None or not self.has(table, as_of):
+            return table.empty()
+        return self.read(table, as_of)
+
+    def rejects(self, table: Table | str, as_of: date) -> pl.DataFrame:
+        """What the night's table could not take, with reasons."""
+        path = self.folder(table, as_of) / REJECTED
+        return pl.read_parquet(path) if path.exists() else REJECTS.empty()
+
+    def has(self, table: Table | str, as_of: date) -> bool:
+        """Whether the night is published whole."""
+        return (self.folder(table, as_of) / MANIFEST).exists()
+
+    def nights(self, table: Table | str) -> list[date]:
+        """Published nights, oldest first."""
+        name = table if isinstance(table, str) else table.name
+        folders = (self.root / name).glob(f"as_of=*/{MANIFEST}")
+        return sorted(date.fromisoformat(path.parent.name.removeprefix("as_of=")) for path in folders)
+
+    def newest(self, table: Table | str, on_or_before: date | None = None) -> date | None:
+        """The newest published night, at or before a day when one is given."""
+        nights = [night for night in self.nights(table) if on_or_before is None or night <= on_or_before]
+        return nights[-1] if nights else None
+
+    def before(self, table: Table | str, as_of: date) -> date | None:
+        """The newest published night strictly before a day."""
+        nights = [night for night in self.nights(table) if night < as_of]
+        return nights[-1] if nights else None
+
+    def verify(self, table: Table | str, as_of: date) -> None:
+        """Raise IntegrityError unless every file of the night is what its manifest says."""
+        for file in self.manifest(table, as_of).files:
+            path = self.folder(table, as_of) / file.name
+            found = sha256_of(path) if path.exists() else "no file"
+            if found != file.sha256:
+                raise IntegrityError(f"{path}: {found}, the manifest says {file.sha256}; materialize {as_of} of this table again")
+
+    def published(self) -> dict[str, list[date]]:
+        """Published nights of every table that has any."""
+        return {name: nights for name in TABLES if (nights := self.nights(name))}
+
+
+def _write_parts(frame: pl.DataFrame, folder: Path) -> tuple[FileEntry, ...]:
+    starts = range(0, max(frame.height, 1), ROWS_PER_PART)
+    return tuple(_write(frame.slice(start, ROWS_PER_PART), folder / f"part-{n:05d}.parquet") for n, start in enumerate(starts))
+
+
+def _write(frame: pl.DataFrame, path: Path) -> FileEntry:
+    frame.write_parquet(path, compression="zstd", statistics=True)
+    _sync(path)
+    return FileEntry(name=path.name, bytes=path.stat().st_size, sha256=sha256_of(path), rows=frame.height)
+
+
+def _switch(fresh: Path, target: Path) -> None:
+    """Put the fresh folder in the target's place; a reader that already opened the old files keeps them."""
+    aside = target.with_name(f".{target.name}{ASIDE}{uuid.uuid4().hex[:8]}")
+    if target.exists():
+        target.rename(aside)
+    fresh.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _recover(root: Path) -> None:
+    """Undo the first half of a switch that was killed between its two renames."""
+    for aside in root.glob(f"*/.as_of=*{ASIDE}*"):
+        target = aside.with_name(aside.name[1:].split(ASIDE)[0])
+        if target.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(target)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """Make sure the bytes are on the disk before a rename promises them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _listed(nights: list[date]) -> str:
+    return ", ".join(map(str, nights)) if nights else "none"
+
+
+def digest_of(manifests: Mapping[str, Manifest]) -> dict[str, str]:
+    """Inputs of a table, as its manifest records them."""
+    return {f"{name} {m.as_of}": m.digest for name, m in manifests.items()}

@@ -1,0 +1,134 @@
+"""The tables that models write, put together from the ledger: a row for everyone, its origin, and what was rejected."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from nightshift.answers import read_values
+from nightshift.keys import content_key
+from nightshift.night import Night
+from nightshift.origins import settle
+from nightshift.prompts.item_tag_scores import centred
+from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_EMBEDDINGS, USER_PREFERENCES, Table
+
+EMBEDDED_CHARS = 1000
+"""Longest text given to the encoder, in characters; MiniLM reads 256 word pieces."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A table ready to publish, and the answers it could not use."""
+
+    frame: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def item_tag_scores(night: Night, requests: pl.DataFrame) -> Written:
+    """Scores of every item the model has read; items it has not read keep last night's rows, or have none."""
+    prompt = night.prompts["item_tag_scores"]
+    scored = night.ledgers.answers.lookup(requests["content_key"], ["content_key", "scores"])
+    rows = requests.select("row_id", "content_key").join(scored, on="content_key", how="inner", maintain_order="left")
+    frame = centred(rows.rename({"row_id": "item_id"}), night.vocabulary)
+    frame = frame.with_columns(origin=pl.lit("llm"), prompt_id=pl.lit(prompt.prompt_id), model_id=pl.lit(night.identity.model_id))
+    unread = requests.join(rows, on="row_id", how="anti").select(item_id="row_id")
+    last = night.store.read_or_empty(ITEM_TAG_SCORES, night.store.before(ITEM_TAG_SCORES, night.as_of))
+    carried = last.join(unread, on="item_id", how="semi").with_columns(origin=pl.lit("carried"))
+    columns = list(ITEM_TAG_SCORES.columns)
+    return Written(pl.concat([frame.select(columns), carried.select(columns)]).sort("item_id", "facet", "tag"), REJECTS.empty())
+
+
+def chosen_tags(scores: pl.DataFrame, per_facet: int) -> pl.DataFrame:
+    """`item_id, tags`: the strongest tags of each facet, strongest facet first."""
+    ranked = scores.sort(["item_id", "score", "tag"], descending=[False, True, False])
+    best = ranked.group_by("item_id", "facet", maintain_order=True).head(per_facet) if per_facet else ranked.clear()
+    return best.sort(["item_id", "score", "tag"], descending=[False, True, False]).group_by("item_id", maintain_order=True).agg(tags="tag")
+
+
+def item_facts(night: Night, items: pl.DataFrame, requests: pl.DataFrame, scores: pl.DataFrame) -> Written:
+    """A summary and tags for every item: written by the model, carried from the night before, or from the template."""
+    tags = items.select("item_id").join(chosen_tags(scores, night.settings.facts.tags_per_facet), on="item_id", how="left")
+    tags = tags.with_columns(pl.col("tags").fill_null(pl.lit([], dtype=pl.List(pl.String))))
+    values = read_values(night.prompts["item_facts"], requests, night.ledgers, night.identity)
+    written = _provenance(night, "item_facts", values.frame.rename({"row_id": "item_id"}))
+    template = _template_rows(items.select("item_id", summary=_plain_text()))
+    keep = ["item_id", "summary", "prompt_id", "model_id", "content_key", "origin"]
+    last = night.store.read_or_empty(ITEM_FACTS, night.store.before(ITEM_FACTS, night.as_of))
+    rows = settle(items, written, last.select(keep), template.select(keep), "item_id")
+    return Written(rows.join(tags, on="item_id", maintain_order="left").select(list(ITEM_FACTS.columns)), values.rejects)
+
+
+def user_preferences(night: Night, users: pl.DataFrame, requests: pl.DataFrame) -> Written:
+    """Likes, dislikes and a summary for every user with a history."""
+    values = read_values(night.prompts["user_preferences"], requests, night.ledgers, night.identity)
+    written = _provenance(night, "user_preferences", values.frame.rename({"row_id": "user_id"}))
+    template = _template_rows(users.select("user_id", likes="like_tags", dislikes="dislike_tags", summary=_plain_history()))
+    keep = ["user_id", "likes", "dislikes", "summary", "prompt_id", "model_id", "content_key", "origin"]
+    last = night.store.read_or_empty(USER_PREFERENCES, night.store.before(USER_PREFERENCES, night.as_of))
+    rows = settle(users, written, last.select(keep), template.select(keep), "user_id")
+    history = users.select("user_id", "history_length", "last_event_at")
+    return Written(rows.join(history, on="user_id", maintain_order="left").select(list(USER_PREFERENCES.columns)), values.rejects)
+
+
+def _provenance(night: Night, table: str, values: pl.DataFrame) -> pl.DataFrame:
+    return values.with_columns(prompt_id=pl.lit(night.prompts[table].prompt_id), model_id=pl.lit(night.identity.model_id))
+
+
+def _template_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(
+        origin=pl.lit("template"), prompt_id=pl.lit("template"), model_id=pl.lit("template"), content_key=pl.lit(None, dtype=pl.String)
+    )
+
+
+def _plain_text() -> pl.Expr:
+    about = pl.col("attributes").list.join(", ").fill_null("")
+    return pl.when(about == "").then(pl.format("{}.", "title")).otherwise(pl.format("{}. {}.", "title", about))
+
+
+def _plain_history() -> pl.Expr:
+    liked, disliked = pl.col("liked").list.head(2).list.join("; "), pl.col("disliked").list.head(2).list.join("; ")
+    return pl.format("Liked: {}. Disliked: {}.", pl.when(liked == "").then(pl.lit("nothing yet")).otherwise(liked), disliked)
+
+
+def vector_key(encoder_id: str, text: str) -> str:
+    """Content key of a vector: the text and what encodes it."""
+    return content_key("vector", encoder_id, text)
+
+
+def _texts(night: Night, frame: pl.DataFrame, key: str, view: str, text: pl.Expr) -> pl.DataFrame:
+    rows = frame.select(pl.col(key), view=pl.lit(view), text=text.str.slice(0, EMBEDDED_CHARS))
+    keys = [vector_key(night.encoder_id, text) for text in rows["text"]]
+    return rows.with_columns(pl.Series("content_key", keys, dtype=pl.String))
+
+
+def item_texts(night: Night, items: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """`item_id, view, text, content_key`: source text of every item, and facts where a model wrote them."""
+    about = pl.concat_str(_plain_text(), pl.col("text").fill_null(""), separator=" ").str.strip_chars()
+    written = facts.filter(pl.col("origin") != "template")
+    said = pl.format("{} {}", "summary", pl.col("tags").list.join(", "))
+    return pl.concat([_texts(night, items, "item_id", "raw", about), _texts(night, written, "item_id", "facts", said)])
+
+
+def user_texts(night: Night, preferences: pl.DataFrame) -> pl.DataFrame:
+    """`user_id, view, text, content_key`: what a model wrote about users."""
+    written = preferences.filter(pl.col("origin") != "template")
+    return _texts(night, written, "user_id", "facts", pl.col("summary"))
+
+
+def embeddings(night: Night, texts: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Encoder vectors of the texts, from the ledger."""
+    vectors = night.ledgers.vectors.lookup(texts["content_key"], ["content_key", "encoder_id", "vector"])
+    return texts.join(vectors, on="content_key", how="inner", maintain_order="left").select(list(table.columns))
+
+
+def item_embeddings(night: Night, texts: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    """All views of every item: `raw` and `facts` by the encoder, `hidden` by the language model while it chose tags."""
+    owners = scores.filter(pl.col("content_key").is_not_null()).select("item_id", "content_key").unique("item_id", maintain_order=True)
+    hidden = night.ledgers.vectors.lookup(owners["content_key"], ["content_key", "encoder_id", "view", "vector"])
+    states = owners.join(hidden.filter(pl.col("view") == "hidden"), on="content_key", maintain_order="left")
+    frames = [embeddings(night, texts, ITEM_EMBEDDINGS), states.select(list(ITEM_EMBEDDINGS.columns))]
+    return pl.concat(frames).sort("item_id", "view")
+
+
+def user_embeddings(night: Night, texts: pl.DataFrame) -> pl.DataFrame:
+    """The `facts` view of every user a model wrote about."""
+    return embeddings(night, texts, USER_EMBEDDINGS).sort("user_id", "view")
