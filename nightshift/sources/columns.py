@@ -28,8 +28,9 @@ def label_of(source: InteractionsSource, schema: pl.Schema | dict[str, pl.DataTy
     if source.label is None:
         return pl.lit(1.0, pl.Float32)
     dtype = schema[source.label]
-    if not (dtype.is_numeric() or isinstance(dtype, (pl.String, pl.Boolean))):
-        fix = f"feedback {source.feedback} needs numbers" + (" or true/false" if source.feedback == "impressions" else "")
+    clicks = source.feedback == "impressions"
+    if not (dtype.is_numeric() or isinstance(dtype, pl.String) or (clicks and isinstance(dtype, pl.Boolean))):
+        fix = f"feedback {source.feedback} needs {'0/1 or true/false' if clicks else 'numbers'}"
         raise SourceError(wrong_type("sources.interactions.label", source.label, place, dtype, fix))
     return _rating(source, dtype) if source.feedback == "explicit" else _click(source.label)
 

@@ -5,19 +5,18 @@ mapping says what a column means. Every row keeps its place: the number of its f
 without the header.
 """
 
-import gzip
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import polars as pl
 
 from nightshift.errors import SourceError
 from nightshift.keys import canonical
 from nightshift.sources.settings import InteractionsSource, ItemsSource
+from nightshift.sources.torn import bad_line
 from nightshift.sources.wording import missing_column, shown
 
 T = TypeVar("T")
@@ -118,35 +117,13 @@ def place_of(files: list[SourceFile]) -> pl.Expr:
 
 
 def guarded(file: SourceFile, read: Callable[[], T]) -> T:
-    """What `read` gives; what polars could not read becomes a SourceError that names the file, and the line for JSONL."""
+    """What `read` gives; what polars could not read becomes a SourceError that names the file, and the line of a text format."""
     try:
         return read()
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        reason = _bad_line(file) if file.ending in (".jsonl", ".ndjson") else None
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(
-            f"{file.place} cannot be read as {file.ending[1:]}: {reason or shown(first)}; repair or remove the file"
-        ) from error
-
-
-def _bad_line(file: SourceFile) -> str | None:
-    """The first line that is not one JSON object; read slowly, only after a failure."""
-    with gzip.open(file.path) if file.path.name.endswith(".gz") else file.path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            problem = _problem(line)
-            if problem:
-                return f"line {number} is {problem}: {shown(line.decode('utf-8', 'replace').strip())}"
-    return None
-
-
-def _problem(line: bytes) -> str | None:
-    try:
-        value: Any = json.loads(line.decode("utf-8")) if line.strip() else {}
-    except UnicodeDecodeError:
-        return "not UTF-8"
-    except ValueError:
-        return "not JSON"
-    return None if isinstance(value, dict) else "not a JSON object"
+        reason = bad_line(file.path, file.ending) or shown(first)
+        raise SourceError(f"{file.place} cannot be read as {file.ending[1:]}: {reason}; repair or remove the file") from error
 
 
 def source_digest(source: ItemsSource | InteractionsSource, root: Path) -> str:
@@ -155,7 +132,6 @@ def source_digest(source: ItemsSource | InteractionsSource, root: Path) -> str:
     Contents are not read, so a sensor can ask every minute. A touched file counts as changed; the night it starts
     finds every answer in the ledger.
     """
-    block = "items" if isinstance(source, ItemsSource) else "interactions"
-    stats = [(file.place, file.path.stat()) for file in find_files(block, source.path, root)]
+    stats = [(file.place, file.path.stat()) for file in find_files(source.block, source.path, root)]
     parts = [source.model_dump(mode="json"), *([place, stat.st_size, stat.st_mtime_ns] for place, stat in stats)]
     return hashlib.sha256(canonical(parts).encode()).hexdigest()

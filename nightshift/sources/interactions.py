@@ -107,9 +107,9 @@ def _result(
     tonight = rows.filter(~later.fill_null(False))
     dropped = counts(tonight)
     listed = rejects("interactions", tonight, files)
-    check_share("interactions", source.path, rows.height, dropped, listed, source.max_rejected_share)
+    check_share(source, rows.height, dropped, listed)
     accepted = tonight.filter(pl.col(REASON).is_null())
-    _check_unknown(source, accepted, dropped, listed, items)
+    _check_unknown(source, bool(rows[REASON].is_null().any()), listed, items, dropped.get(UNKNOWN, 0))
     events = _each_once(accepted)
     return EventsRead(
         frame=INTERACTIONS.conform(events),
@@ -126,21 +126,14 @@ def _readable() -> pl.Expr:
     return pl.col(REASON).is_null() | (pl.col(REASON) == UNKNOWN)
 
 
-def _check_unknown(
-    source: InteractionsSource, accepted: pl.DataFrame, dropped: dict[str, int], listed: pl.DataFrame, items: pl.DataFrame
-) -> None:
-    unknown = dropped.get(UNKNOWN, 0)
-    if not unknown or (source.unknown_item == "drop" and not accepted.is_empty()):
+def _check_unknown(source: InteractionsSource, any_known: bool, listed: pl.DataFrame, items: pl.DataFrame, unknown: int) -> None:
+    if not unknown or (source.unknown_item == "drop" and any_known):
         return
     first = listed.filter(pl.col("reason") == UNKNOWN).row(0, named=True)
     example = f"{first['key']} has item {shown(first['answer'])}, the catalogue has ids such as {shown(items['item_id'].head(3).to_list())}"
-    if accepted.is_empty():
-        raise SourceError(
-            f"no event's item is in the catalogue ({unknown:,} events): {example}; do both item_id columns hold the same ids?"
-        )
-    raise SourceError(
-        f"{unknown:,} events are about items that are not in the catalogue: {example}. Set sources.interactions.unknown_item to drop"
-    )
+    if not any_known:
+        raise SourceError(f"no event's item is in the catalogue: {example}. Map item_id of both sources to columns that hold the same ids")
+    raise SourceError(f"events of items that are not in the catalogue: {unknown:,}. {example}. Set unknown_item to drop")
 
 
 def _each_once(accepted: pl.DataFrame) -> pl.DataFrame:

@@ -116,7 +116,7 @@ def _reason() -> pl.Expr:
 def _result(source: ItemsSource, files: list[SourceFile], rows: pl.DataFrame) -> ItemsRead:
     dropped = counts(rows)
     listed = rejects("items", rows.with_columns(pl.coalesce(VALUE, "item_id").alias(VALUE)), files)
-    check_share("items", source.path, rows.height, dropped, listed, source.max_rejected_share)
+    check_share(source, rows.height, dropped, listed)
     kept = rows.filter(pl.col(REASON).is_null() | (pl.col(REASON) == UNDATED))
     whole = kept["text"]
     return ItemsRead(

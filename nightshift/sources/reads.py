@@ -6,6 +6,7 @@ import polars as pl
 
 from nightshift.errors import SourceError
 from nightshift.sources.files import FILE, ROW, SourceFile, place_of
+from nightshift.sources.settings import InteractionsSource, ItemsSource
 from nightshift.sources.wording import MAX_VALUE_CHARS, shown
 from nightshift.tables import REJECTS
 
@@ -19,11 +20,20 @@ REJECTS_A_REASON = 1000
 NO_USER = "user_id is missing"
 NO_ITEM = "item_id is missing"
 NO_TIME = "timestamp is missing or unreadable"
-FUTURE = "timestamp is later than now: check timestamp_unit and time zone"
+FUTURE = "timestamp is later than the wall clock: check timestamp_unit and time zone"
 NO_LABEL = "label is missing or unreadable"
 UNKNOWN = "item is not in the catalogue"
 TWICE = "item_id appears twice: the first row was kept"
 UNDATED = "created_at is unreadable: the item is kept without it"
+
+HARMLESS = (UNKNOWN, TWICE, UNDATED)
+"""Reasons that do not count towards `max_rejected_share`: a setting of their own decides about them."""
+HINTS = {
+    NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, ms or us)",
+    FUTURE: "Check timestamp_unit and the time zone",
+    NO_LABEL: "Ratings are numbers; clicks are 0/1 or true/false",
+}
+"""What usually helps, by reason."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +114,20 @@ def rejects(table: str, frame: pl.DataFrame, files: list[SourceFile]) -> pl.Data
     )
 
 
-def check_share(block: str, path: str, rows: int, dropped: dict[str, int], listed: pl.DataFrame, limit: float) -> None:
-    """Raise SourceError, naming the first bad row, when more than `limit` of the rows cannot be read."""
-    bad = sum(count for reason, count in dropped.items() if reason not in (UNKNOWN, TWICE, UNDATED))
-    if bad <= limit * rows:
+def check_share(source: ItemsSource | InteractionsSource, rows: int, dropped: dict[str, int], listed: pl.DataFrame) -> None:
+    """Raise SourceError, naming the first row of the most frequent reason, when more than `max_rejected_share` of the rows are bad."""
+    bad = {reason: count for reason, count in dropped.items() if reason not in HARMLESS}
+    if sum(bad.values()) <= source.max_rejected_share * rows:
         return
-    reason = next(reason for reason in dropped if reason not in (UNKNOWN, TWICE, UNDATED))
+    reason = next(iter(bad))
     first = listed.filter(pl.col("reason") == reason).row(0, named=True)
-    share = f"{bad:,} of {rows:,} rows of {path} were dropped, more than sources.{block}.max_rejected_share {limit:g} allows"
-    value = "" if first["answer"] is None else f" (value {shown(first['answer'])})"
-    raise SourceError(f"{share}. Most often: {reason}, first in {first['key']}{value}. Repair the rows, the mapping, or raise the share")
+    value = "" if first["answer"] is None else f" holds {shown(first['answer'])}"
+    limit = f"sources.{source.block}.max_rejected_share {source.max_rejected_share:g}"
+    share = f"{sum(bad.values()):,} of {rows:,} rows of {source.path} cannot be used, more than {limit} allows"
+    where = f"first in {first['key']}, column {_column(source, reason)!r}{value}"
+    raise SourceError(f"{share}. Most often: {reason}, {where}. {HINTS.get(reason, 'Repair the rows, or map another column')}")
+
+
+def _column(source: ItemsSource | InteractionsSource, reason: str) -> str:
+    """The user's column behind a reason: reasons begin with the setting's name."""
+    return str(getattr(source, reason.split(" ", maxsplit=1)[0]))

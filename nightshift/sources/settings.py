@@ -5,7 +5,7 @@ sources:
   interactions: {path: events/*.parquet, user_id: uid, item_id: asin, timestamp: ts, timestamp_unit: ms}
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -27,6 +27,8 @@ class _Source(BaseModel):
 
 class ItemsSource(_Source):
     """The catalogue: one row an item."""
+
+    block: ClassVar[str] = "items"
 
     item_id: ColumnName
     """Column with the item's id; text or whole numbers, unique."""
@@ -57,6 +59,8 @@ class ItemsSource(_Source):
 
 class InteractionsSource(_Source):
     """The events: one row each time a user met an item."""
+
+    block: ClassVar[str] = "interactions"
 
     user_id: ColumnName
     """Column with the user's id; text or whole numbers. It never reaches a prompt."""

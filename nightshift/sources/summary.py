@@ -66,10 +66,14 @@ class Description:
             f"{self.capped_texts:,} texts were cut at max_text_chars": self.capped_texts,
             f"{self.untitled:,} items have no title and carry their id": self.untitled,
             f"{self.duplicates:,} repeated events were left out": self.duplicates,
+            "every event has the same label: is the label, or positive_from, right?": self._one_label(),
             f"{self.later:,} events are left for later nights": self.later,
         }
         remarks |= {f"dropped: {count:,} rows of {reason}": count for reason, count in self.dropped.items()}
         return [remark for remark, count in remarks.items() if count]
+
+    def _one_label(self) -> bool:
+        return self.feedback != "implicit" and self.events > 0 and self.positives in (0, 1)
 
 
 def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> Description:
