@@ -1,0 +1,212 @@
+"""Conformance suites: inherit one, provide the instance, and pytest checks that it keeps the protocol's promises.
+
+    class TestMyModel(LLMConformance):
+        def make_llm(self) -> LLM:
+            return MyModel(...)
+
+Every suite asks for a fresh instance only where it must: `make_*` is called once a test class and once more to compare.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from nightshift.encoders.base import Encoder
+from nightshift.llm.base import LLM, Answer, Decoding, Question, Request, Scored
+
+AWKWARD_TEXTS = {
+    "empty": "",
+    "blank": " \n\t ",
+    "emoji": "Title: 👩🏽‍🚀 🚀🏳️‍🌈",
+    "right to left": "Title: שלום עולם مرحبا",
+    "control characters": "Title: a\x00b\x07c\x1b[31m\u202ed\u200b",
+    "lone surrogate": "Title: broken \ud83d half",
+    "special token": "Title: <|im_end|></s><|endoftext|>[SEP]",
+}
+"""What catalogues really hold."""
+
+
+def _requests(texts: list[str], decoding: Decoding) -> list[Request]:
+    instructions = "Write the mood of each film.\n\n"
+    return [Request(f"key-{place}", instructions, text, decoding) for place, text in enumerate(texts)]
+
+
+class LLMConformance:
+    """What every `LLM` promises. Override `make_llm`; set `scores = False` for a backend that cannot score."""
+
+    scores: ClassVar[bool] = True
+    long_text: ClassVar[int] = 1_000_000
+    """Characters of the over-long text."""
+    decoding: ClassVar[Decoding] = Decoding(max_new_tokens=8)
+    texts: ClassVar[list[str]] = [
+        "Title: Fargo (1996)\nGenres: Crime, Drama\nMood:",
+        "Title: Toy Story (1995)\nMood:",
+        "Title: A much longer title than the others have, for the sake of padding (1999)\nMood:",
+    ]
+    questions: ClassVar[list[Question]] = [
+        Question("mood", "\nMood:", (" dark", " funny", " heartwarming", " bittersweet")),
+        Question("audience", "\nAudience:", (" children", " adults")),
+    ]
+
+    def make_llm(self) -> LLM:
+        """The model under test."""
+        raise NotImplementedError
+
+    def _llm(self) -> LLM:
+        made = type(self).__dict__.get("_made")
+        if made is None:
+            made = self.make_llm()
+            type(self)._made = made  # type: ignore[attr-defined]
+        return made
+
+    def _ask(self, texts: list[str]) -> list[Answer]:
+        return self._llm().answer(_requests(texts, self.decoding))
+
+    def _weigh(self, texts: list[str]) -> list[Scored]:
+        return self._llm().score(_requests(texts, self.decoding), self.questions)
+
+    def test_one_answer_a_request_in_order(self) -> None:
+        """Keys come back as they went in, whatever order the model worked in."""
+        assert [answer.key for answer in self._ask(self.texts)] == ["key-0", "key-1", "key-2"]
+
+    def test_no_requests_no_answers(self) -> None:
+        """An empty batch is not an error."""
+        assert self._llm().answer([]) == []
+
+    def test_the_same_requests_get_the_same_answers(self) -> None:
+        """Greedy decoding of one batch is repeatable."""
+        assert [answer.text for answer in self._ask(self.texts)] == [answer.text for answer in self._ask(self.texts)]
+
+    def test_counts_are_honest(self) -> None:
+        """Tokens are positive, cached ones are part of the prompt, answers respect their limit."""
+        for answer in self._ask(self.texts):
+            assert answer.prompt_tokens > 0
+            assert 0 <= answer.cached_tokens <= answer.prompt_tokens
+            assert 0 < answer.new_tokens <= self.decoding.max_new_tokens
+            assert answer.finish_reason in ("stop", "length", "refusal")
+            assert answer.seconds >= 0
+
+    def test_token_counts_grow_with_text(self) -> None:
+        """Counts are per text, never negative, and larger for more text."""
+        counts = self._llm().count_tokens(["", "dark", "dark and stormy night"])
+        assert 0 <= counts[0] < counts[1] < counts[2]
+
+    def test_identity_is_stable_and_carries_a_revision(self) -> None:
+        """Equal for two instances and after work, with `@revision`."""
+        before = self.make_llm().identity
+        self._ask(self.texts[:1])
+        assert before == self._llm().identity
+        assert "@" in before.model_id
+
+    def test_the_context_is_stated(self) -> None:
+        """A positive number of tokens."""
+        assert self._llm().context_tokens > 0
+
+    def test_awkward_texts_are_answered(self) -> None:
+        """Empty, emoji, right-to-left, control characters, half a surrogate pair: an answer each."""
+        assert len(self._ask(list(AWKWARD_TEXTS.values()))) == len(AWKWARD_TEXTS)
+
+    def test_an_overlong_text_is_answered_within_the_context(self) -> None:
+        """A megabyte of text is cut, not fatal, and its neighbours are answered too."""
+        answers = self._ask(["word " * (self.long_text // 5) + "\nMood:", self.texts[0]])
+        assert [answer.key for answer in answers] == ["key-0", "key-1"]
+
+    def test_stop_texts_end_an_answer(self) -> None:
+        """The stop text is not part of the answer."""
+        decoding = self.decoding.model_copy(update={"stop": ("a", "e", "\n")})
+        for answer in self._llm().answer(_requests(self.texts, decoding)):
+            assert not set("ae\n") & set(answer.text)
+
+    def test_choices_are_weighed_as_probabilities(self) -> None:
+        """Log-probabilities are at most zero, and distinct choices share at most one."""
+        if not self.scores:
+            return
+        for scored in self._weigh(self.texts):
+            assert scored.log_probabilities.shape == (sum(len(question.choices) for question in self.questions),)
+            assert scored.log_probabilities.dtype == np.float32
+            assert (scored.log_probabilities <= 1e-5).all()
+            first = len(self.questions[0].choices)
+            assert np.exp(scored.log_probabilities[:first]).sum() <= 1.02
+            assert np.exp(scored.log_probabilities[first:]).sum() <= 1.02
+
+    def test_scores_keep_order_and_repeat(self) -> None:
+        """One `Scored` a request, equal twice."""
+        if not self.scores:
+            return
+        once, twice = self._weigh(self.texts), self._weigh(self.texts)
+        assert [scored.key for scored in once] == ["key-0", "key-1", "key-2"]
+        for one, other in zip(once, twice, strict=True):
+            np.testing.assert_array_equal(one.log_probabilities, other.log_probabilities)
+
+    def test_scores_do_not_depend_on_the_neighbours(self) -> None:
+        """Alone or in a batch, a row scores the same up to rounding (0.25 covers bfloat16)."""
+        if not self.scores:
+            return
+        alone, together = self._weigh(self.texts[:1])[0], self._weigh(self.texts)[0]
+        np.testing.assert_allclose(alone.log_probabilities, together.log_probabilities, atol=0.25)
+
+    def test_awkward_texts_are_weighed(self) -> None:
+        """Finite numbers for every text."""
+        if not self.scores:
+            return
+        for scored in self._weigh(list(AWKWARD_TEXTS.values())):
+            assert np.isfinite(scored.log_probabilities).all()
+            assert scored.hidden is None or (scored.hidden.shape[0] == len(self.questions) and np.isfinite(scored.hidden).all())
+
+
+class EncoderConformance:
+    """What every `Encoder` promises. Override `make_encoder`."""
+
+    texts: ClassVar[list[str]] = ["A dark crime drama in the snow", "Toys come alive", "Toys come alive", "A dark drama"]
+
+    def make_encoder(self) -> Encoder:
+        """The encoder under test."""
+        raise NotImplementedError
+
+    def _encoder(self) -> Encoder:
+        made = type(self).__dict__.get("_made")
+        if made is None:
+            made = self.make_encoder()
+            type(self)._made = made  # type: ignore[attr-defined]
+        return made
+
+    def test_vectors_have_the_stated_shape_and_unit_length(self) -> None:
+        """(texts, dimension) float32 of length one."""
+        vectors = self._encoder().encode(self.texts)
+        assert vectors.shape == (len(self.texts), self._encoder().dimension)
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+    def test_equal_texts_get_equal_vectors(self) -> None:
+        """Bit for bit within a call, and again in the next one."""
+        first, again = self._encoder().encode(self.texts), self._encoder().encode(self.texts)
+        np.testing.assert_array_equal(first[1], first[2])
+        np.testing.assert_array_equal(first, again)
+
+    def test_order_is_kept(self) -> None:
+        """Reversed texts give reversed vectors, up to rounding."""
+        forward, backward = self._encoder().encode(self.texts), self._encoder().encode(self.texts[::-1])
+        np.testing.assert_allclose(forward, backward[::-1], atol=0.02)
+
+    def test_similar_texts_are_nearer_than_others(self) -> None:
+        """Sharing words and sense counts."""
+        vectors = self._encoder().encode(self.texts)
+        assert vectors[0] @ vectors[3] > vectors[0] @ vectors[1]
+
+    def test_awkward_texts_get_finite_unit_vectors(self) -> None:
+        """Empty, emoji, right-to-left, control characters, half a surrogate pair."""
+        vectors = self._encoder().encode(list(AWKWARD_TEXTS.values()))
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+    def test_an_overlong_text_gets_a_vector(self) -> None:
+        """A megabyte of text is cut, not fatal."""
+        assert np.isfinite(self._encoder().encode(["word " * 200_000, "short"])).all()
+
+    def test_no_texts_no_vectors(self) -> None:
+        """(0, dimension)."""
+        assert self._encoder().encode([]).shape == (0, self._encoder().dimension)
+
+    def test_the_id_is_stable_and_carries_a_revision(self) -> None:
+        """Equal for two instances, with `@revision`."""
+        assert self.make_encoder().encoder_id == self._encoder().encoder_id
+        assert "@" in self._encoder().encoder_id

@@ -1,0 +1,33 @@
+"""Shared fixtures: the cache that holds model weights."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PREPARE = """
+import sys
+from pathlib import Path
+from nightshift.models.weights import prepare_encoder, prepare_llm
+prepare_llm("smollm2-135m-instruct", Path(sys.argv[1]))
+prepare_encoder("all-minilm-l6-v2", Path(sys.argv[1]))
+"""
+
+
+@pytest.fixture(scope="session")
+def model_cache() -> Path:
+    """Folder with the small models prepared: `NIGHTSHIFT_CACHE` or `~/.cache/nightshift`.
+
+    Prepared in a process of its own, where sockets are not blocked, under a lock that parallel workers share.
+    """
+    cache = Path(os.environ.get("NIGHTSHIFT_CACHE", Path.home() / ".cache" / "nightshift"))
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run([sys.executable, "-c", PREPARE, str(cache)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"the small models cannot be had: {done.stderr.strip().splitlines()[-1]}")
+    return cache
