@@ -1,0 +1,189 @@
+"""What the models wrote by one night, aligned to the catalogue: vectors by view, tag scores, users' preferences.
+
+Tables come in as snapshots (frames of `nightshift.tables`, any may be empty) and leave as arrays in catalogue order, with
+a mask for the items they do not cover.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nightshift.errors import VectorMismatch
+from nightshift.features.settings import SimilaritySettings
+from nightshift.features.whitening import Whitening, fit_whitening, unit
+from nightshift.history import Floats, Ints, encode
+from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, USER_EMBEDDINGS, USER_PREFERENCES
+
+LARGEST_SQUARE = 6000
+"""Items up to which all cosines of a view are kept as one square (144 MB); above, pairs are computed as they are asked."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One night's model-written tables. The features of a row come from the newest snapshot at or before its day."""
+
+    item_tag_scores: pl.DataFrame = field(default_factory=ITEM_TAG_SCORES.empty)
+    item_embeddings: pl.DataFrame = field(default_factory=ITEM_EMBEDDINGS.empty)
+    item_facts: pl.DataFrame = field(default_factory=ITEM_FACTS.empty)
+    user_preferences: pl.DataFrame = field(default_factory=USER_PREFERENCES.empty)
+    user_embeddings: pl.DataFrame = field(default_factory=USER_EMBEDDINGS.empty)
+
+
+@dataclass(frozen=True)
+class View:
+    """One kind of vector for the whole catalogue: (items, d) whitened unit rows, zero where `present` is false."""
+
+    name: str
+    vectors: Floats
+    present: NDArray[np.bool_]
+    nearest: int
+    whitening: Whitening
+    dimensions: Floats
+    """(items, d) whitened coordinates before they are scaled to unit length."""
+
+    @classmethod
+    def of(cls, name: str, raw: Floats, present: NDArray[np.bool_], settings: SimilaritySettings) -> "View":
+        """Whiten raw vectors (items, D) on the items that have one."""
+        whitening = fit_whitening(raw[present], settings.dimensions)
+        dimensions = whitening(raw) * present[:, None]
+        return cls(name, unit(dimensions), present, settings.nearest, whitening, dimensions)
+
+    @cached_property
+    def square(self) -> Floats | None:
+        """(items, items) cosines, or None for a catalogue too large to hold them."""
+        return self.vectors @ self.vectors.T if len(self.vectors) <= LARGEST_SQUARE else None
+
+    def cosines(self, candidate: Ints, history: Ints) -> Floats:
+        """(rows,), (rows, length) -> (rows, length) cosine of each candidate with each history item."""
+        if self.square is not None:
+            return np.asarray(self.square[candidate[:, None], history])
+        parts = [slice(start, start + 2048) for start in range(0, len(candidate), 2048)]
+        return np.concatenate([np.einsum("rd,rld->rl", self.vectors[candidate[p]], self.vectors[history[p]]) for p in parts])
+
+    @cached_property
+    def neighbours(self) -> Ints:
+        """(items, nearest) codes of the nearest other items that have a vector; -1 for an item without one."""
+        found = np.full((len(self.vectors), self.nearest), -1, np.int64)
+        others = np.flatnonzero(self.present)
+        wanted = min(self.nearest, len(others) - 1)
+        for start in range(0, len(others) if wanted > 0 else 0, 1024):
+            rows = others[start : start + 1024]
+            cosines = self.vectors[rows] @ self.vectors[others].T
+            cosines[np.arange(len(rows)), start + np.arange(len(rows))] = -np.inf
+            found[rows, :wanted] = others[np.argpartition(-cosines, wanted - 1, axis=1)[:, :wanted]]
+        return found
+
+    def permuted(self, mapping: Ints) -> "View":
+        """The view in which item i has the vector of item mapping[i]."""
+        present, dimensions = self.present[mapping], self.dimensions[mapping]
+        return View(self.name, self.vectors[mapping], present, self.nearest, self.whitening, dimensions)
+
+
+@dataclass(frozen=True)
+class TagScores:
+    """Tag scores (items, tags), standardized per tag over the items that have them; zero where `present` is false."""
+
+    names: tuple[str, ...]
+    facets: tuple[str, ...]
+    scores: Floats
+    present: NDArray[np.bool_]
+
+    def permuted(self, mapping: Ints) -> "TagScores":
+        """The scores in which item i has those of item mapping[i]."""
+        return TagScores(self.names, self.facets, self.scores[mapping], self.present[mapping])
+
+
+@dataclass(frozen=True)
+class NightContent:
+    """A snapshot in catalogue order."""
+
+    as_of: date | None
+    views: dict[str, View]
+    tags: TagScores
+    user_ids: pl.Series
+    """Users with preferences or a `facts` vector."""
+    liked_tags: Floats
+    disliked_tags: Floats
+    """(users, tags) 1 where the user's preferences name the tag."""
+    user_facts: Floats
+    """(users, d) unit vectors in the `facts` view's whitened space; zero where missing."""
+
+    def permuted(self, mapping: Ints) -> "NightContent":
+        """The placebo: every item gets the answers of item mapping[i]; users keep theirs."""
+        views = {name: view.permuted(mapping) for name, view in self.views.items() if name != "raw"}
+        tags = self.tags.permuted(mapping)
+        return NightContent(self.as_of, views, tags, self.user_ids, self.liked_tags, self.disliked_tags, self.user_facts)
+
+
+def _vectors(frame: pl.DataFrame, owner: str, ids: pl.Series) -> tuple[Floats, NDArray[np.bool_]]:
+    """(ids, dimension) vectors and a mask, from rows of one view."""
+    encoders = frame["encoder_id"].unique().to_list()
+    lengths = frame["vector"].list.len().unique().to_list()
+    if len(encoders) > 1 or len(lengths) > 1:
+        view = frame["view"][0]
+        raise VectorMismatch(f"view {view!r} of {owner}_embeddings mixes encoders {sorted(encoders)} of lengths {sorted(lengths)}")
+    codes = encode(frame[f"{owner}_id"], ids)
+    known = codes < ids.len()
+    flat = frame["vector"].explode(empty_as_null=False).cast(pl.Float32).to_numpy().reshape(frame.height, -1)
+    vectors, present = np.zeros((ids.len(), flat.shape[1]), np.float32), np.zeros(ids.len(), np.bool_)
+    vectors[codes[known]], present[codes[known]] = flat[known], True
+    return vectors, present
+
+
+def _tag_scores(frame: pl.DataFrame, items: pl.Series) -> TagScores:
+    tags = frame.select("facet", "tag").unique().sort("facet", "tag").with_row_index("column")
+    placed = frame.join(tags, on=["facet", "tag"], maintain_order="left")
+    codes = encode(placed["item_id"], items)
+    known = codes < items.len()
+    scores, present = np.zeros((items.len(), tags.height), np.float32), np.zeros(items.len(), np.bool_)
+    scores[codes[known], placed["column"].to_numpy()[known]] = placed["score"].to_numpy()[known]
+    present[codes[known]] = True
+    if present.any():
+        spread = scores[present].std(0)
+        scores = (scores - scores[present].mean(0)) / np.where(spread > 0, spread, 1.0) * present[:, None]
+    return TagScores(tuple(tags["tag"]), tuple(tags["facet"]), scores.astype(np.float32), present)
+
+
+def _item_views(snapshot: Snapshot, items: pl.Series, tags: TagScores, settings: SimilaritySettings) -> dict[str, View]:
+    views = {}
+    for name in ("raw", "facts", "hidden"):
+        rows = snapshot.item_embeddings.filter(pl.col("view") == name)
+        if rows.height:
+            views[name] = View.of(name, *_vectors(rows, "item", items), settings)
+    if tags.present.any():
+        views["tags"] = View.of("tags", tags.scores, tags.present, settings)
+    return views
+
+
+def _named_tags(frame: pl.DataFrame, column: str, users: pl.Series, tags: TagScores) -> Floats:
+    """(users, tags) 1 where the list names the tag, in every facet that has it."""
+    marks = np.zeros((users.len(), len(tags.names)), np.float32)
+    columns = pl.DataFrame({"tag": tags.names, "column": range(len(tags.names))}, schema={"tag": pl.String, "column": pl.Int64})
+    named = frame.select("user_id", pl.col(column).alias("tag")).explode("tag").drop_nulls().join(columns, on="tag")
+    marks[encode(named["user_id"], users), named["column"].to_numpy()] = 1.0
+    return marks
+
+
+def _user_facts(snapshot: Snapshot, users: pl.Series, views: dict[str, View]) -> Floats:
+    rows = snapshot.user_embeddings.filter(pl.col("view") == "facts")
+    if not rows.height or "facts" not in views:
+        return np.zeros((users.len(), 1), np.float32)
+    encoders = {*rows["encoder_id"], *snapshot.item_embeddings.filter(pl.col("view") == "facts")["encoder_id"]}
+    if len(encoders) > 1:
+        raise VectorMismatch(f"view 'facts' of items and users comes from different encoders: {sorted(encoders)}")
+    vectors, present = _vectors(rows, "user", users)
+    return np.asarray(unit(views["facts"].whitening(vectors)) * present[:, None], np.float32)
+
+
+def night_content(as_of: date | None, snapshot: Snapshot, items: pl.Series, settings: SimilaritySettings) -> NightContent:
+    """Align a snapshot to the catalogue's item ids. Raises VectorMismatch when one view mixes encoders."""
+    tags = _tag_scores(snapshot.item_tag_scores, items)
+    views = _item_views(snapshot, items, tags, settings)
+    preferences = snapshot.user_preferences
+    users = pl.concat([preferences["user_id"], snapshot.user_embeddings["user_id"]]).unique().sort()
+    likes, dislikes = (_named_tags(preferences, column, users, tags) for column in ("likes", "dislikes"))
+    return NightContent(as_of, views, tags, users, likes, dislikes, _user_facts(snapshot, users, views))

@@ -1,0 +1,63 @@
+"""The rows features are built for, and the shape every feature function has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nightshift.history import EventLog, Floats, Ints, encode
+
+if TYPE_CHECKING:
+    from nightshift.features.content import NightContent
+
+Columns = dict[str, Floats]
+"""Feature columns (rows,) by name, float32, NaN where missing."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Candidates to describe. There is no label here: a feature function cannot read one."""
+
+    user_ids: pl.Series
+    user: Ints
+    """User codes of the log; len(log.users) for a user without events."""
+    item: Ints
+    """Item codes of the catalogue."""
+    moment: Ints
+    """Microseconds since 1970; features know events strictly before it."""
+    group: Ints
+    """Rows with equal numbers were in one list."""
+    real_list: NDArray[np.bool_]
+    """True where the list is a request of the source, not rows that merely share a moment."""
+
+    @classmethod
+    def of(cls, asked: pl.DataFrame, log: EventLog) -> "Rows":
+        """Rows of a frame with user_id, item_id, moment (int, microseconds), group_id, real_list."""
+        group = asked["group_id"].rank("dense").cast(pl.Int64).to_numpy()
+        user, item = encode(asked["user_id"], log.users), encode(asked["item_id"], log.items)
+        return cls(asked["user_id"], user, item, asked["moment"].to_numpy(), group, asked["real_list"].to_numpy())
+
+    def part(self, index: Ints) -> "Rows":
+        """The rows at some positions."""
+        user_ids = self.user_ids.gather(index)
+        return Rows(user_ids, self.user[index], self.item[index], self.moment[index], self.group[index], self.real_list[index])
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+FeatureFunction = Callable[[EventLog, Rows, "NightContent"], Columns]
+"""Events, rows and the night's content in; columns out. It must look at events strictly before each row's moment only."""
+
+
+def prefixed(prefix: str, columns: Columns) -> Columns:
+    """The same columns under `<prefix><name>`."""
+    return {prefix + name: values for name, values in columns.items()}
+
+
+def float32(columns: dict[str, NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]]) -> Columns:
+    """The columns as float32."""
+    return {name: np.asarray(values, np.float32) for name, values in columns.items()}

@@ -1,0 +1,92 @@
+"""What can be set about features: one class a family, every field with its sentence."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Family = Literal["base", "text", "llm", "permuted"]
+"""Who pays for a column: nobody, a text encoder, a language model, or the placebo of the language model."""
+
+
+class Frozen(BaseModel):
+    """Settings are values: frozen, unknown keys refused, each field documented by its docstring."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class CountSettings(Frozen):
+    """Click rates and counts before a moment."""
+
+    smoothing: float = Field(default=10.0, gt=0)
+    """Events of the overall click rate that every rate is blended with (a beta prior's strength)."""
+    recent_days: float = Field(default=30.0, gt=0)
+    """Length of the recent window of counts and rates, in days."""
+    recent_events: int = Field(default=10, ge=1)
+    """Newest events of a user that make up the recent click rate."""
+
+
+class CollaborativeSettings(Frozen):
+    """The collaborative score: item-item weights refitted on a grid of days, always on events before the refit."""
+
+    refit_days: float = Field(default=7.0, gt=0)
+    """Days between refits; the grid starts at 1970 so that data never moves it."""
+    refit_growth: float = Field(default=0.02, ge=0)
+    """A refit is skipped unless the events before it grew by this share since the last one."""
+    l2: float = Field(default=100.0, gt=0)
+    """Ridge of EASE, in events: higher leans on fewer strong co-occurrences."""
+    smoothing: float = Field(default=5.0, gt=0)
+    """Shared users that a pair's agreement is shrunk by."""
+    max_items: int = Field(default=4000, ge=1)
+    """Most active items that get a collaborative score; a refit costs the cube of it and holds four squares of it in memory."""
+
+
+class SimilaritySettings(Frozen):
+    """Similarity of a candidate to a user's signed history in one view."""
+
+    dimensions: int = Field(default=32, ge=1, le=32)
+    """Whitened dimensions of every view."""
+    nearest: int = Field(default=10, ge=1)
+    """History items, and catalogue neighbours, that count as near."""
+    half_life: float = Field(default=10.0, gt=0)
+    """Events after which a liked item weighs half in the recency-weighted similarity."""
+    sharpness: float = Field(default=5.0, gt=0)
+    """How fast a past label loses weight with distance: weight = exp(sharpness * (cosine - 1))."""
+    emit_dimensions: int = Field(default=0, ge=0, le=32)
+    """Whitened dimensions of the candidate given to the ranker as columns of their own."""
+
+
+class FeatureSettings(Frozen):
+    """Everything that decides the feature columns."""
+
+    families: tuple[Family, ...] = ("base", "text", "llm", "permuted")
+    """Families that are built."""
+    history_length: int = Field(default=100, ge=1)
+    """Most recent events of a user that similarities and affinities look at."""
+    counts: CountSettings = CountSettings()
+    """Click rates and counts."""
+    collaborative: CollaborativeSettings = CollaborativeSettings()
+    """The collaborative score."""
+    similarity: SimilaritySettings = SimilaritySettings()
+    """Similarities to the signed history."""
+    lists: bool = True
+    """Adds rank and z-score within the row's list to every similarity, affinity and score column."""
+    chunk_rows: int = Field(default=50_000, ge=1)
+    """Rows built at a time; bounds memory, changes speed only."""
+
+
+class ExampleSettings(Frozen):
+    """How events become training rows."""
+
+    features: FeatureSettings = FeatureSettings()
+    """The feature columns."""
+    train_until: datetime | None = None
+    """First moment of validation; null takes the `train_share` quantile of event times."""
+    valid_until: datetime | None = None
+    """First moment of the test; null takes the `valid_share` quantile of event times."""
+    train_share: float = Field(default=0.6, gt=0, lt=1)
+    """Share of all events that lie before validation."""
+    valid_share: float = Field(default=0.8, gt=0, lt=1)
+    """Share of all events that lie before the test."""
+    seed: int = 0
+    """Seed of the permuted family's mapping."""

@@ -1,0 +1,55 @@
+"""PCA whitening of one night's vectors, so that no shared direction drowns the ones that tell items apart.
+
+Fitted on a snapshot's own vectors, never on labels or on a later night (Su et al., Whitening Sentence Representations,
+2021). Deterministic: the largest component of every direction is positive.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from nightshift.history import Floats
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """An affine map: (vectors - mean) @ directions has unit variance in every dimension on the vectors it was fitted on."""
+
+    mean: Floats
+    directions: Floats
+    """(dimension, kept)"""
+
+    def __call__(self, vectors: Floats) -> Floats:
+        """(n, dimension) -> (n, kept)."""
+        return np.asarray((vectors - self.mean) @ self.directions, np.float32)
+
+
+def fit_whitening(vectors: Floats, dimensions: int) -> Whitening:
+    """The `dimensions` strongest directions of the vectors (n, dimension), fewer where the rank is lower."""
+    mean = vectors.mean(0, dtype=np.float64)
+    centred = vectors.astype(np.float64) - mean
+    wide = centred.shape[0] < centred.shape[1]
+    gram = centred @ centred.T if wide else centred.T @ centred
+    values, directions = _largest(gram, dimensions)
+    if wide:
+        directions = centred.T @ directions / np.sqrt(values)
+    directions *= np.sign(directions[np.abs(directions).argmax(0), np.arange(directions.shape[1])])
+    scale = np.sqrt(values / max(len(vectors) - 1, 1))
+    return Whitening(mean.astype(np.float32), (directions / scale).astype(np.float32))
+
+
+def _largest(gram: NDArray[np.float64], dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    size = len(gram)
+    kept = min(dimensions, size)
+    values, directions = scipy.linalg.eigh(gram, subset_by_index=[size - kept, size - 1])
+    order = np.argsort(-values)
+    order = order[values[order] > max(values.max(), 1e-12) * 1e-6]
+    return values[order], directions[:, order]
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows scaled to length 1; a zero row stays zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(length > 0, length, 1.0), np.float32)

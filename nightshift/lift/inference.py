@@ -1,0 +1,162 @@
+"""How sure a difference is: paired bootstrap over users, and randomization by sign flips. The unit is the user.
+
+Users are drawn with replacement (Efron and Tibshirani 1993); the same draws serve both arms and every seed, which makes the
+comparison paired. A resample reweighs users: a ratio metric becomes a ratio of weighted sums. AUC is a quadratic form,
+w K w / (w p)(w n), K[u, v] = pairs (positive of u, negative of v) ranked rightly; K averaged over seeds gives the
+seed-averaged metric exactly. Above LARGEST users K would not fit: the difference is then linearized (each user's first-order
+influence on it), which agrees to the fourth digit at a few hundred users already (see the tests).
+
+The randomization flips the sign of each user's share of the difference; for AUC a user's share is half of the pairs they
+gained plus half of those gained against them. Metrics are averaged over seeds before any of it: seeds are not users,
+and their spread is reported beside the interval.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nightshift.lift.metrics import Codes, Doubles, Sums, placements
+
+LARGEST = 3000
+"""Users up to which AUC is resampled exactly, by a (users, users) matrix of 72 MB."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A difference with its 95% interval and p-value; NaN where the slice supports none."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Resamples of users and sign flips, one set for all comparisons."""
+
+    seed: int
+    resamples: int
+
+    def weights(self, users: int) -> Doubles:
+        """(resamples, users) how often each user is drawn."""
+        random = np.random.default_rng([self.seed, users])
+        return random.multinomial(users, np.full(users, 1.0 / users), self.resamples).astype(np.float64)
+
+    def signs(self, users: int) -> Doubles:
+        """(resamples, users) of +1 and -1."""
+        random = np.random.default_rng([self.seed, users, 1])
+        return np.asarray(random.integers(0, 2, (self.resamples, users)) * 2.0 - 1.0, np.float64)
+
+
+@dataclass(frozen=True)
+class Concordance:
+    """AUC of one arm, seeds averaged, in the form that a resample of users needs."""
+
+    label: Doubles
+    scores: Doubles
+    """(seeds, rows)"""
+    user: Codes
+    users: int
+
+    @cached_property
+    def positives(self) -> Doubles:
+        """(users,) positive rows."""
+        return np.bincount(self.user, self.label > 0.5, self.users).astype(np.float64)
+
+    @cached_property
+    def negatives(self) -> Doubles:
+        """(users,) negative rows."""
+        return np.bincount(self.user, self.label <= 0.5, self.users).astype(np.float64)
+
+    @cached_property
+    def shares(self) -> Doubles:
+        """(users,) pairs ranked rightly, each counted half for the positive's user and half for the negative's."""
+        one = np.zeros(len(self.label), np.int64)
+        placed = np.mean([placements(self.label, score, one) for score in self.scores], axis=0)
+        return np.bincount(self.user, placed, self.users) / 2.0
+
+    @cached_property
+    def pairs(self) -> Doubles:
+        """(users, users) pairs of u's positives and v's negatives ranked rightly, averaged over seeds."""
+        return np.asarray(np.mean([self._pairs(score) for score in self.scores], axis=0))
+
+    def _pairs(self, score: Doubles) -> Doubles:
+        level = np.unique(score, return_inverse=True)[1]
+        order = np.argsort(level, kind="stable")
+        positive = order[self.label[order] > 0.5]
+        negative = order[self.label[order] <= 0.5]
+        won = np.zeros((self.users, self.users))
+        below = np.searchsorted(level[negative], level[positive], "left")
+        up_to = np.searchsorted(level[negative], level[positive], "right")
+        for v in range(self.users):
+            running = np.concatenate([[0.0], np.cumsum(self.user[negative] == v)])
+            won[:, v] = np.bincount(self.user[positive], (running[below] + running[up_to]) / 2.0, self.users)
+        return won
+
+    @property
+    def total(self) -> float:
+        """Pairs of a positive and a negative row."""
+        return float(self.positives.sum() * self.negatives.sum())
+
+
+def percentiles(values: Doubles) -> tuple[float, float]:
+    """2.5% and 97.5% of the finite values; NaN when there are fewer than a hundred."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 100:
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def flipped(shares: Doubles, draws: Draws) -> float:
+    """Two-sided p of the summed shares (users,) under random signs, the observed one counted among the draws."""
+    touched = shares[shares != 0]
+    if len(touched) == 0:
+        return 1.0
+    extreme = np.abs(draws.signs(len(touched)) @ touched) >= abs(touched.sum()) * (1 - 1e-12)
+    return float((extreme.sum() + 1) / (draws.resamples + 1))
+
+
+def judge_ratio(arm: Sums, against: Sums, draws: Draws) -> Judgement:
+    """Difference of two ratio metrics over the same users."""
+    if arm.denominator.sum() <= 0:
+        return Judgement(*[float("nan")] * 4)
+    weights = draws.weights(len(arm.numerator))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        resampled = weights @ (arm.numerator - against.numerator) / (weights @ arm.denominator)
+    p_value = flipped((arm.numerator - against.numerator) / arm.denominator.sum(), draws)
+    return Judgement(arm.value - against.value, *percentiles(resampled), p_value)
+
+
+def judge_auc(arm: Concordance, against: Concordance, draws: Draws) -> Judgement:
+    """Difference of two AUCs over the same rows."""
+    if arm.total == 0:
+        return Judgement(*[float("nan")] * 4)
+    shares = (arm.shares - against.shares) / arm.total
+    resampled = _exact(arm, against, draws) if arm.users <= LARGEST else linearized(arm, against, draws)
+    return Judgement(float(shares.sum()), *percentiles(resampled), flipped(shares, draws))
+
+
+def _exact(arm: Concordance, against: Concordance, draws: Draws) -> Doubles:
+    weights, won = draws.weights(arm.users), arm.pairs - against.pairs
+    with np.errstate(invalid="ignore", divide="ignore"):
+        totals = (weights @ arm.positives) * (weights @ arm.negatives)
+        return np.asarray(((weights @ won) * weights).sum(1) / totals)
+
+
+def linearized(arm: Concordance, against: Concordance, draws: Draws, batch: int = 100) -> Doubles:
+    """(resamples,) differences to first order in the users' weights."""
+    difference = (arm.shares - against.shares).sum() / arm.total
+    relative = arm.positives / arm.positives.sum() + arm.negatives / arm.negatives.sum()
+    influence = 2.0 * (arm.shares - against.shares) / arm.total - difference * relative
+    random = np.random.default_rng([draws.seed, arm.users])
+    even = np.full(arm.users, 1.0 / arm.users)
+    parts = [random.multinomial(arm.users, even, min(batch, draws.resamples - done)) for done in range(0, draws.resamples, batch)]
+    return np.concatenate([difference + (part - 1.0) @ influence for part in parts])
+
+
+def smallest_detectable(low: float, high: float) -> float:
+    """The difference that would be found in four of five repetitions (80% power, 5% two-sided): 2.8 standard errors."""
+    return 2.8 * (high - low) / 3.92

@@ -1,0 +1,177 @@
+"""Judge the arms: train every arm with every seed, score the test rows, compare metric by metric and slice by slice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.lift.arms import COMPARISONS, Arm, arms_of
+from nightshift.lift.inference import Concordance, Draws, Judgement, judge_auc, judge_ratio
+from nightshift.lift.metrics import Codes, Doubles, Sums, gauc, logloss, ndcg
+from nightshift.lift.settings import METRICS, LiftSettings
+from nightshift.lift.slices import SLICES
+from nightshift.rankers.lightgbm import LightGBMRanker
+from nightshift.tables import LIFT, RANKING_SCORES
+
+Progress = Callable[[str], None]
+"""Told in words what is being done."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What judging leaves behind."""
+
+    scores: pl.DataFrame
+    """The `ranking_scores` table: every arm, seed and test row."""
+    lift: pl.DataFrame
+    """The `lift` table."""
+    rankers: dict[str, LightGBMRanker]
+    """Arm -> its ranker of seed 0."""
+
+
+@dataclass(frozen=True)
+class SliceScores:
+    """Test rows of one slice and what every arm and seed said about them."""
+
+    label: Doubles
+    user: Codes
+    users: int
+    scores: dict[str, Doubles]
+    """Arm -> (seeds, rows)."""
+
+    def sums(self, arm: str, metric: str) -> list[Sums]:
+        """A ratio metric of an arm, one Sums a seed."""
+        measure = {"gauc": gauc, "ndcg@10": ndcg, "logloss": logloss}[metric]
+        return [measure(self.label, score, self.user, self.users) for score in self.scores[arm]]
+
+    def concordance(self, arm: str) -> Concordance:
+        """AUC of an arm."""
+        return Concordance(self.label, self.scores[arm], self.user, self.users)
+
+
+def judge(examples: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None) -> Judged:
+    """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has.
+
+    The reported value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
+    Raises SourceError when the train or the test split has no rows or one kind of label.
+    """
+    settings, tell = settings or LiftSettings(), progress or (lambda _: None)
+    splits = {name: examples.filter(pl.col("split") == name) for name in ("train", "valid", "test")}
+    _check_splits(splits)
+    arms = arms_of(settings.arms, examples)
+    rankers: dict[str, LightGBMRanker] = {}
+    scores = {arm.name: _train(arm, arm.features(examples), splits, settings, rankers, tell) for arm in arms}
+    tables = [_score_rows(name, scores[name], splits["test"]) for name in scores]
+    return Judged(RANKING_SCORES.conform(pl.concat(tables)), compare(examples, scores, settings, tell), rankers)
+
+
+def _check_splits(splits: dict[str, pl.DataFrame]) -> None:
+    for name in ("train", "test"):
+        labels = splits[name]["label"].n_unique()
+        if labels < 2:
+            raise SourceError(
+                f"the {name} split has {splits[name].height} rows and {labels} kinds of label; move train_until and valid_until"
+            )
+
+
+def _train(
+    arm: Arm,
+    features: tuple[str, ...],
+    splits: dict[str, pl.DataFrame],
+    settings: LiftSettings,
+    rankers: dict[str, LightGBMRanker],
+    tell: Progress,
+) -> Doubles:
+    scores = []
+    for seed in range(settings.seeds):
+        tell(f"training arm {arm.name}, seed {seed + 1} of {settings.seeds}, {len(features)} features")
+        ranker = LightGBMRanker(settings.ranker).fit(splits["train"], splits["valid"], features, seed)
+        rankers.setdefault(arm.name, ranker)
+        scores.append(ranker.predict(splits["test"]))
+    return np.stack(scores)  # (seeds, rows)
+
+
+def _score_rows(arm: str, scores: Doubles, test: pl.DataFrame) -> pl.DataFrame:
+    rows = test.select("user_id", "item_id", "timestamp", "label", "group_id", "split")
+    named: dict[str, Any] = {"arm": pl.lit(arm), "ranker": pl.lit(LightGBMRanker.name)}
+    parts = [rows.with_columns(**named, seed=pl.lit(seed, pl.Int32), score=pl.Series(score)) for seed, score in enumerate(scores)]
+    return pl.concat(parts)
+
+
+def compare(examples: pl.DataFrame, scores: dict[str, Doubles], settings: LiftSettings, tell: Progress) -> pl.DataFrame:
+    """The `lift` table from scores (seeds, test rows) of each arm; test rows in the order of `examples`."""
+    test = examples.filter(pl.col("split") == "test")
+    draws, rows = Draws(settings.bootstrap_seed, settings.resamples), list[dict[str, Any]]()
+    for name, mask_of in SLICES.items():
+        tell(f"comparing the arms on {name}")
+        mask = mask_of(test, examples)
+        if mask.any():
+            rows += _slice_rows(name, _cut(test, scores, mask), draws)
+    return LIFT.conform(pl.DataFrame(rows, schema=LIFT.schema))
+
+
+def _cut(test: pl.DataFrame, scores: dict[str, Doubles], mask: np.ndarray) -> SliceScores:
+    label = test["label"].cast(pl.Float64).to_numpy()[mask]
+    names, user = np.unique(test["user_id"].to_numpy()[mask], return_inverse=True)
+    return SliceScores(label, user.astype(np.int64), len(names), {arm: score[:, mask] for arm, score in scores.items()})
+
+
+def _slice_rows(name: str, part: SliceScores, draws: Draws) -> list[dict[str, Any]]:
+    common = {"ranker": LightGBMRanker.name, "slice": name, "n_users": part.users, "n_rows": len(part.label)}
+    rows = []
+    for metric in METRICS:
+        forms = {arm: _Form.of(part, arm, metric) for arm in part.scores}
+        rows += [
+            {"arm": arm, "against": arm, "metric": metric, "value": _known(form.values.mean()), **common} for arm, form in forms.items()
+        ]
+        for arm, against in COMPARISONS:
+            if arm in forms and against in forms:
+                compared = forms[arm].against(forms[against], draws)
+                rows.append({"arm": arm, "against": against, "metric": metric, **compared, **common})
+    return rows
+
+
+@dataclass(frozen=True)
+class _Form:
+    """One metric of one arm: its value for every seed, and the seed-averaged form that is resampled."""
+
+    values: Doubles
+    resampled: Concordance | Sums
+
+    @classmethod
+    def of(cls, part: SliceScores, arm: str, metric: str) -> "_Form":
+        if metric == "auc":
+            one = part.concordance(arm)
+            seeds = [Concordance(one.label, one.scores[[seed]], one.user, one.users) for seed in range(len(one.scores))]
+            values = [float(seed.shares.sum() / seed.total) if seed.total else float("nan") for seed in seeds]
+            return cls(np.array(values), one)
+        sums = part.sums(arm, metric)
+        mean = Sums(np.mean([each.numerator for each in sums], axis=0), sums[0].denominator)
+        return cls(np.array([each.value for each in sums]), mean)
+
+    def against(self, other: "_Form", draws: Draws) -> dict[str, float | None]:
+        verdict = self._judged(other, draws)
+        spread = (self.values - other.values).std(ddof=1) if len(self.values) > 1 else float("nan")
+        return {
+            "value": _known(self.values.mean()),
+            "difference": _known(verdict.difference),
+            "ci_low": _known(verdict.low),
+            "ci_high": _known(verdict.high),
+            "p_value": _known(verdict.p_value),
+            "seed_sd": _known(spread),
+        }
+
+    def _judged(self, other: "_Form", draws: Draws) -> Judgement:
+        if isinstance(self.resampled, Concordance) and isinstance(other.resampled, Concordance):
+            return judge_auc(self.resampled, other.resampled, draws)
+        assert isinstance(self.resampled, Sums)
+        assert isinstance(other.resampled, Sums)
+        return judge_ratio(self.resampled, other.resampled, draws)
+
+
+def _known(value: float | np.floating) -> float | None:
+    """NaN as null: a slice that supports no number has none."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,68 @@
+"""The lift table in plain words. "No measurable gain" is a result like any other."""
+
+from typing import Any
+
+import polars as pl
+
+from nightshift.lift.arms import COMPARISONS, MEANING
+from nightshift.lift.inference import smallest_detectable
+
+TOO_GOOD = 0.01
+"""Overall AUC gain above which a leak is the likelier explanation."""
+
+FEW_USERS, FEW_ROWS = 100, 1000
+"""Below either, a slice is called too small for a claim."""
+
+
+def verdict(lift: pl.DataFrame, metric: str = "auc") -> list[str]:
+    """Sentences on every comparison, overall first, then by slice, then what to doubt."""
+    rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
+    overall = rows.filter(pl.col("slice") == "all")
+    sliced = rows.filter((pl.col("slice") != "all") & (pl.col("arm") == "llm") & pl.col("against").is_in(["base", "permuted"]))
+    lines = [_sentence(row, metric) for row in _ordered(overall)] + [_sentence(row, metric) for row in _ordered(sliced)]
+    return lines + _doubts(overall)
+
+
+def _ordered(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    order = {pair: place for place, pair in enumerate(COMPARISONS)}
+    named = rows.to_dicts()
+    slices = list(dict.fromkeys(row["slice"] for row in named))
+    return sorted(named, key=lambda row: (slices.index(row["slice"]), order.get((row["arm"], row["against"]), len(order))))
+
+
+def _sentence(row: dict[str, Any], metric: str) -> str:
+    pair = (row["arm"], row["against"])
+    name = f"{row['arm']} minus {row['against']} ({MEANING.get(pair, 'difference')})"
+    place = "overall" if row["slice"] == "all" else f"for {row['slice']}"
+    if row["ci_low"] is None or row["difference"] is None:
+        return f"{name}: no number {place}, {row['n_rows']} rows of {row['n_users']} users do not support one"
+    interval = f"{row['difference']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]"
+    return f"{name}: {metric.upper()} {interval} {place}: {_meaning(row, metric)}{_caveat(row)}"
+
+
+def _meaning(row: dict[str, Any], metric: str) -> str:
+    low, high = (row["ci_low"], row["ci_high"]) if metric != "logloss" else (-row["ci_high"], -row["ci_low"])
+    if low > 0:
+        return "a measurable gain"
+    if high < 0:
+        return "a measurable loss"
+    what = "difference" if row["arm"] == "permuted" else "gain"
+    return f"no measurable {what} (one under {smallest_detectable(low, high):.4f} would likely be missed)"
+
+
+def _caveat(row: dict[str, Any]) -> str:
+    if row["slice"] == "all" or (row["n_users"] >= FEW_USERS and row["n_rows"] >= FEW_ROWS):
+        return ""
+    return f"; {row['n_rows']} rows of {row['n_users']} users support no claim"
+
+
+def _doubts(overall: pl.DataFrame) -> list[str]:
+    found = {(row["arm"], row["against"]): row for row in overall.to_dicts()}
+    doubts = []
+    for pair, row in found.items():
+        if pair[1] == "base" and (row["difference"] or 0.0) > TOO_GOOD:
+            doubts.append(f"{pair[0]} gains {row['difference']:+.4f} over base: more than +{TOO_GOOD} overall; look for a leak first")
+    placebo = found.get(("permuted", "base"))
+    if placebo and placebo["ci_low"] is not None and placebo["ci_low"] > 0:
+        doubts.append("the placebo beats base: what llm gains over base is not all content; read the content lift instead")
+    return doubts
