@@ -64,6 +64,10 @@ def find_files(block: str, pattern: str, root: Path) -> list[SourceFile]:
 
     Hidden files, files whose name starts with an underscore and empty text files are left out, as Spark writes them.
     """
+    if "://" in pattern:
+        raise SourceError(
+            f"sources.{block}.path {pattern!r} is a URL; only files of this machine are read: mount the bucket, or copy it first"
+        )
     paths = sorted(_matches(root / Path(pattern).expanduser()))
     if not paths:
         raise SourceError(f"no file matches {pattern!r} in {root}; set sources.{block}.path to a file or glob relative to nightshift.yaml")
@@ -120,7 +124,7 @@ def guarded(file: SourceFile, read: Callable[[], T]) -> T:
     """What `read` gives; what polars could not read becomes a SourceError that names the file, and the line of a text format."""
     try:
         return read()
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeDecodeError) as error:  # a hole in Parquet panics
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = bad_line(file.path, file.ending) or shown(first)
         raise SourceError(f"{file.place} cannot be read as {file.ending[1:]}: {reason}; repair or remove the file") from error

@@ -53,21 +53,26 @@ def _read_file(source: ItemsSource, file: SourceFile) -> pl.DataFrame:
 def _text(setting: str, names: tuple[str, ...], schema: Schema, file: SourceFile) -> pl.Expr:
     """The columns joined by a space, cleaned, uncut."""
     for name in names:
-        if isinstance(schema[name], (pl.Struct, pl.Object)):
-            raise SourceError(
-                wrong_type(f"sources.items.{setting}", name, file.place, schema[name], "it should be text or a list of texts")
-            )
+        _check_texts(setting, name, schema[name], file, depth=1)
     if not names:
         return pl.lit(None, pl.String)
     return cleaned(pl.concat_str([as_text(name, schema[name]) for name in names], separator=" ", ignore_nulls=True))
 
 
+def _check_texts(setting: str, column: str, dtype: pl.DataType, file: SourceFile, depth: int) -> None:
+    """Raise SourceError unless the column holds text, or lists of text nested at most `depth` deep."""
+    inner, found = dtype, 0
+    while isinstance(inner, pl.List):
+        inner, found = pl.Series(dtype=inner.inner).dtype, found + 1
+    if found > depth or isinstance(inner, (pl.Struct, pl.Array, pl.Object)):
+        fix = "it should be text or a list of texts" + (" (or of such lists)" if depth > 1 else "")
+        raise SourceError(wrong_type(f"sources.items.{setting}", column, file.place, dtype, fix))
+
+
 def _attributes(source: ItemsSource, schema: Schema, file: SourceFile) -> pl.Expr:
     if source.attributes is None:
         return pl.lit(None, STRINGS)
-    if isinstance(schema[source.attributes], (pl.Struct, pl.Object)):
-        fix = "it should be a list of texts, or text with a separator"
-        raise SourceError(wrong_type("sources.items.attributes", source.attributes, file.place, schema[source.attributes], fix))
+    _check_texts("attributes", source.attributes, schema[source.attributes], file, depth=2)
     return as_attributes(source.attributes, schema[source.attributes], source.attributes_separator)
 
 

@@ -29,6 +29,8 @@ def moment_of(setting: str, column: str, dtype: pl.DataType, unit: TimestampUnit
 
     `setting` is the one that names the column, such as `sources.interactions.timestamp`; its unit is `<setting>_unit`.
     """
+    if isinstance(dtype, pl.Null):
+        return pl.lit(None, MOMENT)
     if isinstance(dtype, (pl.Datetime, pl.Date)):
         if unit is not None:
             raise SourceError(wrong_type(setting, column, place, dtype, f"remove {setting}_unit, which is for numbers"))

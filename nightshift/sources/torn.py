@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def bad_line(path: Path, ending: str) -> str | None:
         return None
     try:
         return next(_not_json(path) if ending in (".jsonl", ".ndjson") else _not_rectangular(path, "\t" if ending == ".tsv" else ","), None)
-    except (OSError, EOFError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
         return f"{shown(str(error))} (torn?)"
 
 

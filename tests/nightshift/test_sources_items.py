@@ -1,9 +1,13 @@
+import contextlib
 import gzip
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nightshift.errors import SourceError
 from nightshift.sources import ItemsRead, ItemsSource, read_items
@@ -157,12 +161,43 @@ def test_a_column_of_the_wrong_type_is_named(tmp_path: Path, column: str, dtype:
         ("items.jsonl", b'{"id": 1, "name": "a"}\n[1]\n', r"line 2 is not a JSON object"),
         ("items.parquet", b"not parquet", r"items.parquet cannot be read as parquet"),
         ("items.csv.gz", gzip.compress(b"id,name\n1,a\n" * 99)[:-12], r"items.csv.gz cannot be read as csv"),
+        ("items.csv.gz", b"\x1f\x8b" + b"x" * 50, r"items.csv.gz cannot be read as csv"),
+        ("items.jsonl", b'{"id": 1, "name": "a", "tags": [{"k": 1}]}', r"column 'tags' of items.jsonl is List\(Struct"),
+        ("items.jsonl", b'{"id": null, "name": "a"}', r"item_id is missing, first in items.jsonl row 1"),
         ("items.xlsx", b"x", r"items.xlsx is not a format that sources.items reads; use .parquet, .csv"),
     ],
 )
 def test_a_file_that_cannot_be_read_names_itself_and_the_line(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     with pytest.raises(SourceError, match=words):
-        read(tmp_path, content, name)
+        read(tmp_path, content, name, **({"attributes": "tags"} if b"tags" in content else {}))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([".csv", ".tsv", ".jsonl", ".csv.gz", ".jsonl.gz"]), st.binary(max_size=40), st.integers(0, 60))
+def test_whatever_bytes_a_text_file_holds_it_is_read_or_refused_in_our_words(ending: str, noise: bytes, place: int) -> None:
+    whole = JSONL if "jsonl" in ending else CSV
+    torn = gzip.compress(whole) if ending.endswith(".gz") else whole
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(SourceError):
+        read(Path(folder), torn[:place] + noise + torn[place:], f"items{ending}", duplicate_item="keep_first")
+
+
+def test_a_parquet_file_with_a_hole_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"id": range(5000), "name": [f"title {number}" for number in range(5000)]}).write_parquet(tmp_path / "whole")
+    whole = (tmp_path / "whole").read_bytes()
+    with pytest.raises(SourceError, match=r"items.parquet cannot be read as parquet"):
+        read(tmp_path, whole[:1000] + whole[9000:], "items.parquet")
+
+
+def test_a_bucket_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"'s3://bucket/items.parquet' is a URL; .*mount the bucket, or copy it first"):
+        read(tmp_path, b"id,name\n", path="s3://bucket/items.parquet")
+
+
+def test_an_all_null_column_is_only_missing_values(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, b'{"id": 1, "name": null, "born": null, "tags": []}\n', "items.jsonl", created_at="born", attributes="tags", text="tags"
+    )
+    assert found.frame.rows() == [("1", "1", None, [], None)]
 
 
 def test_a_message_never_prints_more_than_a_line_of_a_value(tmp_path: Path) -> None:
