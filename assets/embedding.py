@@ -1,0 +1,30 @@
+"""Embed the texts that have no vector yet."""
+
+import time
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from nightshift.night import Night
+
+
+def embed(context: dg.AssetExecutionContext, night: Night, texts: pl.DataFrame) -> dict[str, Any]:
+    """Vectors of the texts enter the ledger. Returns the numbers the asset page shows."""
+    known = night.ledgers.vectors.keys()
+    pending = texts.filter(~pl.col("content_key").is_in(known.implode()))
+    started = time.monotonic()
+    if pending.height:
+        from pipelines.embed_texts import embed_texts  # Beam and the encoder load only when there is something to embed
+
+        context.log.info(f"embedding {pending['content_key'].n_unique():,} of {texts.height:,} texts with {night.encoder_id}")
+        embed_texts(night.settings, night.run_id, pending)
+        night.ledgers.compact()
+    seconds = time.monotonic() - started
+    return {
+        "texts": texts.height,
+        "embedded": pending["content_key"].n_unique(),
+        "hit rate": round(1 - pending.height / max(texts.height, 1), 4),
+        "texts/s": round(pending.height / seconds, 1) if pending.height else 0.0,
+        "encoder": night.encoder_id,
+    }

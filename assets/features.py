@@ -1,0 +1,100 @@
+"""Group `features`: flat columns for any ranker, and training rows that knew nothing of their future."""
+
+from datetime import date
+
+import dagster as dg
+
+from assets.declare import Events, manifests, publish, table_asset
+from assets.resources import Nightshift
+from nightshift.checks import Checked, one_row_each
+from nightshift.features.content import Snapshot
+from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.night import item_features as build_item_features
+from nightshift.features.night import user_features as build_user_features
+from nightshift.features.proofs import Difference, future_shuffle, recompute
+from nightshift.night import Night
+from nightshift.tables import (
+    INTERACTIONS,
+    ITEM_EMBEDDINGS,
+    ITEM_FACTS,
+    ITEM_FEATURES,
+    ITEM_TAG_SCORES,
+    ITEMS,
+    RANKING_EXAMPLES,
+    USER_EMBEDDINGS,
+    USER_FEATURES,
+    USER_PREFERENCES,
+)
+
+WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, ITEM_FACTS, USER_PREFERENCES, USER_EMBEDDINGS)
+ONE_ROW = "Every {} has exactly one row."
+
+
+def snapshot(night: Night, as_of: date) -> Snapshot:
+    """What the models had written by a night; a table that night did not publish is empty."""
+    return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in WRITTEN})
+
+
+@table_asset(
+    ITEM_FEATURES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, *WRITTEN], checks={"one_row_each": ONE_ROW.format("item")}
+)
+def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Counts, rates, tag scores, whitened vectors and click rates of near items, as of the night. NaN and an indicator for the missing."""
+    night = nightshift.night(context)
+    items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
+    frame = build_item_features(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
+    inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
+    numbers = {"features": len(frame.columns) - 1}
+    yield from publish(night, ITEM_FEATURES, frame, [one_row_each(frame, items, "item_id")], inputs=inputs, numbers=numbers)
+
+
+@table_asset(
+    USER_FEATURES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, *WRITTEN], checks={"one_row_each": ONE_ROW.format("user")}
+)
+def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Counts, rates, likings of attributes and tags and the mean liked vectors of every user, as of the night."""
+    night = nightshift.night(context)
+    items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
+    frame = build_user_features(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
+    users = events.select("user_id").unique()
+    inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
+    numbers = {"features": len(frame.columns) - 1}
+    yield from publish(night, USER_FEATURES, frame, [one_row_each(frame, users, "user_id")], inputs=inputs, numbers=numbers)
+
+
+@table_asset(
+    RANKING_EXAMPLES,
+    group="features",
+    kinds={"polars"},
+    deps=[ITEMS, INTERACTIONS, *WRITTEN],
+    checks={
+        "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches bit for bit.",
+        "future_shuffle": "Dealing all events after the cut between training and validation anew changes no row before it.",
+    },
+)
+def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Every event since the first night, with the features known strictly before it and the newest night at or before its day."""
+    night = nightshift.night(context)
+    nights = [day for day in night.store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
+    inputs = ExampleInputs(
+        night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of), {day: snapshot(night, day) for day in nights}
+    )
+    settings = night.settings.examples
+    builder = inputs.builder(settings)
+    context.log.info(f"building rows from {inputs.interactions.height:,} events and {len(nights)} nights")
+    frame = build_examples(inputs, settings, builder)
+    context.log.info("proving that no feature knows the future")
+    split = frame.filter(frame["split"] == "valid")["timestamp"].min()
+    proofs = [
+        _proof("recompute", recompute(inputs, settings, frame, night.settings.checks.leak_sample, builder=builder)),
+        _proof("future_shuffle", future_shuffle(inputs, settings, split or night.moment, builder=builder)),
+    ]
+    counts = {f"rows: {name}": count for name, count in frame.group_by("split").len().sort("split").iter_rows()}
+    families = {f"features: {family}": sum(c.startswith(f"{family}__") for c in frame.columns) for family in settings.features.families}
+    yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=manifests(night, ITEMS, INTERACTIONS), numbers=counts | families)
+
+
+def _proof(name: str, differences: list[Difference]) -> Checked:
+    """A proof that found nothing passes; otherwise the message names feature, row and both values."""
+    found = "; ".join(map(str, differences[:3])) or "no value depends on its row's moment or anything after it"
+    return Checked(name, not differences, found, numbers={"differences": len(differences)})

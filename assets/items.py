@@ -1,0 +1,110 @@
+"""Group `items`: what a language model and a text encoder understood of the catalogue."""
+
+import dagster as dg
+
+from assets.asking import MODEL_POOL, ask
+from assets.declare import Events, manifests, publish, table_asset
+from assets.embedding import embed
+from assets.resources import Nightshift
+from nightshift import written
+from nightshift.checks import coverage, one_row_each, reject_share, tag_drift, vectors_are_sound
+from nightshift.origins import counts, fallbacks
+from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS
+
+REJECT_SHARE = "The share of answers that were not accepted is below `checks.max_reject_share`."
+
+
+@table_asset(
+    ITEM_TAG_SCORES,
+    group="items",
+    kinds={"ai", "beam"},
+    deps=[ITEMS, INTERACTIONS],
+    pool=MODEL_POOL,
+    checks={
+        "coverage": "The model has read nearly every item (`checks.min_tag_coverage`).",
+        "warn:tag_drift": "The frequencies of the strongest tags are close to those of the night before.",
+    },
+)
+def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Log-probabilities of a closed vocabulary after each item, centred per tag; the model's state while choosing is kept as a vector."""
+    night = nightshift.night(context)
+    items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
+    requests = night.item_requests("item_tag_scores", items, events)
+    numbers = ask(context, night, "item_tag_scores", requests)
+    table = written.item_tag_scores(night, requests)
+    last = night.store.read_or_empty(ITEM_TAG_SCORES, night.store.before(ITEM_TAG_SCORES, night.as_of))
+    limits = night.settings.checks
+    read = table.frame["item_id"].n_unique()
+    yield from publish(
+        night,
+        ITEM_TAG_SCORES,
+        table.frame,
+        [
+            coverage(
+                read + numbers["deferred"], items.height, limits.min_tag_coverage, "items read by the model or deferred by the budget"
+            ),
+            tag_drift(table.frame, last, limits.max_tag_drift),
+        ],
+        inputs=manifests(night, ITEMS),
+        fallbacks=fallbacks(table.frame) | {"deferred": numbers["deferred"]},
+        numbers=numbers,
+        sample=table.frame.sort("score", descending=True),
+    )
+
+
+@table_asset(
+    ITEM_FACTS,
+    group="items",
+    kinds={"ai", "beam"},
+    deps=[ITEMS, INTERACTIONS, ITEM_TAG_SCORES],
+    pool=MODEL_POOL,
+    checks={"one_row_each": "Every item has exactly one row.", "reject_share": REJECT_SHARE},
+)
+def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """One sentence about every item. Where the budget ends: last night's sentence, else a template; `origin` says which."""
+    night = nightshift.night(context)
+    items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
+    requests = night.item_requests("item_facts", items, events)
+    numbers = ask(context, night, "item_facts", requests)
+    table = written.item_facts(night, items, requests, night.store.read(ITEM_TAG_SCORES, night.as_of))
+    asked = requests.height - numbers["deferred"]
+    yield from publish(
+        night,
+        ITEM_FACTS,
+        table.frame,
+        [one_row_each(table.frame, items, "item_id"), reject_share(table.rejects, asked, night.settings.checks.max_reject_share)],
+        inputs=manifests(night, ITEMS, ITEM_TAG_SCORES),
+        rejects=table.rejects,
+        fallbacks=fallbacks(table.frame),
+        numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},
+        sample=table.frame.sort("origin", maintain_order=True),
+    )
+
+
+@table_asset(
+    ITEM_EMBEDDINGS,
+    group="items",
+    kinds={"ai", "beam"},
+    deps=[ITEMS, ITEM_FACTS, ITEM_TAG_SCORES],
+    pool=MODEL_POOL,
+    checks={
+        "vectors_are_sound": "Vectors are finite, encoder views have unit length, no view mixes encoders or widths.",
+        "coverage": "Every item has a vector of its source text.",
+    },
+)
+def item_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Three views of every item: its source text, what the model wrote, and the model's own state while it chose tags."""
+    night = nightshift.night(context)
+    items = night.store.read(ITEMS, night.as_of)
+    texts = written.item_texts(night, items, night.store.read(ITEM_FACTS, night.as_of))
+    numbers = embed(context, night, texts)
+    frame = written.item_embeddings(night, texts, night.store.read(ITEM_TAG_SCORES, night.as_of))
+    raw = frame.filter(frame["view"] == "raw").height
+    yield from publish(
+        night,
+        ITEM_EMBEDDINGS,
+        frame,
+        [vectors_are_sound(frame), coverage(raw, items.height, 1.0, "items with a vector of their source text")],
+        inputs=manifests(night, ITEMS, ITEM_FACTS, ITEM_TAG_SCORES),
+        numbers=numbers,
+    )

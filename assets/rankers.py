@@ -1,0 +1,64 @@
+"""Group `rankers`: train every arm the same way, and say what the features were worth."""
+
+import dagster as dg
+
+from assets.declare import Events, manifests, publish, table_asset
+from assets.resources import Nightshift
+from nightshift.checks import Checked, not_empty
+from nightshift.lift.verdict import TOO_GOOD, verdict
+from nightshift.tables import LIFT, RANKING_EXAMPLES, RANKING_SCORES
+
+
+@table_asset(
+    RANKING_SCORES,
+    group="rankers",
+    kinds={"lightgbm"},
+    deps=[RANKING_EXAMPLES],
+    checks={"not_empty": "Every arm and seed scored every test row."},
+)
+def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Every arm with every seed on the same split; what each said about every test row. The `llm` ranker is saved for serving."""
+    from nightshift.lift.suite import train_arms
+
+    night = nightshift.night(context)
+    examples = night.store.read(RANKING_EXAMPLES, night.as_of)
+    trained = train_arms(examples, night.settings.lift, context.log.info)
+    folder = night.settings.home_folder / "models"
+    for arm, ranker in trained.rankers.items():
+        ranker.save(folder / f"lightgbm-{arm}" / f"as_of={night.as_of}")
+    numbers = {"arms": len(trained.rankers), "seeds": night.settings.lift.seeds, "models": str(folder)}
+    checks = [not_empty(trained.scores)]
+    yield from publish(night, RANKING_SCORES, trained.scores, checks, inputs=manifests(night, RANKING_EXAMPLES), numbers=numbers)
+
+
+@table_asset(
+    LIFT,
+    group="rankers",
+    kinds={"polars"},
+    deps=[RANKING_SCORES, RANKING_EXAMPLES],
+    checks={"warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a leak."},
+)
+def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Each arm against base, text and the placebo, overall and by slice, with user-clustered intervals. Computed from `ranking_scores` alone."""
+    from nightshift.lift.suite import measure
+
+    night = nightshift.night(context)
+    examples, scores = night.store.read(RANKING_EXAMPLES, night.as_of), night.store.read(RANKING_SCORES, night.as_of)
+    frame = measure(examples, scores, night.settings.lift, context.log.info)
+    words = verdict(frame)
+    overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == "auc") & (frame["arm"] != frame["against"]))
+    gains = {
+        f"AUC: {row['arm']} - {row['against']}": round(row["difference"], 5) for row in overall.to_dicts() if row["difference"] is not None
+    }
+    suspicious = [name for name, gain in gains.items() if name.endswith("- base") and gain > TOO_GOOD]
+    check = Checked("too_good", not suspicious, "; ".join(suspicious) or "no gain is too good to be true", blocking=False)
+    yield from publish(
+        night,
+        LIFT,
+        frame,
+        [check],
+        inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES),
+        numbers=gains,
+        show={"verdict": dg.MetadataValue.md("\n".join(f"- {line}" for line in words))},
+        sample=overall,
+    )

@@ -1,0 +1,71 @@
+"""Group `users`: what a language model read out of user histories."""
+
+import dagster as dg
+
+from assets.asking import MODEL_POOL, ask
+from assets.declare import Events, manifests, publish, table_asset
+from assets.embedding import embed
+from assets.items import REJECT_SHARE
+from assets.resources import Nightshift
+from nightshift import written
+from nightshift.checks import nothing_from_the_future, one_row_each, reject_share, vectors_are_sound
+from nightshift.origins import counts, fallbacks
+from nightshift.tables import INTERACTIONS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
+
+
+@table_asset(
+    USER_PREFERENCES,
+    group="users",
+    kinds={"ai", "beam"},
+    deps=[INTERACTIONS, ITEMS, ITEM_TAG_SCORES],
+    pool=MODEL_POOL,
+    checks={
+        "one_row_each": "Every user with an event before the night has exactly one row.",
+        "nothing_from_the_future": "No user's newest event is at or after the night.",
+        "reject_share": REJECT_SHARE,
+    },
+)
+def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """What every user wants and avoids, from recent and representative items. No user id ever reaches the model."""
+    night = nightshift.night(context)
+    items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
+    tags = written.chosen_tags(night.store.read(ITEM_TAG_SCORES, night.as_of), night.settings.facts.tags_per_facet)
+    users = night.user_rows(items, events, tags)
+    requests = night.user_requests(users, events)
+    numbers = ask(context, night, "user_preferences", requests)
+    table = written.user_preferences(night, users, requests)
+    asked = requests.height - numbers["deferred"]
+    yield from publish(
+        night,
+        USER_PREFERENCES,
+        table.frame,
+        [
+            one_row_each(table.frame, users, "user_id"),
+            nothing_from_the_future(table.frame, "last_event_at", night.moment),
+            reject_share(table.rejects, asked, night.settings.checks.max_reject_share),
+        ],
+        inputs=manifests(night, INTERACTIONS, ITEMS, ITEM_TAG_SCORES),
+        rejects=table.rejects,
+        fallbacks=fallbacks(table.frame),
+        numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},
+        sample=table.frame.sort("origin", maintain_order=True),
+    )
+
+
+@table_asset(
+    USER_EMBEDDINGS,
+    group="users",
+    kinds={"ai", "beam"},
+    deps=[USER_PREFERENCES],
+    pool=MODEL_POOL,
+    checks={"vectors_are_sound": "Vectors are finite and of unit length, from one encoder."},
+)
+def user_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """A vector of what the model wrote about each user, in the space of the items' `facts` view."""
+    night = nightshift.night(context)
+    texts = written.user_texts(night, night.store.read(USER_PREFERENCES, night.as_of))
+    numbers = embed(context, night, texts)
+    frame = written.user_embeddings(night, texts)
+    yield from publish(
+        night, USER_EMBEDDINGS, frame, [vectors_are_sound(frame)], inputs=manifests(night, USER_PREFERENCES), numbers=numbers
+    )

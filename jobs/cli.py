@@ -1,0 +1,194 @@
+"""The command line. Exit codes: 0 done, 1 the night failed, 2 the input or configuration is wrong, 3 published with fallbacks."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nightshift.config import CONFIG_NAME, Settings, load_settings
+from nightshift.errors import ConfigError, InputError, NightshiftError
+
+app = typer.Typer(
+    name="nightshift",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Language models enrich a recommender's features at night, so that none is on duty when a user waits.",
+    epilog="Exit codes: 0 done, 1 the night failed, 2 the input or configuration is wrong, 3 published with fallbacks because of the budget.",
+)
+show_app = typer.Typer(no_args_is_help=True, help="What the models wrote: from which text, when, by which prompt and model, at which cost.")
+app.add_typer(show_app, name="show")
+
+Config = Annotated[Path, typer.Option("--config", help="nightshift.yaml, or another file.", envvar="NIGHTSHIFT_CONFIG")]
+Home = Annotated[Path | None, typer.Option("--home", help="Folder of tables and ledger. Default: .nightshift beside the configuration.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The night: it knows events strictly before this day, 00:00 UTC. Default: newest."),
+]
+OVER_BUDGET = 3
+
+
+def _settings(config: Path, home: Path | None) -> Settings:
+    return load_settings(config, home)
+
+
+def _night(settings: Settings, as_of: datetime | None) -> date:
+    newest = min(datetime.now(UTC).date(), settings.nights.last or date.max)
+    chosen = as_of.date() if as_of else newest
+    if chosen < settings.nights.first:
+        raise ConfigError(f"night {chosen} is before the first, {settings.nights.first}; set nights.first or choose a later --as-of")
+    return chosen
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where nightshift.yaml, the sources and everything written go.")] = Path(),
+) -> None:
+    """Replay MovieLens-100K as three nights with a real language model, train, and show what it was worth.
+
+    Fetches the model, the encoder and the ratings once (about 180 MB), then takes a few minutes on two cores. Running it
+    again continues where it stopped and asks nothing twice.
+    """
+    from jobs.demo import run_demo
+
+    run_demo(folder)
+
+
+@app.command()
+def check(config: Config = Path(CONFIG_NAME), home: Home = None) -> None:
+    """Read the configuration and the sources, and say what was understood and what is wrong. Calls no model."""
+    from jobs.console import console
+    from nightshift.sources import describe, read_interactions, read_items
+
+    settings = _settings(config, home)
+    sources = settings.sources
+    items = read_items(sources.items, settings.root)
+    events = read_interactions(sources.interactions, settings.root, items.frame, before=None, now=datetime.now(UTC))
+    for line in describe(sources, items, events).lines():
+        console.print(line, markup=False)
+    console.print(f"model     {settings.llm.model} ({settings.llm.backend}), encoder {settings.encoder.model}", markup=False)
+    console.print(f"home      {settings.home_folder}", markup=False)
+
+
+@app.command()
+def plan(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_of: AsOf = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """What a night would ask: rows, tokens, money, minutes. Loads no model, calls nothing.
+
+    `pending` is what a run would ask now, `deferred` what the night's remaining budget does not afford, `rejected` what
+    was asked often enough without an acceptable answer.
+    """
+    from jobs.planning import plan_night
+    from jobs.showing import show_plan
+    from nightshift.night import Night
+
+    settings = _settings(config, home)
+    planned = plan_night(Night(settings, _night(settings, as_of)))
+    if as_json:
+        typer.echo(json.dumps(planned.as_json(), indent=2))
+    else:
+        show_plan(planned)
+
+
+@app.command()
+def run(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+    """One night: read the sources, ask the models what is missing, publish every table and feature.
+
+    The same Dagster job as in the UI. A killed night is continued by running it again; nothing is asked twice.
+    """
+    from jobs.console import console
+    from jobs.running import deferred, run_job
+    from nightshift.night import Night
+
+    settings = _settings(config, home)
+    night = _night(settings, as_of)
+    run_job(config, home, settings, "nightly_enrichment", night)
+    left = deferred(Night(settings, night))
+    if left:
+        console.print(f"[yellow]The budget did not afford {left:,} rows; they carry fallbacks and are first in line tomorrow.[/yellow]")
+        raise typer.Exit(OVER_BUDGET)
+
+
+@app.command()
+def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+    """Build training rows from all nights so far, train every arm, and say in words what the features are worth."""
+    from jobs.console import console
+    from jobs.running import run_job
+    from nightshift.lift.verdict import verdict
+    from nightshift.night import Night
+    from nightshift.tables import LIFT
+
+    settings = _settings(config, home)
+    night = _night(settings, as_of)
+    run_job(config, home, settings, "weekly_training", night)
+    for line in verdict(Night(settings, night).store.read(LIFT, night)):
+        console.print(line, markup=False)
+
+
+@show_app.command("item")
+def show_item_command(item_id: str, config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+    """One item: what the model read, chose and wrote."""
+    from jobs.showing import show_item
+    from nightshift.tables import ITEM_FACTS
+
+    show_item(_published(config, home, as_of, ITEM_FACTS.name), item_id)
+
+
+@show_app.command("user")
+def show_user_command(user_id: str, config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+    """One user: what the model read out of the history."""
+    from jobs.showing import show_user
+    from nightshift.tables import USER_PREFERENCES
+
+    show_user(_published(config, home, as_of, USER_PREFERENCES.name), user_id)
+
+
+def _published(config: Path, home: Path | None, as_of: datetime | None, table: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from nightshift.night import Night
+    from nightshift.store import Store
+
+    settings = _settings(config, home)
+    newest = Store(settings.home_folder).newest(table, as_of.date() if as_of else None)
+    if newest is None:
+        raise InputError(f"no night of {table} is published under {settings.home_folder}; run one: nightshift run")
+    return Night(settings, newest)
+
+
+@app.command()
+def ui(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="Port of the web server.")] = 3000,
+) -> None:
+    """Open Dagster on this configuration: the graph, the nights, the checks, the sample rows (`dagster dev`)."""
+    from jobs.running import dagster_home
+
+    settings = _settings(config, home)
+    environment = os.environ | {"DAGSTER_HOME": str(dagster_home(settings)), "NIGHTSHIFT_CONFIG": str(config.resolve())}
+    if home:
+        environment["NIGHTSHIFT_HOME"] = str(home.resolve())
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "jobs.definitions", "-p", str(port)]
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def main() -> None:
+    """Entry point: errors raised on purpose become one message and their exit code."""
+    try:
+        app()
+    except NightshiftError as error:
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The demo: MovieLens-100K replayed as three nights through the real jobs, then the proof, then what it all came to."""
+
+import time
+from datetime import UTC, date, datetime
+from importlib.resources import files
+from pathlib import Path
+
+from rich.rule import Rule
+
+from jobs.console import console
+from jobs.planning import next_night, plan_night
+from jobs.running import run_job
+from jobs.showing import most_seen, show_item, show_plan, show_user, show_written
+from nightshift.config import CONFIG_NAME, Settings, load_settings
+from nightshift.datasets.movielens import load, write_sources
+from nightshift.errors import ConfigError
+from nightshift.lift.verdict import verdict
+from nightshift.night import Night
+from nightshift.tables import LIFT, USER_PREFERENCES
+
+NIGHTS = (date(1997, 10, 8), date(1998, 1, 13), date(1998, 4, 23))
+"""A tenth of the ratings, six tenths (where training ends), and all of them."""
+TEMPLATE = "demo.yaml"
+
+
+def run_demo(folder: Path) -> None:
+    """Everything from an empty folder to the lift in words. Running it again continues where it stopped."""
+    started = time.monotonic()
+    config = prepare(folder)
+    settings = load_settings(config)
+    for as_of in NIGHTS:
+        run_job(config, None, settings, "nightly_enrichment", as_of)
+    run_job(config, None, settings, "weekly_training", NIGHTS[-1])
+    tell(Night(settings, NIGHTS[-1]), time.monotonic() - started)
+
+
+def prepare(folder: Path) -> Path:
+    """Configuration and source files, where they are not there yet. Raises ConfigError when the folder holds another configuration."""
+    config = folder / CONFIG_NAME
+    template = files("jobs").joinpath(TEMPLATE).read_text("utf-8")
+    if config.exists() and config.read_text("utf-8") != template:
+        raise ConfigError(f"{config} is not the demo's; name an empty folder: nightshift demo --folder demo")
+    folder.mkdir(parents=True, exist_ok=True)
+    config.write_text(template, "utf-8")
+    settings = load_settings(config)
+    sources = (settings.root / settings.sources.items.path).parent
+    if not (sources / "interactions.parquet").exists():
+        console.print("reading MovieLens-100K [dim](GroupLens; for research use, not redistributed)[/dim]")
+        write_sources(load("ml-100k", settings.cache_folder), sources)
+    return config
+
+
+def tell(night: Night, seconds: float) -> None:
+    """The last screen: what was written, what it reads like, what it was worth, what the next night costs."""
+    console.print(Rule("what was written where"))
+    show_written(night)
+    console.print(Rule("what the model wrote"))
+    for item in most_seen(night, 2):
+        show_item(night, item)
+    for user in _written_user(night):
+        show_user(night, user)
+    console.print(Rule("what it was worth"))
+    for line in verdict(night.store.read(LIFT, night.as_of)):
+        console.print(f"• {line}", markup=False)
+    console.print(Rule("what the next night would cost, if nothing changed"))
+    show_plan(plan_night(next_night(night)))
+    _say_budget(night.settings)
+    console.print(f"\nDone in {seconds:.0f} s ({datetime.now(UTC):%H:%M} UTC). Next: [bold]make ui[/bold] to see the nights in Dagster, or")
+    console.print(f"  pl.scan_parquet('{night.store.folder('item_features', night.as_of)}/part-*.parquet')", markup=False)
+
+
+def _written_user(night: Night) -> list[str]:
+    rows = night.store.read(USER_PREFERENCES, night.as_of)
+    return rows.filter(rows["origin"] == "llm").sort("history_length", "user_id", descending=True)["user_id"].head(1).to_list()
+
+
+def _say_budget(settings: Settings) -> None:
+    limits = ", ".join(f"{tokens:,} tokens a night for {table}" for table, tokens in settings.budget.tables.items())
+    console.print(
+        f"[dim]The demo's budget buys prose for the most-seen rows only ({limits}); the others carry a template, marked in `origin`, "
+        "and are first in line the next night. Every item has its tag scores.[/dim]"
+    )

@@ -1,0 +1,77 @@
+"""What a night would ask, read from the sources and the ledger. Loads no model, calls nothing."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from nightshift import written
+from nightshift.llm import load_tokenizer
+from nightshift.night import PROMPTED, Night
+from nightshift.plan import Spent, TablePlan, plan_table
+from nightshift.sources import read_interactions, read_items
+
+
+@dataclass(frozen=True)
+class NightPlan:
+    """The plan of every prompted table, in the order in which they draw on the budget."""
+
+    as_of: date
+    tables: list[TablePlan]
+    budget: dict[str, Any]
+    exact: bool
+    """Whether prompt tokens were counted by the model's own tokenizer; else they are estimated at four characters a token."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What `plan --json` prints."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "tables": [table.as_json() for table in self.tables],
+            "budget": self.budget,
+            "tokens": "exact" if self.exact else "estimated",
+        }
+
+    @property
+    def pending(self) -> int:
+        """Rows a run would ask now."""
+        return sum(table.pending.height for table in self.tables)
+
+
+def plan_night(night: Night) -> NightPlan:
+    """Plan every prompted table. Tables share the budget: what the first would spend is not there for the next."""
+    tokenizer = load_tokenizer(night.settings.llm, night.settings.cache_folder)
+    count = tokenizer.count if tokenizer else None
+    at_start = spent = Spent.of(night.ledgers, night.as_of)
+    plans = []
+    for table, requests in requests_of(night).items():
+        plan = plan_table(night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count)
+        plans.append(plan)
+        spent = dataclasses.replace(
+            spent,
+            tokens=spent.tokens + plan.prompt_tokens + plan.new_tokens,
+            seconds=spent.seconds + (plan.seconds if plan.pending.height else 0.0),
+        )
+    return NightPlan(night.as_of, plans, _budget(night, at_start), count is not None)
+
+
+def requests_of(night: Night) -> dict[str, pl.DataFrame]:
+    """Tonight's requests by table, built from the sources as a run would build them."""
+    sources, root = night.settings.sources, night.settings.root
+    items = read_items(sources.items, root).frame
+    events = read_interactions(sources.interactions, root, items, before=night.moment, now=datetime.now(UTC)).frame
+    requests = {table: night.item_requests(table, items, events) for table in PROMPTED[:2]}
+    scores = written.item_tag_scores(night, requests["item_tag_scores"]).frame
+    users = night.user_rows(items, events, written.chosen_tags(scores, night.settings.facts.tags_per_facet))
+    return requests | {"user_preferences": night.user_requests(users, events)}
+
+
+def _budget(night: Night, spent: Spent) -> dict[str, Any]:
+    limits = night.settings.budget.model_dump()
+    return limits | {"spent_tokens": spent.tokens, "spent_usd": spent.usd, "spent_minutes": round(spent.seconds / 60, 2)}
+
+
+def next_night(night: Night) -> Night:
+    """The night after, with the same data."""
+    return dataclasses.replace(night, as_of=night.as_of + timedelta(days=1))

@@ -1,0 +1,64 @@
+"""Run a Dagster job from the command line: the same jobs, the same instance, the same pages as from the UI."""
+
+import os
+import time
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from jobs.console import console, story
+from jobs.definitions import build
+from nightshift.config import Settings
+from nightshift.errors import NightFailed
+from nightshift.night import Night
+from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES
+
+INSTANCE = """\
+# Written by nightshift. One step at a time in each pool: two models on one machine run slower than one after the other.
+concurrency:
+  pools:
+    default_limit: 1
+telemetry:
+  enabled: false
+"""
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Where Dagster keeps runs and events of this home; made when missing."""
+    folder = settings.home_folder / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "dagster.yaml").exists():
+        (folder / "dagster.yaml").write_text(INSTANCE)
+    return folder
+
+
+def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
+    """Run a job for one night. Raises NightFailed with the first failure's message."""
+    definitions = dg.Definitions.merge(build(config, home), dg.Definitions(loggers={"console": story}))
+    folder = dagster_home(settings)
+    os.environ["DAGSTER_HOME"] = str(folder)  # sub-processes of a run find the same instance
+    console.print(f"[bold]{job}[/bold] {as_of}")
+    started = time.monotonic()
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        result = definitions.resolve_job_def(job).execute_in_process(
+            partition_key=as_of.isoformat(), instance=instance, raise_on_error=False, tags={"nightshift/as_of": as_of.isoformat()}
+        )
+    if not result.success:
+        raise NightFailed(f"{job} of {as_of} failed. {_first_failure(result)}")
+    console.print(f"  [dim]done in {time.monotonic() - started:.0f} s, Dagster run {result.run_id[:8]}[/dim]")
+
+
+def _first_failure(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            return f"{event.step_key}: {cause.message.strip() if cause else 'no message'}"
+    return "no step failed; see the run in the Dagster UI"
+
+
+def deferred(night: Night) -> int:
+    """Rows that tonight's budget did not afford, as the manifests record them."""
+    tables = [t for t in (ITEM_TAG_SCORES, ITEM_FACTS, USER_PREFERENCES) if night.store.has(t, night.as_of)]
+    return sum(int(night.store.manifest(table, night.as_of).metadata.get("deferred", 0)) for table in tables)

@@ -1,0 +1,100 @@
+"""What people read in the terminal: the plan, an item, a user, the lift."""
+
+from typing import Any
+
+import polars as pl
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table as Grid
+
+from jobs.console import console
+from jobs.planning import NightPlan
+from nightshift.errors import InputError
+from nightshift.night import Night
+from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_PREFERENCES, Table
+from nightshift.tables import TABLES as ALL_TABLES
+
+
+def show_plan(plan: NightPlan) -> None:
+    """The plan as a table, with what it leaves out."""
+    grid = Grid(title=f"Night {plan.as_of}", title_justify="left")
+    for name in ("table", "rows", "answered", "rejected", "pending", "deferred", "prompt tokens", "new tokens", "USD", "minutes"):
+        grid.add_column(name, justify="left" if name == "table" else "right")
+    for table in plan.tables:
+        row = table.as_json()
+        numbers = [row[name] for name in ("rows", "answered", "rejected", "pending", "deferred", "prompt_tokens", "new_tokens")]
+        grid.add_row(table.table, *(f"{number:,}" for number in numbers), f"{row['cost_usd']:.2f}", f"{row['seconds'] / 60:.1f}")
+    console.print(grid)
+    if not plan.exact:
+        console.print("[dim]Token counts are estimated at four characters a token: the model's tokenizer has not been fetched yet.[/dim]")
+
+
+def show_item(night: Night, item_id: str) -> None:
+    """What is known and was written about one item. Raises InputError when the night has no such item."""
+    item = _row(night, ITEMS, "item_id", item_id)
+    fact = _row(night, ITEM_FACTS, "item_id", item_id)
+    scores = night.store.read(ITEM_TAG_SCORES, night.as_of).filter(pl.col("item_id") == item_id).sort("score", descending=True)
+    best = ", ".join(f"{tag} {score:+.2f}" for tag, score in scores.select("tag", "score").head(6).iter_rows())
+    lines = [
+        f"[bold]{escape(item['title'])}[/bold]",
+        f"read      {escape(', '.join(item['attributes'] or []))} {escape((item['text'] or '')[:200])}".rstrip(),
+        f"chose     {best or 'nothing yet'}",
+        f"wrote     {escape(fact['summary'])}  [dim]({fact['origin']})[/dim]",
+        _paid(night, fact),
+    ]
+    console.print(Panel("\n".join(lines), title=f"item {escape(item_id)}", title_align="left", expand=False))
+
+
+def show_user(night: Night, user_id: str) -> None:
+    """What was read out of one user's history. Raises InputError when the night has no such user."""
+    user = _row(night, USER_PREFERENCES, "user_id", user_id)
+    lines = [
+        f"history   {user['history_length']} events, the newest {user['last_event_at']:%Y-%m-%d %H:%M}",
+        f"likes     {escape(', '.join(user['likes']) or 'nothing yet')}",
+        f"dislikes  {escape(', '.join(user['dislikes']) or 'nothing yet')}",
+        f"wrote     {escape(user['summary'])}  [dim]({user['origin']})[/dim]",
+        _paid(night, user),
+    ]
+    console.print(Panel("\n".join(lines), title=f"user {escape(user_id)}", title_align="left", expand=False))
+
+
+def _row(night: Night, table: Table, key: str, value: str) -> dict[str, Any]:
+    rows = night.store.scan(table, night.as_of).filter(pl.col(key) == value).collect()
+    if rows.is_empty():
+        some = night.store.scan(table, night.as_of).select(key).head(3).collect()[key].to_list()
+        raise InputError(f"{table.name} of {night.as_of} has no {key} {value!r}; it has for example {', '.join(some)}")
+    return rows.row(0, named=True)
+
+
+def _paid(night: Night, row: dict[str, Any]) -> str:
+    if row["content_key"] is None:
+        return "[dim]by the template, at no cost[/dim]"
+    paid = night.ledgers.answers.lookup([row["content_key"]])
+    if paid.is_empty():
+        return f"[dim]by {row['model_id']}, prompt {row['prompt_id']}[/dim]"
+    answer = paid.row(0, named=True)
+    tokens = f"{answer['prompt_tokens']} prompt tokens ({answer['cached_tokens']} reused) and {answer['new_tokens']} new"
+    return (
+        f"[dim]by      {answer['model_id']}, prompt {answer['prompt_id']}\n"
+        f"when    {answer['created_at']:%Y-%m-%d %H:%M} UTC for night {answer['as_of']}\n"
+        f"cost    {tokens}, {answer['seconds']:.2f} s, ${answer['cost_usd']:.2f}[/dim]"
+    )
+
+
+def show_written(night: Night) -> None:
+    """Every table of the home: nights, rows of the newest, folder."""
+    grid = Grid(title=f"Written under {night.settings.home_folder}", title_justify="left")
+    for name, justify in (("table", "left"), ("nights", "right"), ("rows, newest", "right"), ("folder", "left")):
+        grid.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name, nights in night.store.published().items():
+        rows = night.store.manifest(ALL_TABLES[name], nights[-1]).rows
+        grid.add_row(name, str(len(nights)), f"{rows:,}", f"tables/{name}/as_of={nights[-1]}/")
+    console.print(grid)
+
+
+def most_seen(night: Night, count: int) -> list[str]:
+    """Items with the most events among those a model wrote about."""
+    written = night.store.scan(ITEM_FACTS, night.as_of).filter(pl.col("origin") == "llm").select("item_id")
+    events = night.store.scan(INTERACTIONS, night.as_of).group_by("item_id").len()
+    ranked = written.join(events, on="item_id").sort("len", "item_id", descending=[True, False]).head(count)
+    return ranked.collect()["item_id"].to_list()

@@ -1,0 +1,164 @@
+"""Beam pipeline: pending requests in, answers in the ledger, rejects with reasons.
+
+One element is one batch. The model loads once a worker; every batch is appended to the ledger the moment it is
+answered, so a kill loses the batch in flight and nothing else.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import apache_beam as beam
+import polars as pl
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from nightshift.answers import parse
+from nightshift.config import Settings
+from nightshift.errors import RejectedAnswer
+from nightshift.ledger import Ledgers
+from nightshift.llm.base import LLM, Answer, Request, Scored
+from nightshift.night import Night
+from nightshift.plan import ATTEMPTS
+from nightshift.prompts.base import Prompt
+from pipelines.batches import cut
+from pipelines.workers import loaded_llm
+
+RETRY_TEMPERATURE = 0.7
+"""A greedy model would repeat itself; the second attempt samples, seeded by the attempt."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How one batch is asked: everything a worker needs, all of it picklable."""
+
+    settings: Settings
+    table: str
+    as_of: date
+    run_id: str
+
+    def answer(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+        """Ask the rows, append what came back, and count it."""
+        night = Night(self.settings, self.as_of, self.run_id)
+        prompt = night.prompts[self.table]
+        llm = loaded_llm(self.settings.llm, self.settings.cache_folder)
+        requests = [Request(row["content_key"], prompt.instructions, row["text"], prompt.decoding) for row in rows]
+        if prompt.questions:
+            return self._keep_scores(night.ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions))
+        owners = {row["content_key"]: row["row_id"] for row in rows}
+        return self._ask(night.ledgers, prompt, llm, requests, owners)
+
+    def _ask(self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: dict[str, str]) -> dict[str, int]:
+        done = {"rows": len(requests), "accepted": 0, "rejected": 0}
+        for attempt in range(1, ATTEMPTS + 1):
+            answers = llm.answer([_for_attempt(request, attempt) for request in requests])
+            outcomes = {a.key: (a, parse(prompt, a.text, a.finish_reason)) for a in answers}
+            good = [a for a, outcome in outcomes.values() if not isinstance(outcome, RejectedAnswer)]
+            bad = [(a, outcome) for a, outcome in outcomes.values() if isinstance(outcome, RejectedAnswer)]
+            ledgers.answers.append([self._row(prompt, llm, a) for a in good], self.run_id) if good else None
+            if bad:
+                rejected = [self._row(prompt, llm, a) | _why(outcome, owners[a.key], attempt) for a, outcome in bad]
+                ledgers.rejects.append([{k: v for k, v in row.items() if k not in ("scores", "choices")} for row in rejected], self.run_id)
+            done["accepted"] += len(good)
+            requests = [request for request in requests if isinstance(outcomes[request.key][1], RejectedAnswer)]
+            if not requests:
+                break
+        done["rejected"] = len(requests)
+        return done
+
+    def _row(self, prompt: Prompt[Any], llm: LLM, answer: Answer) -> dict[str, Any]:
+        return self._common(prompt, llm.identity.model_id, answer) | {
+            "text": answer.text,
+            "finish_reason": answer.finish_reason,
+            "new_tokens": answer.new_tokens,
+            "scores": None,
+            "choices": None,
+        }
+
+    def _keep_scores(self, ledgers: Ledgers, prompt: Prompt[Any], model_id: str, scored: list[Scored]) -> dict[str, int]:
+        """Vectors first: a row counts as answered once its scores are there, and then its vectors must be too."""
+        encoder_id = f"{model_id}/{prompt.prompt_id}/hidden"
+        vectors = [
+            {
+                "content_key": s.key,
+                "encoder_id": encoder_id,
+                "view": "hidden",
+                "run_id": self.run_id,
+                "vector": s.hidden.reshape(-1).tolist(),
+            }
+            for s in scored
+            if s.hidden is not None
+        ]
+        if vectors:
+            ledgers.vectors.append(vectors, self.run_id)
+        choices = [f"{q.name}:{choice.strip()}" for q in prompt.questions for choice in q.choices]
+        ledgers.answers.append([self._scores(prompt, model_id, s) | {"choices": choices} for s in scored], self.run_id)
+        return {"rows": len(scored), "accepted": len(scored), "rejected": 0}
+
+    def _scores(self, prompt: Prompt[Any], model_id: str, scored: Scored) -> dict[str, Any]:
+        return self._common(prompt, model_id, scored) | {
+            "text": None,
+            "finish_reason": "stop",
+            "new_tokens": 0,
+            "scores": scored.log_probabilities.tolist(),
+        }
+
+    def _common(self, prompt: Prompt[Any], model_id: str, said: Answer | Scored) -> dict[str, Any]:
+        return {
+            "content_key": said.key,
+            "table": self.table,
+            "as_of": self.as_of,
+            "run_id": self.run_id,
+            "model_id": model_id,
+            "created_at": datetime.now(UTC),
+            "prompt_id": prompt.prompt_id,
+            "prompt_tokens": said.prompt_tokens,
+            "cached_tokens": said.cached_tokens,
+            "seconds": said.seconds,
+            "cost_usd": 0.0,
+        }
+
+
+def _for_attempt(request: Request, attempt: int) -> Request:
+    if attempt == 1:
+        return request
+    sampled = request.decoding.model_copy(update={"temperature": RETRY_TEMPERATURE, "seed": attempt})
+    return replace(request, decoding=sampled)
+
+
+def _why(rejection: RejectedAnswer, row_id: str, attempt: int) -> dict[str, Any]:
+    return {"row_id": row_id, "attempt": attempt, "reason": rejection.reason}
+
+
+class AnswerBatch(beam.DoFn):  # type: ignore[misc]
+    """One element in, one batch answered, its counts out."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+
+    def process(self, element: list[dict[str, Any]]) -> Iterator[dict[str, int]]:
+        """Beam calls this for every element."""
+        yield self.batch.answer(element)
+
+
+def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pending: pl.DataFrame) -> dict[str, int]:
+    """Answer the pending requests of one table (REQUESTS columns). Returns rows, accepted and rejected."""
+    if pending.is_empty():
+        return {"rows": 0, "accepted": 0, "rejected": 0}
+    batches = list(cut(pending.select("content_key", "row_id", "text"), settings.beam.batch_rows))
+    run_batches(settings, batches, AnswerBatch(Batch(settings, table, as_of, run_id)))
+    return counted(settings, run_id, table, pending)
+
+
+def run_batches(settings: Settings, batches: list[Any], do: beam.DoFn) -> None:
+    """Put every batch through the DoFn on the configured runner."""
+    options = PipelineOptions(["--runner", settings.beam.runner, "--direct_running_mode=in_memory", "--direct_num_workers=1"])
+    with beam.Pipeline(options=options) as pipeline:
+        _ = pipeline | "Batches" >> beam.Create(batches, reshuffle=False) | "Ask" >> beam.ParDo(do)
+
+
+def counted(settings: Settings, run_id: str, table: str, pending: pl.DataFrame) -> dict[str, int]:
+    """What became of the pending rows, read back from the ledger."""
+    ledgers = Ledgers(settings.home_folder)
+    accepted = ledgers.answers.lookup(pending["content_key"], ["content_key"]).height
+    return {"rows": pending.height, "accepted": accepted, "rejected": pending.height - accepted}
