@@ -39,7 +39,7 @@ def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) ->
     checks={"warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a leak."},
 )
 def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Each arm against base, text and the placebo, overall and by slice, with user-clustered intervals. Computed from `ranking_scores` alone."""
+    """Each arm against base, text and the placebo, overall and by slice, with user-clustered intervals, from `ranking_scores`."""
     from nightshift.lift.suite import measure
 
     night = nightshift.night(context)

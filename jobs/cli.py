@@ -12,6 +12,7 @@ import typer
 
 from nightshift.config import CONFIG_NAME, Settings, load_settings
 from nightshift.errors import ConfigError, InputError, NightshiftError
+from nightshift.night import Night
 
 app = typer.Typer(
     name="nightshift",
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Language models enrich a recommender's features at night, so that none is on duty when a user waits.",
-    epilog="Exit codes: 0 done, 1 the night failed, 2 the input or configuration is wrong, 3 published with fallbacks because of the budget.",
+    epilog="Exit codes: 0 done, 1 the night failed, 2 wrong input or configuration, 3 published with fallbacks because of the budget.",
 )
 show_app = typer.Typer(no_args_is_help=True, help="What the models wrote: from which text, when, by which prompt and model, at which cost.")
 app.add_typer(show_app, name="show")
@@ -90,7 +91,6 @@ def plan(
     """
     from jobs.planning import plan_night
     from jobs.showing import show_plan
-    from nightshift.night import Night
 
     settings = _settings(config, home)
     planned = plan_night(Night(settings, _night(settings, as_of)))
@@ -108,7 +108,6 @@ def run(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = Non
     """
     from jobs.console import console
     from jobs.running import deferred, run_job
-    from nightshift.night import Night
 
     settings = _settings(config, home)
     night = _night(settings, as_of)
@@ -125,7 +124,6 @@ def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = N
     from jobs.console import console
     from jobs.running import run_job
     from nightshift.lift.verdict import verdict
-    from nightshift.night import Night
     from nightshift.tables import LIFT
 
     settings = _settings(config, home)
@@ -153,8 +151,7 @@ def show_user_command(user_id: str, config: Config = Path(CONFIG_NAME), home: Ho
     show_user(_published(config, home, as_of, USER_PREFERENCES.name), user_id)
 
 
-def _published(config: Path, home: Path | None, as_of: datetime | None, table: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from nightshift.night import Night
+def _published(config: Path, home: Path | None, as_of: datetime | None, table: str) -> Night:
     from nightshift.store import Store
 
     settings = _settings(config, home)

@@ -1,13 +1,16 @@
 """What a terminal sees of a running job: one line an asset, heartbeats while a model works, failed checks in full."""
 
 import logging
+import sys
 from typing import Any
 
 import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
-console = Console(highlight=False)
+PIPED_WIDTH = 110
+"""Characters of a line where the output is a file or a pipe and no terminal says how wide it is."""
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 class StoryHandler(logging.Handler):
@@ -47,6 +50,6 @@ def _count(rows: Any) -> str:
 @dg.logger(description="A few lines for a person, instead of every event.")  # type: ignore[untyped-decorator]
 def story(_: dg.InitLoggerContext) -> logging.Logger:
     """Dagster logger that prints the story of a run."""
-    logger = logging.Logger("nightshift.story", level=logging.INFO)
+    logger = logging.Logger("nightshift.story", level=logging.DEBUG)
     logger.addHandler(StoryHandler())
     return logger

@@ -1,6 +1,7 @@
 """When things happen: the nightly and the weekly job, their schedules, and the partitions they share."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -45,7 +46,7 @@ def schedules(nights: NightsSettings) -> list[dg.ScheduleDefinition]:
     ]
 
 
-def _schedule(name: str, job: dg.UnresolvedAssetJobDefinition, cron: str, nights: NightsSettings, about: str) -> dg.ScheduleDefinition:
+def _schedule(name: str, job: Any, cron: str, nights: NightsSettings, about: str) -> dg.ScheduleDefinition:
     def start(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         night = newest_night(nights, context.scheduled_execution_time.date())
         return dg.RunRequest(run_key=f"{name}-{night}", partition_key=night)

@@ -42,7 +42,11 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
     started = time.monotonic()
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         result = definitions.resolve_job_def(job).execute_in_process(
-            partition_key=as_of.isoformat(), instance=instance, raise_on_error=False, tags={"nightshift/as_of": as_of.isoformat()}
+            partition_key=as_of.isoformat(),
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {}}},
+            tags={"nightshift/as_of": as_of.isoformat()},
         )
     if not result.success:
         raise NightFailed(f"{job} of {as_of} failed. {_first_failure(result)}")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import polars as pl
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as Grid
@@ -17,14 +18,18 @@ from nightshift.tables import TABLES as ALL_TABLES
 
 def show_plan(plan: NightPlan) -> None:
     """The plan as a table, with what it leaves out."""
-    grid = Grid(title=f"Night {plan.as_of}", title_justify="left")
-    for name in ("table", "rows", "answered", "rejected", "pending", "deferred", "prompt tokens", "new tokens", "USD", "minutes"):
-        grid.add_column(name, justify="left" if name == "table" else "right")
+    grid = Grid(title=f"Night {plan.as_of}", title_justify="left", box=SIMPLE, padding=(0, 1))
+    for name in ("table", "rows", "answered", "pending", "deferred", "tokens", "USD", "minutes"):
+        grid.add_column(name, justify="left" if name == "table" else "right", no_wrap=True)
     for table in plan.tables:
         row = table.as_json()
-        numbers = [row[name] for name in ("rows", "answered", "rejected", "pending", "deferred", "prompt_tokens", "new_tokens")]
+        numbers = [row[name] for name in ("rows", "answered", "pending", "deferred")]
+        numbers.append(row["prompt_tokens"] + row["new_tokens"])
         grid.add_row(table.table, *(f"{number:,}" for number in numbers), f"{row['cost_usd']:.2f}", f"{row['seconds'] / 60:.1f}")
     console.print(grid)
+    rejected = {table.table: table.rejected for table in plan.tables if table.rejected}
+    if rejected:
+        console.print(f"[dim]Asked often enough without an acceptable answer: {rejected}; see the table `rejects`.[/dim]")
     if not plan.exact:
         console.print("[dim]Token counts are estimated at four characters a token: the model's tokenizer has not been fetched yet.[/dim]")
 
@@ -35,27 +40,32 @@ def show_item(night: Night, item_id: str) -> None:
     fact = _row(night, ITEM_FACTS, "item_id", item_id)
     scores = night.store.read(ITEM_TAG_SCORES, night.as_of).filter(pl.col("item_id") == item_id).sort("score", descending=True)
     best = ", ".join(f"{tag} {score:+.2f}" for tag, score in scores.select("tag", "score").head(6).iter_rows())
-    lines = [
-        f"[bold]{escape(item['title'])}[/bold]",
-        f"read      {escape(', '.join(item['attributes'] or []))} {escape((item['text'] or '')[:200])}".rstrip(),
-        f"chose     {best or 'nothing yet'}",
-        f"wrote     {escape(fact['summary'])}  [dim]({fact['origin']})[/dim]",
-        _paid(night, fact),
-    ]
-    console.print(Panel("\n".join(lines), title=f"item {escape(item_id)}", title_align="left", expand=False))
+    story = {
+        "title": item["title"],
+        "read": " ".join([", ".join(item["attributes"] or []), (item["text"] or "")[:200]]).strip() or "the title only",
+        "chose": best or "nothing yet",
+        "wrote": f"{fact['summary']} ({fact['origin']})",
+    }
+    _panel(f"item {item_id}", story | _paid(night, fact))
 
 
 def show_user(night: Night, user_id: str) -> None:
     """What was read out of one user's history. Raises InputError when the night has no such user."""
     user = _row(night, USER_PREFERENCES, "user_id", user_id)
-    lines = [
-        f"history   {user['history_length']} events, the newest {user['last_event_at']:%Y-%m-%d %H:%M}",
-        f"likes     {escape(', '.join(user['likes']) or 'nothing yet')}",
-        f"dislikes  {escape(', '.join(user['dislikes']) or 'nothing yet')}",
-        f"wrote     {escape(user['summary'])}  [dim]({user['origin']})[/dim]",
-        _paid(night, user),
-    ]
-    console.print(Panel("\n".join(lines), title=f"user {escape(user_id)}", title_align="left", expand=False))
+    story = {
+        "history": f"{user['history_length']} events, the newest {user['last_event_at']:%Y-%m-%d %H:%M}",
+        "likes": ", ".join(user["likes"]) or "nothing in the vocabulary",
+        "dislikes": ", ".join(user["dislikes"]) or "nothing in the vocabulary",
+        "wrote": f"{user['summary']} ({user['origin']})",
+    }
+    _panel(f"user {user_id}", story | _paid(night, user))
+
+
+def _panel(title: str, story: dict[str, str]) -> None:
+    grid = Grid.grid(padding=(0, 2))
+    for label, text in story.items():
+        grid.add_row(f"[dim]{label}[/dim]", escape(text))
+    console.print(Panel(grid, title=escape(title), title_align="left", expand=False))
 
 
 def _row(night: Night, table: Table, key: str, value: str) -> dict[str, Any]:
@@ -66,24 +76,24 @@ def _row(night: Night, table: Table, key: str, value: str) -> dict[str, Any]:
     return rows.row(0, named=True)
 
 
-def _paid(night: Night, row: dict[str, Any]) -> str:
+def _paid(night: Night, row: dict[str, Any]) -> dict[str, str]:
     if row["content_key"] is None:
-        return "[dim]by the template, at no cost[/dim]"
+        return {"by": "the template, at no cost"}
+    by = {"by": f"{row['model_id']}, prompt {row['prompt_id']}"}
     paid = night.ledgers.answers.lookup([row["content_key"]])
     if paid.is_empty():
-        return f"[dim]by {row['model_id']}, prompt {row['prompt_id']}[/dim]"
+        return by
     answer = paid.row(0, named=True)
     tokens = f"{answer['prompt_tokens']} prompt tokens ({answer['cached_tokens']} reused) and {answer['new_tokens']} new"
-    return (
-        f"[dim]by      {answer['model_id']}, prompt {answer['prompt_id']}\n"
-        f"when    {answer['created_at']:%Y-%m-%d %H:%M} UTC for night {answer['as_of']}\n"
-        f"cost    {tokens}, {answer['seconds']:.2f} s, ${answer['cost_usd']:.2f}[/dim]"
-    )
+    return by | {
+        "when": f"{answer['created_at']:%Y-%m-%d %H:%M} UTC, for night {answer['as_of']}",
+        "cost": f"{tokens}, {answer['seconds']:.2f} s, ${answer['cost_usd']:.2f}",
+    }
 
 
 def show_written(night: Night) -> None:
     """Every table of the home: nights, rows of the newest, folder."""
-    grid = Grid(title=f"Written under {night.settings.home_folder}", title_justify="left")
+    grid = Grid(title=f"Written under {night.settings.home_folder}", title_justify="left", box=SIMPLE, padding=(0, 1))
     for name, justify in (("table", "left"), ("nights", "right"), ("rows, newest", "right"), ("folder", "left")):
         grid.add_column(name, justify=justify)  # type: ignore[arg-type]
     for name, nights in night.store.published().items():

@@ -18,7 +18,6 @@ from nightshift.plan import BudgetSettings
 from nightshift.prompts.item_facts import FactsSettings
 from nightshift.prompts.item_tag_scores import TagSettings
 from nightshift.prompts.user_preferences import PreferencesSettings
-from nightshift.rankers.settings import LightGBMSettings
 from nightshift.sources import SourcesSettings
 
 CONFIG_NAME = "nightshift.yaml"
@@ -80,10 +79,8 @@ class Settings(BaseSettings):
     """What a night may spend."""
     examples: ExampleSettings = ExampleSettings()
     """Features and splits of the training rows."""
-    ranker: LightGBMSettings = LightGBMSettings()
-    """The ranker, the same for every arm."""
     lift: LiftSettings = LiftSettings()
-    """Seeds and intervals of the judgement."""
+    """The ranker, the seeds and the intervals of the judgement."""
     checks: CheckSettings = CheckSettings()
     """What a night must satisfy."""
     beam: BeamSettings = BeamSettings()

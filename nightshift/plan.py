@@ -18,8 +18,8 @@ from nightshift.prompts.base import Prompt
 CountTokens = Callable[[Sequence[str]], list[int]]
 CHARS_PER_TOKEN = 4.0
 """English text per token of a byte-pair vocabulary, used only until the model's own tokenizer has been fetched."""
-DEFAULT_TOKENS_PER_SECOND = 600.0
-"""Prompt and new tokens together, a 135M model on two cores; replaced by what the ledger has measured."""
+TOKENS_PER_SECOND_SCORED, TOKENS_PER_SECOND_WRITTEN = 8000.0, 2000.0
+"""Prompt (shared prefix included) and new tokens, a 135M model on two cores; replaced by what the ledger has measured."""
 ATTEMPTS = 2
 """How often a row is asked before it is left to the rejects."""
 
@@ -133,7 +133,7 @@ def _given_up(ledgers: Ledgers) -> pl.Series:
 
 def with_tokens(prompt: Prompt[Any], requests: pl.DataFrame, count_tokens: CountTokens | None) -> pl.DataFrame:
     """Adds `prompt_tokens` (whole prompt) and `worst_tokens` (prompt plus longest answer, every attempt)."""
-    shared = _count(count_tokens, [prompt.instructions])[0] + sum(_count(count_tokens, [q.stem for q in prompt.questions]))
+    shared = _count(count_tokens, [prompt.instructions])[0]
     own = _count(count_tokens, requests["text"].to_list())
     longest = 0 if prompt.questions else prompt.decoding.max_new_tokens
     tokens = pl.Series("prompt_tokens", own, dtype=pl.Int64) + shared
@@ -156,7 +156,8 @@ def measured(ledgers: Ledgers, prompt: Prompt[Any]) -> tuple[float, float]:
     ).collect()
     new, tokens, seconds = seen.row(0)
     default = 0.0 if prompt.questions else prompt.decoding.max_new_tokens / 2
-    return (default if new is None else new, tokens / seconds if seconds else DEFAULT_TOKENS_PER_SECOND)
+    speed = TOKENS_PER_SECOND_SCORED if prompt.questions else TOKENS_PER_SECOND_WRITTEN
+    return (default if new is None else new, tokens / seconds if seconds else speed)
 
 
 def affordable(requests: pl.DataFrame, budget: BudgetSettings, spent: Spent, table: str, speed: float) -> pl.DataFrame:

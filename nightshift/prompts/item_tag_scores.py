@@ -72,7 +72,7 @@ def centred(rows: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
     for facet in vocabulary.facets:
         part = raw[:, start : start + len(facet.tags)]
         part = part - np.logaddexp.reduce(part, axis=1, keepdims=True)  # log P(tag | facet)
-        part = part - part.mean(axis=0)
+        part = part - (part.mean(axis=0) if len(part) else 0.0)
         start += len(facet.tags)
         frames += [_one_tag(rows, tag, facet.name, part[:, i]) for i, tag in enumerate(facet.tags)]
     return pl.concat(frames)
