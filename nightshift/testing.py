@@ -7,12 +7,15 @@
 Every suite asks for a fresh instance only where it must: `make_*` is called once a test class and once more to compare.
 """
 
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import polars as pl
 
 from nightshift.encoders.base import Encoder
 from nightshift.llm.base import LLM, Answer, Decoding, Question, Request, Scored
+from nightshift.rankers.base import Ranker
 
 AWKWARD_TEXTS = {
     "empty": "",
@@ -210,3 +213,63 @@ class EncoderConformance:
         """Equal for two instances, with `@revision`."""
         assert self.make_encoder().encoder_id == self._encoder().encoder_id
         assert "@" in self._encoder().encoder_id
+
+
+class RankerConformance:
+    """What every `Ranker` promises. Override `make_ranker`."""
+
+    def make_ranker(self) -> Ranker:
+        """A fresh, unfitted ranker."""
+        raise NotImplementedError
+
+    def _rows(self, size: int, seed: int) -> pl.DataFrame:
+        """Two features that matter, one that does not, holes in all of them, and labels."""
+        random = np.random.default_rng(seed)
+        values = random.normal(size=(size, 3)).astype(np.float32)
+        chance = 1 / (1 + np.exp(-2 * values[:, 0] + values[:, 1]))
+        values[random.random(values.shape) < 0.1] = np.nan
+        columns: dict[str, Any] = {f"base__{number}": values[:, number] for number in range(3)}
+        return pl.DataFrame({**columns, "label": (random.random(size) < chance).astype(np.float32)})
+
+    def _fitted(self, seed: int = 0) -> Ranker:
+        return self.make_ranker().fit(self._rows(1500, 1), self._rows(500, 2), ("base__0", "base__1", "base__2"), seed)
+
+    def test_probabilities_tell_the_labels_apart(self) -> None:
+        """One finite probability a row, missing values included; liked rows score higher."""
+        rows = self._rows(800, 3)
+        chance = self._fitted().predict(rows)
+        assert chance.shape == (800,)
+        assert chance.dtype == np.float64
+        assert ((chance >= 0) & (chance <= 1)).all()
+        liked = rows["label"].to_numpy() > 0.5
+        assert chance[liked].mean() > chance[~liked].mean() + 0.1
+
+    def test_the_same_seed_gives_the_same_ranker(self) -> None:
+        """Bit for bit."""
+        rows = self._rows(200, 4)
+        assert np.array_equal(self._fitted(7).predict(rows), self._fitted(7).predict(rows))
+
+    def test_a_saved_ranker_predicts_the_same(self, tmp_path: Path) -> None:
+        """Features and predictions survive a folder."""
+        ranker, rows = self._fitted(), self._rows(200, 5)
+        ranker.save(tmp_path / "ranker")
+        loaded = type(ranker).load(tmp_path / "ranker")
+        assert loaded.features == ranker.features
+        assert np.array_equal(loaded.predict(rows), ranker.predict(rows))
+
+    def test_column_order_does_not_matter(self) -> None:
+        """Columns are found by name; others are ignored."""
+        ranker, rows = self._fitted(), self._rows(100, 6)
+        turned = rows.select(pl.lit(1.0).alias("other"), "label", "base__2", "base__1", "base__0")
+        assert np.array_equal(ranker.predict(turned), ranker.predict(rows))
+
+    def test_importances_are_shares_of_known_features(self) -> None:
+        """What matters comes first."""
+        importances = self._fitted().importances()
+        assert set(importances) == {"base__0", "base__1", "base__2"}
+        assert next(iter(importances)) == "base__0"
+        assert abs(sum(importances.values()) - 1) < 1e-6
+
+    def test_no_rows_no_predictions(self) -> None:
+        """An empty frame is an answer."""
+        assert self._fitted().predict(self._rows(5, 7).head(0)).shape == (0,)

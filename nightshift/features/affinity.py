@@ -28,11 +28,16 @@ def signed(past: Past, strength: float = 10.0, prior: float = 0.5) -> Floats:
     return np.where(past.valid, past.labels - own, 0.0).astype(np.float32)
 
 
-def attribute_matrix(items: pl.DataFrame) -> sp.csr_array:
-    """(items, attributes) sparse matrix with unit-length rows; an item without attributes has an empty row."""
+def attribute_lists(items: pl.DataFrame) -> tuple[pl.Series, Ints, Ints]:
+    """Attribute names, and for every attribute of every item the item's code and the attribute's."""
     lists = items.select(pl.col("attributes").list.unique().list.sort()).with_row_index("item").explode("attributes").drop_nulls()
     names = lists["attributes"].unique().sort()
-    columns, rows = encode(lists["attributes"], names), lists["item"].cast(pl.Int64).to_numpy()
+    return names, lists["item"].cast(pl.Int64).to_numpy(), encode(lists["attributes"], names)
+
+
+def attribute_matrix(items: pl.DataFrame) -> sp.csr_array:
+    """(items, attributes) sparse matrix with unit-length rows; an item without attributes has an empty row."""
+    names, rows, columns = attribute_lists(items)
     length = np.sqrt(np.bincount(rows, minlength=items.height))[rows]
     values = (1.0 / length).astype(np.float32)
     return sp.csr_array((values, (rows, columns)), shape=(items.height, max(names.len(), 1)))

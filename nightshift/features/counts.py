@@ -58,9 +58,8 @@ def count_columns(log: EventLog, rows: Rows, settings: CountSettings) -> Columns
     The place within a list is not used: sources seldom keep the order of display, and some write the click first.
     """
     prior = overall_rate(log, rows.moment)
-    size = np.bincount(rows.group)[rows.group]
     return {
         **prefixed("user_", side_columns(log.by_user, rows.user, rows.moment, prior, settings)),
         **prefixed("item_", side_columns(log.by_item, rows.item, rows.moment, prior, settings)),
-        **float32({"list_size": np.where(rows.real_list, size, np.nan)}),
+        "list_size": rows.list_size,
     }

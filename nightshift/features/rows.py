@@ -30,20 +30,21 @@ class Rows:
     """Microseconds since 1970; features know events strictly before it."""
     group: Ints
     """Rows with equal numbers were in one list."""
-    real_list: NDArray[np.bool_]
-    """True where the list is a request of the source, not rows that merely share a moment."""
+    list_size: Floats
+    """Rows in the same request; NaN where rows merely share a moment, which the source never showed as a list."""
 
     @classmethod
     def of(cls, asked: pl.DataFrame, log: EventLog) -> "Rows":
         """Rows of a frame with user_id, item_id, moment (int, microseconds), group_id, real_list."""
         group = asked["group_id"].rank("dense").cast(pl.Int64).to_numpy()
         user, item = encode(asked["user_id"], log.users), encode(asked["item_id"], log.items)
-        return cls(asked["user_id"], user, item, asked["moment"].to_numpy(), group, asked["real_list"].to_numpy())
+        size = np.where(asked["real_list"].to_numpy(), np.bincount(group)[group], np.nan).astype(np.float32)
+        return cls(asked["user_id"], user, item, asked["moment"].to_numpy(), group, size)
 
     def part(self, index: Ints) -> "Rows":
         """The rows at some positions."""
         user_ids = self.user_ids.gather(index)
-        return Rows(user_ids, self.user[index], self.item[index], self.moment[index], self.group[index], self.real_list[index])
+        return Rows(user_ids, self.user[index], self.item[index], self.moment[index], self.group[index], self.list_size[index])
 
     def __len__(self) -> int:
         return len(self.item)

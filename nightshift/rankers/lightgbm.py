@@ -93,7 +93,10 @@ class LightGBMRanker:
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         """Probability of a positive label (rows,)."""
-        return np.asarray(self._fitted().predict(self._matrix(rows), num_threads=self.settings.threads), np.float64)
+        booster, matrix = self._fitted(), self._matrix(rows)
+        if not len(matrix):
+            return np.zeros(0)
+        return np.asarray(booster.predict(matrix, num_threads=self.settings.threads), np.float64)
 
     def importances(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first."""

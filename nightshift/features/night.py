@@ -1,0 +1,138 @@
+"""The nightly feature tables: one flat row an item and one a user, as of 00:00 UTC of the night.
+
+They hold what does not depend on a candidate pair, from the same functions as the training rows: a ranker of any make can
+read them beside its own features. NaN where missing, with an indicator.
+"""
+
+import re
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nightshift.features.affinity import SHRINKAGE, attribute_lists, signed, weights_of
+from nightshift.features.content import NightContent, Snapshot, View, night_content
+from nightshift.features.counts import overall_rate, side_columns
+from nightshift.features.rows import Columns, float32, prefixed
+from nightshift.features.settings import FeatureSettings
+from nightshift.features.similarity import neighbour_columns
+from nightshift.history import EventLog, Floats, Ints, Past, encode, midnight
+from nightshift.tables import ITEM_FEATURES, USER_FEATURES
+
+TOP_ATTRIBUTES = 32
+"""Most common attributes that get a column in the users' table."""
+
+
+def item_features(
+    items: pl.DataFrame, interactions: pl.DataFrame, snapshot: Snapshot, as_of: date, settings: FeatureSettings | None = None
+) -> pl.DataFrame:
+    """The `item_features` table: counts and rates, tag scores, whitened vectors, click rates of the nearest items."""
+    settings = settings or FeatureSettings()
+    log, content = _opened(items, interactions, snapshot, as_of, settings)
+    item = np.arange(items.height)
+    moment = np.full(items.height, midnight(as_of))
+    columns = prefixed("base__", side_columns(log.by_item, item, moment, overall_rate(log, moment), settings.counts))
+    for name, view in content.views.items():
+        family = "text__" if name == "raw" else "llm__"
+        near = neighbour_columns(log, view, item, moment, settings.counts)
+        columns |= prefixed(f"{family}{name}_", near | _dimensions(view))
+    tags = np.where(content.tags.present[:, None], content.tags.scores, np.float32(np.nan))
+    columns |= _named("llm__tag_", _tag_names(content), tags) if tags.shape[1] else {}
+    return ITEM_FEATURES.conform(_table("item_id", items["item_id"], columns))
+
+
+def user_features(
+    items: pl.DataFrame, interactions: pl.DataFrame, snapshot: Snapshot, as_of: date, settings: FeatureSettings | None = None
+) -> pl.DataFrame:
+    """The `user_features` table: counts and rates, liking of common attributes and of tags, the mean liked vector of every view."""
+    settings = settings or FeatureSettings()
+    log, content = _opened(items, interactions, snapshot, as_of, settings)
+    user, moment = np.arange(log.users.len()), np.full(log.users.len(), midnight(as_of))
+    past = log.past(user, moment, settings.history_length)
+    columns = prefixed("base__", side_columns(log.by_user, user, moment, overall_rate(log, moment), settings.counts))
+    columns |= _attribute_likings(items, past)
+    for name, view in content.views.items():
+        columns |= prefixed("text__" if name == "raw" else "llm__", _mean_liked(view, past))
+    columns |= prefixed("llm__", _tag_likings(content, past) | _written_preferences(log.users, content))
+    known = np.bincount(log.user, minlength=log.users.len()) > 0
+    return USER_FEATURES.conform(_table("user_id", log.users, columns).filter(pl.Series(known, dtype=pl.Boolean)))
+
+
+def _opened(
+    items: pl.DataFrame, interactions: pl.DataFrame, snapshot: Snapshot, as_of: date, settings: FeatureSettings
+) -> tuple[EventLog, NightContent]:
+    log = EventLog.of(interactions, items["item_id"]).before(midnight(as_of))
+    return log, night_content(as_of, snapshot, items["item_id"], settings.similarity)
+
+
+def _table(key: str, ids: pl.Series, columns: Columns) -> pl.DataFrame:
+    named: dict[str, Any] = {key: ids, **columns}
+    return pl.DataFrame(named)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
+
+
+def _named(prefix: str, names: list[str], values: Floats) -> Columns:
+    """One column a name; names that read alike after cleaning are numbered."""
+    columns: Columns = {}
+    for number, name in enumerate(names):
+        label = f"{prefix}{_slug(name)}"
+        columns[label if label not in columns else f"{label}_{number}"] = values[:, number].astype(np.float32)
+    return columns
+
+
+def _tag_names(content: NightContent) -> list[str]:
+    return [f"{facet}_{tag}" for facet, tag in zip(content.tags.facets, content.tags.names, strict=True)]
+
+
+def _dimensions(view: View) -> Columns:
+    """Whitened coordinates `00`, `01`, ... of every item and `missing`."""
+    values = np.where(view.present[:, None], view.dimensions, np.float32(np.nan))
+    numbered: Columns = {f"{number:02d}": values[:, number] for number in range(values.shape[1])}
+    return numbered | float32({"missing": ~view.present})
+
+
+def _attribute_likings(items: pl.DataFrame, past: Past) -> Columns:
+    """Signed mean label of each user for the most common attributes, shrunk towards 0."""
+    names, item, attribute = attribute_lists(items)
+    common = np.argsort(-np.bincount(attribute, minlength=names.len()), kind="stable")[:TOP_ATTRIBUTES]
+    marks = np.zeros((items.height, names.len()), np.float32)
+    marks[item, attribute] = 1.0
+    liking = weights_of(past, signed(past), items.height) @ marks[:, common]
+    seen = weights_of(past, past.valid.astype(np.float32), items.height) @ marks[:, common]
+    return _named("base__liking_", names.gather(common).to_list(), np.asarray(liking / (seen + SHRINKAGE), np.float32))
+
+
+def _mean_liked(view: View, past: Past) -> Columns:
+    """`<view>_liked_<nn>`: mean whitened coordinates of what the user liked; NaN, and `missing` 1, for users who liked nothing known."""
+    liked = (past.liked & view.present[past.items]).astype(np.float32)
+    count = liked.sum(1)
+    mean = weights_of(past, liked, len(view.vectors)) @ view.dimensions / np.maximum(count, 1.0)[:, None]
+    mean = np.where(count[:, None] > 0, mean, np.nan).astype(np.float32)
+    numbered: Columns = {f"{view.name}_liked_{number:02d}": mean[:, number] for number in range(mean.shape[1])}
+    return numbered | float32({f"{view.name}_liked_missing": count == 0})
+
+
+def _tag_likings(content: NightContent, past: Past) -> Columns:
+    """`liking_<facet>_<tag>`: signed mean label of the user weighed by the tag's score."""
+    if not content.tags.names:
+        return {}
+    valid = past.valid & content.tags.present[past.items]
+    seen = Past(past.items, past.labels, past.ages, valid)
+    liking = weights_of(seen, signed(seen), len(content.tags.scores)) @ content.tags.scores
+    return _named("liking_", _tag_names(content), liking / (valid.sum(1)[:, None] + SHRINKAGE))
+
+
+def _written_preferences(users: pl.Series, content: NightContent) -> Columns:
+    """`prefers_<facet>_<tag>`: 1 the model wrote that the user likes it, -1 dislikes, 0 neither; NaN without preferences."""
+    code: Ints = encode(users, content.user_ids)
+    missing = code >= content.user_ids.len()
+    columns = float32({"preferences_missing": missing})
+    if not content.tags.names or content.user_ids.len() == 0:
+        return columns
+    code = np.where(missing, 0, code)
+    marks = np.where(missing[:, None], np.float32(np.nan), content.liked_tags[code] - content.disliked_tags[code])
+    return columns | _named("prefers_", _tag_names(content), marks)

@@ -1,0 +1,128 @@
+"""Proofs that no feature knows the future. They run in the tests and as blocking checks of every build.
+
+- recompute: rows are rebuilt from events cut strictly before their moment. Their own event, its ties and all that follows
+  are simply not there, so a feature that reads a label, a tie or a whole-table statistic cannot come out the same.
+- future shuffle: items and labels of all events from a moment on are dealt anew; rows and nightly tables before it
+  must not change in a single bit.
+
+Both name the feature, the row and the two values. A build without a difference gives an empty list.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+
+from nightshift.features.builder import Builder
+from nightshift.features.examples import ExampleInputs, asked_rows, build_features
+from nightshift.features.rows import Columns
+from nightshift.features.settings import ExampleSettings
+from nightshift.tables import MOMENT
+
+NightTable = Callable[[pl.DataFrame], pl.DataFrame]
+"""Interactions in, a nightly table out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that depends on what it may not know."""
+
+    feature: str
+    row: str
+    stored: float
+    rebuilt: float
+
+    def __str__(self) -> str:
+        return f"{self.feature} of {self.row} is {self.stored!r}, but {self.rebuilt!r} without what came later"
+
+
+def recompute(
+    inputs: ExampleInputs,
+    settings: ExampleSettings | None,
+    examples: pl.DataFrame,
+    sample: int = 50,
+    seed: int = 0,
+    builder: Builder | None = None,
+) -> list[Difference]:
+    """Rebuild a random sample of `examples` from events strictly before each row's moment; every difference, row by row.
+
+    `builder` reuses the nights' content of a build; collaborative fits are reused only for byte-equal events.
+    """
+    settings = settings or ExampleSettings()
+    builder = builder or inputs.builder(settings)
+    if not examples.height:
+        return []
+    drawn = examples.sample(min(sample, examples.height), seed=seed).sort("timestamp", "user_id", "item_id")
+    features = [name for name in examples.columns if "__" in name]
+    asked = asked_rows(inputs.interactions)
+    found: list[Difference] = []
+    for row in drawn.iter_rows(named=True):
+        found += _recompute_list(inputs, builder, asked.filter(pl.col("group_id") == row["group_id"]), row, features)
+    return found
+
+
+def _recompute_list(
+    inputs: ExampleInputs, builder: Builder, asked: pl.DataFrame, row: dict[str, object], features: list[str]
+) -> list[Difference]:
+    """The differences of one row, its whole list rebuilt from the past alone; the list is known, its labels are not."""
+    moment = pl.lit(asked["moment"].min()).cast(MOMENT)
+    past = inputs.interactions.filter(pl.col("timestamp") < moment)
+    rebuilt = build_features(builder.log(past), asked, builder)
+    mine = [pl.col(name) == row[name] for name in ("user_id", "item_id", "timestamp")]
+    place = asked.with_row_index("place").filter(mine)["place"].item()
+    values = {name: rebuilt[name][[place]] if name in rebuilt else np.full(1, np.nan, np.float32) for name in features}
+    stored = {name: np.array([row[name]], np.float32) for name in features}
+    return _differences(stored, values, [f"user {row['user_id']}, item {row['item_id']}, {row['timestamp']}"])
+
+
+def _differences(stored: Columns, rebuilt: Columns, rows: list[str]) -> list[Difference]:
+    """Values that are not equal bit for bit, NaN being equal to NaN."""
+    found = []
+    for name, values in stored.items():
+        for place in np.flatnonzero(~((values == rebuilt[name]) | (np.isnan(values) & np.isnan(rebuilt[name])))):
+            found.append(Difference(name, rows[place], float(values[place]), float(rebuilt[name][place])))
+    return found
+
+
+def shuffled_future(interactions: pl.DataFrame, moment: datetime, seed: int = 0) -> pl.DataFrame:
+    """The same events before a moment; from it on, items and labels dealt to other events and labels flipped at random."""
+    later = pl.col("timestamp") >= pl.lit(moment).cast(MOMENT)
+    before, after = interactions.filter(~later), interactions.filter(later)
+    random = np.random.default_rng(seed)
+    dealt, flips = random.permutation(after.height), random.random(after.height) < 0.5
+    labels = np.where(flips, 1.0 - after["label"].to_numpy(), after["label"].to_numpy())
+    changed = after.with_columns(after["item_id"].gather(dealt), pl.Series("label", labels, dtype=pl.Float32))
+    return pl.concat([before, changed])
+
+
+def future_shuffle(
+    inputs: ExampleInputs, settings: ExampleSettings | None, moment: datetime, seed: int = 0, builder: Builder | None = None
+) -> list[Difference]:
+    """Build the rows up to `moment` twice, the second time with everything from `moment` on dealt anew; every difference."""
+    builder = builder or inputs.builder(settings or ExampleSettings())
+    limit = pl.lit(moment).cast(MOMENT).to_physical()
+    asked = asked_rows(inputs.interactions).filter(pl.col("moment") <= limit)
+    asked = asked.filter(pl.Series(builder.night_of(asked["moment"].to_numpy()) >= 0, dtype=pl.Boolean))
+    if not asked.height:
+        return []
+    stored = build_features(builder.log(inputs.interactions), asked, builder)
+    rebuilt = build_features(builder.log(shuffled_future(inputs.interactions, moment, seed)), asked, builder)
+    rows = [f"user {user}, item {item}, {when}" for user, item, when in asked.select("user_id", "item_id", "timestamp").iter_rows()]
+    return _differences(stored, rebuilt, rows)
+
+
+def night_shuffle(table: NightTable, interactions: pl.DataFrame, as_of: date, seed: int = 0) -> list[Difference]:
+    """Build a nightly table twice, the second time with all events from the night's 00:00 UTC on dealt anew; every difference."""
+    stored = table(interactions)
+    rebuilt = table(shuffled_future(interactions, datetime(as_of.year, as_of.month, as_of.day), seed))
+    key = stored.columns[0]
+    if not stored[key].equals(rebuilt[key]):
+        return [Difference(key, "the whole table", float(stored.height), float(rebuilt.height))]
+    names = [name for name in stored.columns if name != key]
+    return _differences(_arrays(stored, names), _arrays(rebuilt, names), [f"{key} {value}" for value in stored[key]])
+
+
+def _arrays(frame: pl.DataFrame, names: list[str]) -> Columns:
+    return {name: frame[name].cast(pl.Float32).to_numpy() for name in names}

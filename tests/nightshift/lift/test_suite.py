@@ -1,0 +1,112 @@
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from nightshift.errors import ConfigError, SourceError
+from nightshift.features import ExampleInputs, Snapshot, build_examples
+from nightshift.lift import Judged, LiftSettings, judge, verdict
+from nightshift.lift.slices import events_before_cut
+from nightshift.rankers import LightGBMSettings
+from nightshift.tables import LIFT, RANKING_SCORES
+
+QUICK = LiftSettings(seeds=2, resamples=500, ranker=LightGBMSettings(rounds=150, learning_rate=0.1))
+
+
+@pytest.fixture(scope="module")
+def examples() -> pl.DataFrame:
+    """A world whose items talk about what they are, read by a model that understands them; one night early on."""
+    world = make_world(SyntheticSettings(n_users=200, n_items=300))
+    night = world.settings.start.date() + timedelta(days=4)
+    snapshot = Snapshot(item_tag_scores=world.tag_scores(), item_embeddings=world.embeddings())
+    return build_examples(ExampleInputs(world.items, world.interactions, {night: snapshot}))
+
+
+@pytest.fixture(scope="module")
+def judged(examples: pl.DataFrame) -> Judged:
+    return judge(examples, QUICK)
+
+
+def row(lift: pl.DataFrame, arm: str, against: str, metric: str = "auc", part: str = "all") -> dict[str, float]:
+    wanted = {"arm": arm, "against": against, "metric": metric, "slice": part}
+    return lift.filter([pl.col(name) == value for name, value in wanted.items()]).row(0, named=True)
+
+
+def test_where_content_matters_llm_beats_base_and_the_placebo_does_not(judged: Judged) -> None:
+    assert row(judged.lift, "llm", "base")["ci_low"] > 0
+    assert row(judged.lift, "llm", "permuted")["ci_low"] > 0
+    assert row(judged.lift, "llm", "base")["p_value"] < 0.01
+    assert row(judged.lift, "permuted", "base")["ci_low"] <= 0
+
+
+def test_tables_conform_and_every_arm_and_seed_scored_every_test_row(judged: Judged, examples: pl.DataFrame) -> None:
+    assert LIFT.conform(judged.lift).equals(judged.lift)
+    assert RANKING_SCORES.conform(judged.scores).equals(judged.scores)
+    test = examples.filter(pl.col("split") == "test").height
+    assert judged.scores.group_by("arm", "seed").len()["len"].to_list() == [test] * 8
+    assert set(judged.rankers) == {"base", "text", "llm", "permuted"}
+
+
+def test_reported_metrics_can_be_recomputed_from_the_scores(judged: Judged) -> None:
+    values = [roc_auc_score(part["label"], part["score"]) for _, part in judged.scores.filter(pl.col("arm") == "llm").group_by("seed")]
+    assert row(judged.lift, "llm", "llm")["value"] == pytest.approx(np.mean(values), abs=1e-9)
+    compared = row(judged.lift, "llm", "base")
+    assert compared["difference"] == pytest.approx(compared["value"] - row(judged.lift, "base", "base")["value"], abs=1e-9)
+
+
+def test_the_ranker_of_seed_zero_is_the_one_that_scored(judged: Judged, examples: pl.DataFrame) -> None:
+    scored = judged.scores.filter((pl.col("arm") == "llm") & (pl.col("seed") == 0))["score"].to_numpy()
+    assert np.array_equal(judged.rankers["llm"].predict(examples.filter(pl.col("split") == "test")), scored)
+
+
+def test_judging_again_gives_the_same_bytes_and_progress_is_told(examples: pl.DataFrame) -> None:
+    told: list[str] = []
+    settings = QUICK.model_copy(update={"arms": ("base", "llm"), "seeds": 1})
+    assert judge(examples, settings, told.append).lift.equals(judge(examples, settings).lift, null_equal=True)
+    assert told[0].startswith("training arm base, seed 1 of 1")
+
+
+def test_every_slice_is_reported_with_its_size(judged: Judged) -> None:
+    sizes = judged.lift.group_by("slice").agg(pl.col("n_rows").n_unique())
+    assert sizes["n_rows"].to_list() == [1] * sizes.height
+    assert {"all", "tail items (bottom 60%)", "rare items (5 to 19 events)"} <= set(sizes["slice"])
+
+
+def test_the_verdict_names_the_content_lift_and_warns_of_great_gains(judged: Judged) -> None:
+    lines = verdict(judged.lift)
+    content = next(line for line in lines if line.startswith("llm minus permuted (content lift): AUC +"))
+    assert content.endswith("overall: a measurable gain")
+    assert any("look for a leak first" in line for line in lines)
+
+
+def test_the_verdict_says_when_nothing_was_gained() -> None:
+    common = {"ranker": "lightgbm", "metric": "auc", "slice": "all", "value": 0.7, "p_value": 0.8, "seed_sd": 0.0}
+    flat = {"arm": "llm", "against": "base", "difference": 0.0001, "ci_low": -0.002, "ci_high": 0.002, "n_users": 300, "n_rows": 20000}
+    tiny = flat | {"slice": "cold items (under 5 events)", "n_users": 20, "n_rows": 60}
+    lines = verdict(LIFT.conform(pl.DataFrame([common | flat, common | tiny])))
+    assert "no measurable gain (one under 0.0029 would likely be missed)" in lines[0]
+    assert lines[1].endswith("60 rows of 20 users support no claim")
+
+
+def test_an_unknown_arm_and_a_split_without_labels_are_refused(examples: pl.DataFrame) -> None:
+    with pytest.raises(ConfigError, match="'magic'"):
+        judge(examples, LiftSettings(arms=("base", "magic")))
+    with pytest.raises(SourceError, match="test split"):
+        judge(examples.filter(pl.col("split") != "test"), QUICK)
+
+
+def test_arms_whose_columns_are_absent_are_left_out(examples: pl.DataFrame) -> None:
+    only = examples.select(name for name in examples.columns if not name.startswith(("text__", "permuted__")))
+    assert set(judge(only, QUICK.model_copy(update={"seeds": 1})).rankers) == {"base", "llm"}
+
+
+def test_events_before_the_cut_are_read_back_from_the_rows() -> None:
+    world = make_world(SyntheticSettings(n_users=40, n_items=60, days=10))
+    rows = build_examples(ExampleInputs(world.items, world.interactions, {date(2024, 1, 2): Snapshot()}))
+    cut = rows.filter(pl.col("split") != "train")["timestamp"].min()
+    expected = dict(world.interactions.filter(pl.col("timestamp") < cut).group_by("item_id").len().iter_rows())
+    found = dict(events_before_cut(rows).iter_rows())
+    assert {item: expected.get(item, 0) for item in found} == found
