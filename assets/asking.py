@@ -50,7 +50,7 @@ def numbers(night: Night, table: str, requests: pl.DataFrame, first: TablePlan, 
     columns = ["prompt_tokens", "cached_tokens", "new_tokens", "cost_usd"]
     frames = [ledger.scan().filter(mine).select(columns) for ledger in (night.ledgers.answers, night.ledgers.rejects)]
     rows = pl.concat(frames).collect()
-    tokens = int(rows["prompt_tokens"].sum() + rows["new_tokens"].sum())
+    prompt, cached, new, cost = (float(rows[name].cast(pl.Float64).sum()) for name in columns)
     return {
         "requests": requests.height,
         "calls": rows.height,
@@ -58,11 +58,11 @@ def numbers(night: Night, table: str, requests: pl.DataFrame, first: TablePlan, 
         "hit rate": round(first.answered / max(requests.height, 1), 4),
         "rejected": last.rejected,
         "deferred": last.deferred,
-        "prompt tokens": int(rows["prompt_tokens"].sum()),
-        "cached tokens": int(rows["cached_tokens"].sum()),
-        "new tokens": int(rows["new_tokens"].sum()),
-        "tokens/s": round(tokens / seconds, 1) if rows.height else 0.0,
-        "cost (USD)": float(rows["cost_usd"].sum()),
+        "prompt tokens": int(prompt),
+        "cached tokens": int(cached),
+        "new tokens": int(new),
+        "tokens/s": round((prompt + new) / seconds, 1) if rows.height else 0.0,
+        "cost (USD)": cost,
         "model": night.identity.model_id,
         "prompt": night.prompts[table].prompt_id,
     }

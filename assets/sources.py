@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+import polars as pl
 
 from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
@@ -62,7 +63,7 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
             "duplicates": read.duplicates,
         }
         | span
-        | {"users": read.frame["user_id"].n_unique(), "positive share": round(float(read.frame["label"].mean() or 0.0), 4)}
+        | {"users": read.frame["user_id"].n_unique(), "positive share": round(read.frame.select(pl.col("label").mean()).item() or 0.0, 4)}
         | _dropped(read.dropped),
     )
 

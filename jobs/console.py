@@ -47,7 +47,7 @@ def _count(rows: Any) -> str:
     return f"{rows.value:>10,} rows" if rows is not None else ""
 
 
-@dg.logger(description="A few lines for a person, instead of every event.")  # type: ignore[untyped-decorator]
+@dg.logger({}, "A few lines for a person, instead of every event.")
 def story(_: dg.InitLoggerContext) -> logging.Logger:
     """Dagster logger that prints the story of a run."""
     logger = logging.Logger("nightshift.story", level=logging.DEBUG)

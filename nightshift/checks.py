@@ -41,7 +41,7 @@ def schema(table: Any, frame: pl.DataFrame) -> Checked:
 def nothing_from_the_future(frame: pl.DataFrame, column: str, moment: datetime) -> Checked:
     """Every moment in the column lies strictly before the night."""
     late = frame.filter(pl.col(column) >= moment)
-    message = f"newest {column}: {frame[column].max()}, the night begins {moment:%Y-%m-%d %H:%M} UTC"
+    message = f"newest {column}: {frame.select(pl.col(column).max()).item()}, the night begins {moment:%Y-%m-%d %H:%M} UTC"
     if late.height:
         message = f"{late.height} rows at or after the night; the first: {late.row(0, named=True)}"
     return Checked("nothing_from_the_future", late.is_empty(), message, numbers={"late_rows": late.height})
@@ -75,7 +75,7 @@ def vectors_are_sound(frame: pl.DataFrame) -> Checked:
                 f"view {view} mixes {rows['encoder_id'].unique().to_list()}, widths {rows['vector'].list.len().unique().to_list()}"
             )
             continue
-        vectors = np.vstack(rows["vector"].to_numpy())  # (rows, width)
+        vectors = np.array(rows["vector"].to_list(), dtype=np.float32)  # (rows, width)
         norms = np.linalg.norm(vectors, axis=1)
         if not np.isfinite(norms).all():
             problems.append(f"view {view}: {int((~np.isfinite(norms)).sum())} vectors are not finite")

@@ -130,7 +130,7 @@ def _why(rejection: RejectedAnswer, row_id: str, attempt: int) -> dict[str, Any]
     return {"row_id": row_id, "attempt": attempt, "reason": rejection.reason}
 
 
-class AnswerBatch(beam.DoFn):  # type: ignore[misc]
+class AnswerBatch(beam.DoFn):
     """One element in, one batch answered, its counts out."""
 
     def __init__(self, batch: Batch) -> None:

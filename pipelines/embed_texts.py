@@ -42,7 +42,7 @@ class TextBatch:
         return len(rows)
 
 
-class EmbedBatch(beam.DoFn):  # type: ignore[misc]
+class EmbedBatch(beam.DoFn):
     """One element in, one batch embedded."""
 
     def __init__(self, batch: TextBatch) -> None:
