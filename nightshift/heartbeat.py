@@ -69,8 +69,9 @@ class Heartbeat:
 
     def beat(self) -> Beat:
         """How far the work is now."""
-        rows = self._ledger.scan().filter((pl.col("run_id") == self._run_id) & (pl.col("table") == self._table))
-        done, tokens = rows.select(pl.len(), (pl.col("prompt_tokens") + pl.col("new_tokens")).sum()).collect().row(0)
+        mine = (pl.col("run_id") == self._run_id) & (pl.col("table") == self._table)
+        numbers = (pl.len(), (pl.col("prompt_tokens") + pl.col("new_tokens")).sum())
+        done, tokens = self._ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0)
         return Beat(self._table, done, self._total, self._hits, int(tokens or 0), time.monotonic() - self._started)
 
     def _run(self) -> None:

@@ -16,20 +16,28 @@ from nightshift.lift.slices import SLICES
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.tables import LIFT, RANKING_SCORES
 
+ROW = ["user_id", "item_id", "timestamp"]
+"""What names a test row."""
 Progress = Callable[[str], None]
 """Told in words what is being done."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What judging leaves behind."""
+class Trained:
+    """What training leaves behind."""
 
     scores: pl.DataFrame
     """The `ranking_scores` table: every arm, seed and test row."""
-    lift: pl.DataFrame
-    """The `lift` table."""
     rankers: dict[str, LightGBMRanker]
     """Arm -> its ranker of seed 0."""
+
+
+@dataclass(frozen=True)
+class Judged(Trained):
+    """What training and measuring leave behind."""
+
+    lift: pl.DataFrame
+    """The `lift` table."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,14 @@ class SliceScores:
 
 
 def judge(examples: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None) -> Judged:
-    """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has.
+    """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has: `train_arms`, then `measure`."""
+    trained = train_arms(examples, settings, progress)
+    return Judged(trained.scores, trained.rankers, measure(examples, trained.scores, settings, progress))
 
-    The reported value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
+
+def train_arms(examples: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None) -> Trained:
+    """Every arm with every seed on the same split, and what each says about every test row.
+
     Raises SourceError when the train or the test split has no rows or one kind of label.
     """
     settings, tell = settings or LiftSettings(), progress or (lambda _: None)
@@ -65,7 +78,27 @@ def judge(examples: pl.DataFrame, settings: LiftSettings | None = None, progress
     rankers: dict[str, LightGBMRanker] = {}
     scores = {arm.name: _train(arm, arm.features(examples), splits, settings, rankers, tell) for arm in arms}
     tables = [_score_rows(name, scores[name], splits["test"]) for name in scores]
-    return Judged(RANKING_SCORES.conform(pl.concat(tables)), compare(examples, scores, settings, tell), rankers)
+    return Trained(RANKING_SCORES.conform(pl.concat(tables)), rankers)
+
+
+def measure(
+    examples: pl.DataFrame, scores: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None
+) -> pl.DataFrame:
+    """The `lift` table from the `ranking_scores` table; `examples` only says which rows belong to which slice.
+
+    The reported value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
+    """
+    test = examples.filter(pl.col("split") == "test").select(ROW)
+    return compare(examples, _by_arm(scores, test), settings or LiftSettings(), progress or (lambda _: None))
+
+
+def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
+    """Arm -> (seeds, test rows), rows in the order of `test`."""
+    arms: dict[str, list[Doubles]] = {}
+    for (arm, _), part in scores.sort("seed", maintain_order=True).group_by("arm", "seed", maintain_order=True):
+        placed = test.join(part, on=ROW, how="left", maintain_order="left")["score"]
+        arms.setdefault(str(arm), []).append(placed.to_numpy())
+    return {arm: np.stack(seeds) for arm, seeds in arms.items()}
 
 
 def _check_splits(splits: dict[str, pl.DataFrame]) -> None:

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any, Self
 
-import lightgbm
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -82,6 +81,8 @@ class LightGBMRanker:
         """Grow trees on `train` until the log-loss on `valid` stops falling; without validation rows, one tenth of `rounds`."""
         self.features = features
         parameters = self.settings.parameters(seed, train.height)
+        import lightgbm  # a second to import, and the configuration imports these settings
+
         data = lightgbm.Dataset(self._matrix(train), train["label"].to_numpy(), params=parameters)
         if valid.height == 0:
             self._booster = lightgbm.train(parameters, data, max(self.settings.rounds // 10, 1))
@@ -120,6 +121,8 @@ class LightGBMRanker:
         about = json.loads((folder / FEATURES_FILE).read_text(encoding="utf-8"))
         ranker = cls(LightGBMSettings(**about["settings"]))
         ranker.features = tuple(about["features"])
+        import lightgbm
+
         ranker._booster = lightgbm.Booster(model_str=(folder / MODEL_FILE).read_text(encoding="utf-8"))
         return ranker
 

@@ -1,0 +1,142 @@
+"""Nights through the real Dagster jobs: what they publish, what they pay, how they fail."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from jobs.planning import plan_night
+from jobs.running import deferred, run_job
+from nightshift.config import load_settings
+from nightshift.errors import NightFailed
+from nightshift.features.proofs import shuffled_future
+from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, LIFT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
+
+NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
+
+
+def run(shop, night: int = 0, job: str = "nightly_enrichment") -> None:  # type: ignore[no-untyped-def]
+    run_job(shop.config, None, load_settings(shop.config), job, shop.nights()[night])
+
+
+def calls(shop) -> int:  # type: ignore[no-untyped-def]
+    ledgers = shop.night().ledgers
+    return ledgers.answers.scan().collect().height + ledgers.rejects.scan().collect().height
+
+
+def contents(home: Path, as_of: date) -> dict[str, bytes]:
+    folders = (home / "tables").glob(f"*/as_of={as_of}")
+    return {f"{p.parent.parent.name}/{p.name}": p.read_bytes() for folder in folders for p in folder.glob("*.parquet")}
+
+
+def test_a_night_publishes_every_nightly_table_and_asks_nothing_the_second_time(shop) -> None:
+    run(shop)
+    assert set(shop.night().store.published()) == NIGHTLY
+    before, paid = contents(shop.folder / ".nightshift", shop.nights()[0]), calls(shop)
+    assert paid > 100
+    run(shop)
+    assert calls(shop) == paid
+    assert contents(shop.folder / ".nightshift", shop.nights()[0]) == before
+
+
+def test_the_plan_says_what_a_run_then_asks_and_zero_afterwards(shop) -> None:
+    planned = plan_night(shop.night())
+    run(shop)
+    answers = shop.night().ledgers.answers.scan().collect()
+    asked = dict(answers.group_by("table").len().iter_rows())
+    before = {table.table: table.pending.height for table in planned.tables}
+    assert before["item_tag_scores"] == asked["item_tag_scores"]
+    assert before["item_facts"] == asked["item_facts"]
+    assert plan_night(shop.night()).pending == 0
+
+
+def test_a_changed_item_is_asked_again_and_no_other(shop) -> None:
+    run(shop)
+    items = shop.items()
+    changed = items.with_columns(pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("A new title")).otherwise("title").alias("title"))
+    shop.write_items(changed.with_columns(title=pl.col("title") + pl.when(pl.int_range(pl.len()) == 1).then(pl.lit("!")).otherwise(pl.lit(""))))
+    pending = {table.table: table.pending["row_id"].to_list() for table in plan_night(shop.night()).tables}
+    assert sorted(pending["item_facts"]) == sorted(items["item_id"].head(2).cast(pl.String))
+    before = calls(shop)
+    run(shop, 0)
+    users = len(pending["user_preferences"])
+    assert calls(shop) - before <= 2 * 2 + users + 2
+
+
+def test_a_column_that_no_prompt_reads_asks_nothing(shop) -> None:
+    run(shop)
+    shop.write_items(shop.items().with_columns(price=pl.lit(3.5)))
+    assert plan_night(shop.night()).pending == 0
+
+
+def test_a_budget_publishes_with_marked_fallbacks_and_the_next_night_goes_on(shop) -> None:
+    shop.write(budget={"tables": {"item_facts": 900}})
+    run(shop)
+    first = shop.night().store.read(ITEM_FACTS, shop.nights()[0])
+    written = first.filter(pl.col("origin") == "llm").height
+    assert 0 < written < first.height
+    assert set(first["origin"]) == {"llm", "template"}
+    assert deferred(shop.night()) == first.height - written
+    spent = shop.night().ledgers.answers.scan().filter(pl.col("table") == "item_facts").collect()
+    assert (spent["prompt_tokens"] + spent["new_tokens"]).sum() <= 900
+    run(shop, 1)
+    second = shop.night(1).store.read(ITEM_FACTS, shop.nights()[1])
+    assert second.filter(pl.col("origin") == "llm").height > written
+    manifest = shop.night().store.manifest(ITEM_FACTS, shop.nights()[0])
+    assert manifest.fallbacks == {"template": first.height - written}
+
+
+def test_too_many_rejects_fail_the_night_name_rows_and_publish_nothing(shop) -> None:
+    shop.write(llm={"backend": "echo", "reply": "I'm sorry, but as an AI language model I cannot"})
+    with pytest.raises(NightFailed, match=r"reject_share.*refusal"):
+        run(shop)
+    assert not shop.night().store.has(ITEM_FACTS, shop.nights()[0])
+    assert shop.night().store.has(ITEM_TAG_SCORES, shop.nights()[0])
+    assert shop.night().ledgers.answers.scan().filter(pl.col("table") == "item_facts").collect().is_empty()
+
+
+def test_a_tolerated_reject_is_in_the_rejects_table_and_its_row_has_a_template(shop) -> None:
+    shop.write(llm={"backend": "echo", "reply": "I'm sorry, I can't help with {first}"}, checks={"max_reject_share": 1.0})
+    run(shop)
+    rejects = shop.night().store.read(REJECTS, shop.nights()[0])
+    assert set(rejects["reason"]) == {"refusal"}
+    assert set(shop.night().store.read(ITEM_FACTS, shop.nights()[0])["origin"]) == {"template"}
+    assert plan_night(shop.night()).pending == 0
+
+
+def test_a_bad_source_fails_with_file_row_and_fix(shop) -> None:
+    shop.write_items(pl.concat([shop.items(), shop.items().head(1)]))
+    with pytest.raises(NightFailed, match=r"items\.parquet.*row"):
+        run(shop)
+
+
+def test_permuting_events_after_the_night_changes_nothing_it_publishes(shop) -> None:
+    path = shop.folder / "sources" / "interactions.parquet"
+    run(shop)
+    published = contents(shop.folder / ".nightshift", shop.nights()[0])
+    source = pl.read_parquet(path)
+    mapping = shop.world.mapping.interactions
+    events = source.rename({mapping.label: "label"}) if mapping.label != "label" else source
+    unit = mapping.timestamp_unit
+    stamped = events.with_columns(pl.from_epoch("timestamp", unit).dt.replace_time_zone("UTC")) if unit else events
+    dealt = shuffled_future(stamped.with_columns(pl.col("label").cast(pl.Float32)), shop.night().moment)
+    moved = source.with_columns(pl.Series(name, dealt["label" if name == mapping.label else name]).cast(source.schema[name]) for name in ("item_id", mapping.label))
+    moved = moved.with_columns(timestamp=dealt["timestamp"].dt.epoch(unit) if unit else dealt["timestamp"])
+    moved = moved.with_columns(dealt.select(pl.col(c) for c in source.columns if c not in ("item_id", mapping.label, "timestamp")))
+    assert not moved.sort(moved.columns).equals(source.sort(source.columns))
+    moved.write_parquet(path)
+    run(shop)
+    assert contents(shop.folder / ".nightshift", shop.nights()[0]) == published
+
+
+def test_three_nights_and_a_training_end_in_scores_and_lift(shop) -> None:
+    for night in range(3):
+        run(shop, night)
+    run(shop, 2, "weekly_training")
+    store, last = shop.night(2).store, shop.nights()[2]
+    arms = set(store.read(RANKING_SCORES, last)["arm"])
+    assert arms == {"base", "text", "llm", "permuted"}
+    lift = store.read(LIFT, last)
+    assert {("llm", "base"), ("llm", "permuted"), ("llm", "text")} <= set(lift.select("arm", "against").iter_rows())
+    assert len(store.nights(USER_PREFERENCES)) == 3
+    assert (shop.folder / ".nightshift" / "models" / "lightgbm-llm" / f"as_of={last}").is_dir()
