@@ -20,7 +20,7 @@ def ask(context: dg.AssetExecutionContext, night: Night, table: str, requests: p
     first = plan = planned(night, table, requests)
     started = time.monotonic()
     while plan.pending.height:
-        _answer(context, night, plan, first)
+        _answer(context, night, plan)
         plan = planned(night, table, requests)  # answers are shorter than their worst case: the rest of the budget buys more
     night.ledgers.compact()
     return numbers(night, table, requests, first, plan, time.monotonic() - started)
@@ -34,13 +34,13 @@ def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
     return plan_table(night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count)
 
 
-def _answer(context: dg.AssetExecutionContext, night: Night, plan: TablePlan, first: TablePlan) -> None:
+def _answer(context: dg.AssetExecutionContext, night: Night, plan: TablePlan) -> None:
     from pipelines.answer_prompts import answer_prompts  # Beam and the model load only when there is something to ask
 
     def emit(beat: Beat) -> None:
         context.log.info(beat.line())
 
-    with Heartbeat(night.ledgers.answers, plan.table, night.run_id, first.pending.height, first.answered, emit):
+    with Heartbeat(night.ledgers.answers, plan.table, night.run_id, plan.pending.height, plan.answered, emit):
         answer_prompts(night.settings, plan.table, night.as_of, night.run_id, plan.pending)
 
 
