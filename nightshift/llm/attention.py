@@ -89,12 +89,26 @@ def shared_prefix_attention(
     group = heads // shared
     scale = width**-0.5 if scaling is None else scaling
     folded = query.reshape(rows, shared, group * new, width)
-    bias = None if attention_mask is None else attention_mask.expand(rows, group, new, -1).reshape(rows, 1, group * new, -1)
-    out, total = _attend(folded, key, value, bias, scale)
+    out, total = _attend_own(folded, key, value, attention_mask, new, scale)
     if prefix is not None and prefix.tokens:
         layer: Any = module.layer_idx
         out = _merge_prefix(folded, out, total, prefix.layers[layer], scale)
     return out.reshape(rows, heads, new, width).transpose(1, 2), None  # (rows, new, heads, width)
+
+
+def _attend_own(folded: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, new: int, scale: float) -> tuple[Tensor, Tensor]:
+    """The rows' own part, for queries (rows, key heads, group * new, width).
+
+    One new token: all heads of a group at once, under a mask they share. Many: head by head, because repeating a mask
+    of (new, own) for every head of a group costs more than it saves.
+    """
+    import torch
+
+    if new == 1 or mask is None:
+        bias = None if mask is None else mask.expand(-1, -1, folded.shape[2], -1)
+        return _attend(folded, key, value, bias, scale)
+    parts = [_attend(part, key, value, mask, scale) for part in torch.split(folded, new, 2)]
+    return torch.cat([out for out, _ in parts], 2), torch.cat([total for _, total in parts], 2)
 
 
 def _merge_prefix(folded: Tensor, own: Tensor, own_total: Tensor, layer: tuple[Tensor, Tensor], scale: float) -> Tensor:

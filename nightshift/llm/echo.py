@@ -21,6 +21,9 @@ VERSION = 1
 _FIELD = re.compile(r"^\s*([^:\n]{1,40}):[ \t]*(.*?)\s*$")
 _WORD = re.compile(r"\w+")
 _LIST_ENDS = re.compile(r"\s*[,;|]\s*")
+_BRACKET = re.compile(r"\[([^\]]*)\]")
+LONGEST_SENTENCE = 30
+"""Words of a summary."""
 
 
 class EchoSettings(BaseModel, extra="forbid", frozen=True):
@@ -28,7 +31,7 @@ class EchoSettings(BaseModel, extra="forbid", frozen=True):
 
     reply: str | None = None
     """A pattern for every answer, with `{first}` and `{rest}` for the text's fields and `{text}` for all of it; None
-    writes a `Tags:` line and a `Summary:` line. Part of the content key."""
+    is `template_reply`. Part of the content key."""
     context_tokens: int = Field(default=8192, ge=1)
     """Stated limit, in words."""
     width: int = Field(default=32, ge=1)
@@ -40,30 +43,48 @@ def identify(settings: EchoSettings) -> ModelIdentity:
     return ModelIdentity(model_id=f"echo@{VERSION}", arithmetic=content_key(canonical(settings))[:8])
 
 
-def fields(text: str) -> list[str]:
-    """Values of the text's `Key: value` lines that have one; without such lines, its non-empty lines."""
+def fields(text: str) -> dict[str, str]:
+    """The text's `Key: value` lines that have a value, by key; without such lines, its non-empty lines by number."""
     lines = [line for line in text.splitlines() if line.strip()]
     found = [match for match in map(_FIELD.match, lines) if match]
     if not found:
-        return [" ".join(line.split()) for line in lines]
-    return [" ".join(match[2].split()) for match in found if match[2]]
+        return {str(number): " ".join(line.split()) for number, line in enumerate(lines)}
+    return {match[1].strip(): " ".join(match[2].split()) for match in found if match[2]}
 
 
 def template_reply(request: Request) -> str:
-    """The default answer: words of the later fields as tags, the first field as the summary.
+    """The default answer, made of the text's own fields.
 
-    >>> print(template_reply(Request("k", "", "Title: Fargo (1996)\\nGenres: Crime, Drama\\nSummary:")))
+    A text that ends in an open label gets the sentence that completes it, one with likes and dislikes gets a taste,
+    any other gets a line of tags and a line of summary.
+
+    >>> template_reply(Request("k", "", "Movie: Fargo (1996)\\nAbout: Crime, Drama\\nSummary:"))
+    ' Fargo (1996): Crime, Drama.'
+    >>> print(template_reply(Request("k", "", "Movie: Fargo (1996)\\nAbout: Crime, Drama")))
     Tags: crime, drama
     Summary: Fargo (1996): Crime, Drama.
+    >>> template_reply(Request("k", "", "Liked: Fargo [crime, dark]; Heat [crime]\\nDisliked: Toy Story [funny]\\nTaste: Wants"))
+    ' crime and dark stories; avoids funny ones.'
     """
-    first, *rest = fields(request.text) or ["nothing"]
-    tags = [tag.lower() for value in (rest or [first])[:1] for tag in _LIST_ENDS.split(value) if tag]
-    sentence = ": ".join([first, *rest[:1]])
-    return f"Tags: {', '.join(dict.fromkeys(tags[:5]))}\nSummary: {sentence.rstrip('.')}."
+    found = fields(request.text)
+    if {"Liked", "Disliked"} <= found.keys():
+        return f" {_tastes(found['Liked'], 'stories')}; avoids {_tastes(found['Disliked'], 'ones')}."
+    first, *rest = [*found.values()] or ["nothing"]
+    sentence = " ".join(": ".join([first, *rest[:1]]).split()[:LONGEST_SENTENCE]).rstrip(".") + "."
+    if request.text.rstrip(" ").endswith(":"):
+        return " " + sentence
+    tags = [tag.lower() for tag in _LIST_ENDS.split((rest or [first])[0]) if tag]
+    return f"Tags: {', '.join(dict.fromkeys(tags[:5]))}\nSummary: {sentence}"
+
+
+def _tastes(items: str, noun: str) -> str:
+    """Up to three tags of `title [tag, tag]; title [tag]` before the noun, or `nothing` where none is written."""
+    tags = [tag for group in _BRACKET.findall(items) for tag in _LIST_ENDS.split(group) if tag]
+    return f"{' and '.join([*dict.fromkeys(tags)][:3])} {noun}" if tags else "nothing"
 
 
 class EchoLLM:
-    """The fake model. `reply` says what it answers; by default it repeats the text's fields as tags and a summary."""
+    """The fake model. `reply` says what it answers; by default `template_reply`."""
 
     def __init__(self, settings: EchoSettings | None = None, reply: Callable[[Request], str] | None = None) -> None:
         self.settings = settings or EchoSettings()
@@ -99,7 +120,7 @@ class EchoLLM:
         return Answer(request.key, text, reason, max(1, tokens), 0, max(1, len(text.split())), seconds)
 
     def _patterned(self, request: Request) -> str:
-        values = fields(request.text) or ["nothing"]
+        values = [*fields(request.text).values()] or ["nothing"]
         pattern = self.settings.reply or ""
         for name, value in (("{first}", values[0]), ("{rest}", "; ".join(values[1:])), ("{text}", " ".join(request.text.split()))):
             pattern = pattern.replace(name, value)

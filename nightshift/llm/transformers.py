@@ -38,6 +38,8 @@ KEPT_END = 64
 """Tokens at the end of an over-long prompt that survive the cut."""
 TOKENS_IN_FLIGHT = 32_768
 """Row tokens held at once, whatever the batch size: 0.75 GiB of keys and values for the 135M model."""
+PAIRS_IN_FLIGHT = 1 << 26
+"""Pairs of a row's own tokens in one pass, whatever the batch size: one mask of 8192 tokens squared, 128 MiB."""
 
 
 class TransformersSettings(BaseModel, extra="forbid", frozen=True):
@@ -51,8 +53,8 @@ class TransformersSettings(BaseModel, extra="forbid", frozen=True):
     """Read the shared prompt prefix once. Moves rounding in bfloat16, so it is part of the content key."""
     context_tokens: int | None = Field(default=None, ge=128)
     """Longest prompt plus answer, in tokens; None is the model's own limit. Part of the content key when set."""
-    batch_size: int = Field(default=64, ge=1)
-    """Rows in flight. Changes speed only."""
+    batch_size: int = Field(default=128, ge=1)
+    """Rows in flight: 128 is 12% faster than 64 on two cores; long rows lower it to bound memory. Changes speed only."""
     threads: int | None = Field(default=None, ge=1)
     """Processor threads, None leaves it to torch. Changes speed only."""
     device: str = "cpu"
@@ -147,8 +149,7 @@ class TransformersLLM:
         shared = len(prefix.tokens) if prefix else 0
         rows = [Row(request.key, prompt, prompt[shared:]) for request, prompt in zip(requests, prompts, strict=True)]
         ordered = sorted(rows, key=lambda row: len(row.own))
-        longest = len(ordered[-1].own) + decoding.max_new_tokens
-        places = max(1, min(self.settings.batch_size, TOKENS_IN_FLIGHT // longest))
+        places = self._places(len(ordered[-1].own) + decoding.max_new_tokens)
         Decoder(self._network, prefix, decoding, self._ending(decoding)).run(ordered, places)
         seconds = (time.perf_counter() - began) / len(rows)
         return [self._answered(row, shared * (place > 0 or not fresh), seconds, decoding) for place, row in enumerate(rows)]
@@ -207,9 +208,13 @@ class TransformersLLM:
             places = sorted((place for place in range(len(trunks)) if found[place] == joint), key=lambda place: len(trunks[place]))
             while places:
                 longest = len(trunks[places[-1]]) - shared + len(tree.tokens)
-                size = max(1, min(self.settings.batch_size, TOKENS_IN_FLIGHT // longest))
+                size = self._places(longest)
                 yield places[-size:], tree
                 del places[-size:]
+
+    def _places(self, longest: int) -> int:
+        """How many rows of that many own tokens fit into one pass."""
+        return max(1, min(self.settings.batch_size, TOKENS_IN_FLIGHT // longest, PAIRS_IN_FLIGHT // longest**2))
 
     def _parts(self, texts: Sequence[str]) -> list[list[int]]:
         return self._tokenizer.encode(texts, special=False)

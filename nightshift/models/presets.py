@@ -100,7 +100,7 @@ SMOLLM2 = Preset(
     licence="Apache-2.0",
     parameters=134_515_008,
     weight_bytes=98_362_432,
-    measured="see docs/performance.md",
+    measured="bfloat16, 180-token prefix, 26-token rows: 430 new tokens/s at batch 64, 480 at 128; 38 rows/s on 4 questions",
 )
 
 QWEN_CODER = Preset(

@@ -23,7 +23,13 @@ def _say(llm: LLM, text: str, decoding: Decoding | None = None) -> str:
 
 
 def test_the_default_reply_repeats_the_texts_own_fields() -> None:
-    assert _say(EchoLLM(), FILM) == "Tags: crime, drama\nSummary: Fargo (1996): Crime, Drama."
+    assert _say(EchoLLM(), FILM) == " Fargo (1996): Crime, Drama."
+    assert _say(EchoLLM(), FILM.removesuffix("\nSummary:")) == "Tags: crime, drama\nSummary: Fargo (1996): Crime, Drama."
+
+
+def test_likes_and_dislikes_become_a_taste() -> None:
+    text = "Liked: Fargo [crime, dark]; Heat [crime]\nDisliked: Toy Story [funny]\nTaste: Wants"
+    assert _say(EchoLLM(), text, Decoding(stop=("\n", "."))) == " crime and dark stories; avoids funny ones"
 
 
 def test_a_pattern_or_a_callable_replaces_the_reply() -> None:
@@ -33,7 +39,7 @@ def test_a_pattern_or_a_callable_replaces_the_reply() -> None:
 
 def test_an_answer_is_cut_at_its_longest_length() -> None:
     answer = EchoLLM().answer([Request("k", "", FILM, Decoding(max_new_tokens=2))])[0]
-    assert (answer.text, answer.finish_reason, answer.new_tokens) == ("Tags: crime,", "length", 2)
+    assert (answer.text, answer.finish_reason, answer.new_tokens) == (" Fargo (1996):", "length", 2)
 
 
 def test_a_choice_found_in_the_text_is_likeliest_and_shares_add_to_one() -> None:
