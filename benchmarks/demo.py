@@ -1,0 +1,25 @@
+"""`nightshift demo` in an empty folder: wall seconds and the peak memory of its processes. Downloads and weights are reused."""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Run the demo, show its output, print the line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        subprocess.run([str(Path(sys.executable).with_name("nightshift")), "demo", "--folder", folder], check=True)
+        seconds = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
+    print(f"demo: {seconds:.0f} s, peak memory {peak:.2f} GiB")
+
+
+if __name__ == "__main__":
+    main()
