@@ -101,6 +101,24 @@ def plan(
 
 
 @app.command()
+def vocabulary(
+    config: Config = Path(CONFIG_NAME),
+    noun: Annotated[str, typer.Option(help="What an item is called in a prompt: Movie, Book, Product.")] = "Item",
+    tags: Annotated[int, typer.Option(help="Tags of each proposed facet.")] = 20,
+) -> None:
+    """Propose a closed vocabulary for a new domain, from the catalogue's own words, as YAML. Calls no model.
+
+    Save it beside nightshift.yaml, read and edit it (facets, tags, worked examples), and name it: `tags: {vocabulary: mine.yaml}`.
+    """
+    from nightshift.prompts.vocabulary import as_yaml, propose
+    from nightshift.sources import read_items
+
+    settings = _settings(config, None)
+    items = read_items(settings.sources.items, settings.root).frame
+    typer.echo(as_yaml(propose(items, noun, tags)), nl=False)
+
+
+@app.command()
 def run(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
     """One night: read the sources, ask the models what is missing, publish every table and feature.
 

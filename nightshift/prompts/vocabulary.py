@@ -15,12 +15,16 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from nightshift.errors import ConfigError
+from nightshift.prompts.item_text import one_line
 
 WORD = re.compile(r"[a-z][a-z'-]{2,20}")
 STOPWORDS = frozenset(
     "the and for with from that this your you are was has have not all can its into our but will one two new more most "
     "item items product products released also they them their his her who what when where which while about after".split()
 )
+
+EXAMPLE_CHARS = 100
+"""Longest title in a proposed example: it comes from the catalogue, and every request will carry it."""
 
 
 class Facet(BaseModel, extra="forbid", frozen=True):
@@ -80,11 +84,17 @@ def load_vocabulary(name: str, root: Path) -> Vocabulary:
     path = root / name
     if not shipped.is_file() and not path.is_file():
         raise ConfigError(f"vocabulary {name!r} is neither shipped (movies) nor a file: {path} is not there")
-    raw = shipped.read_text("utf-8") if shipped.is_file() else path.read_text("utf-8")
     try:
+        raw = shipped.read_text("utf-8") if shipped.is_file() else path.read_text("utf-8")
         return Vocabulary.model_validate(yaml.safe_load(raw))
-    except (yaml.YAMLError, ValidationError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
         raise ConfigError(f"vocabulary {name}: {error}") from error
+
+
+def as_yaml(vocabulary: Vocabulary) -> str:
+    """The vocabulary as the file `load_vocabulary` reads."""
+    plain = vocabulary.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 
 def propose(items: pl.DataFrame, noun: str = "Item", tags_per_facet: int = 20, seed_examples: int = 3) -> Vocabulary:
@@ -129,7 +139,7 @@ def _examples(
     order = sorted(range(items.height), key=lambda row: (-sum(found(row, f) is not None for f in facets), row))
     examples = []
     for row in order[:count]:
-        title = items["title"][row]
+        title = one_line(items["title"][row], EXAMPLE_CHARS)
         tags = {facet.name: found(row, facet) or facet.tags[0] for facet in facets}
         summary = f"{title}, about {' and '.join(tags.values())}."
         examples.append(Example(title=title, attributes=tuple(items["attributes"][row] or ()), tags=tags, summary=summary))
