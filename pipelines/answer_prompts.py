@@ -77,7 +77,7 @@ class Batch:
 
     def _keep_scores(self, ledgers: Ledgers, prompt: Prompt[Any], model_id: str, scored: list[Scored]) -> dict[str, int]:
         """Vectors first: a row counts as answered once its scores are there, and then its vectors must be too."""
-        encoder_id = f"{model_id}/{prompt.prompt_id}/hidden"
+        encoder_id = prompt.hidden_id(model_id)
         vectors = [
             {
                 "content_key": s.key,

@@ -142,5 +142,5 @@ def _examples(
         title = one_line(items["title"][row], EXAMPLE_CHARS)
         tags = {facet.name: found(row, facet) or facet.tags[0] for facet in facets}
         summary = f"{title}, about {' and '.join(tags.values())}."
-        examples.append(Example(title=title, attributes=tuple(items["attributes"][row] or ()), tags=tags, summary=summary))
+        examples.append(Example(title=title, attributes=tuple(items.row(row, named=True)["attributes"] or ()), tags=tags, summary=summary))
     return tuple(examples)
