@@ -37,7 +37,7 @@ class Beat:
     def line(self) -> str:
         """`item_facts: 128/400 rows (32%), hit rate 10%, 912 tokens/s, $0.00, about 40 s left`."""
         hit_rate = self.hits / max(self.hits + self.total, 1)
-        left = f"about {self.eta_seconds:.0f} s left" if self.done else "the model is loading"
+        left = f"about {self.eta_seconds:.0f} s left" if self.done else "waiting for the first batch"
         speed = self.tokens / self.seconds if self.seconds else 0.0
         share = self.done / max(self.total, 1)
         return (
@@ -55,10 +55,10 @@ class Heartbeat:
         self._total, self._hits, self._emit, self._every = total, hits, emit, every
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{table}", daemon=True)
-        self._started = time.monotonic()
+        self._started, self._before = time.monotonic(), (0, 0)
 
     def __enter__(self) -> Self:
-        self._started = time.monotonic()
+        self._started, self._before = time.monotonic(), self._counted()
         self._thread.start()
         return self
 
@@ -68,11 +68,17 @@ class Heartbeat:
         self._emit(self.beat())
 
     def beat(self) -> Beat:
-        """How far the work is now."""
+        """How far the work of this block is now."""
+        (done, tokens), (done_before, tokens_before) = self._counted(), self._before
+        seconds = time.monotonic() - self._started
+        return Beat(self._table, done - done_before, self._total, self._hits, tokens - tokens_before, seconds)
+
+    def _counted(self) -> tuple[int, int]:
+        """Rows and tokens of this run and table in the ledger."""
         mine = (pl.col("run_id") == self._run_id) & (pl.col("table") == self._table)
         numbers = (pl.len(), (pl.col("prompt_tokens") + pl.col("new_tokens")).sum())
         done, tokens = self._ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0)
-        return Beat(self._table, done, self._total, self._hits, int(tokens or 0), time.monotonic() - self._started)
+        return done, int(tokens or 0)
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):

@@ -16,13 +16,14 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from nightshift.errors import TableError
+from nightshift.errors import NightshiftError, TableError
+from nightshift.leftovers import sweep
 from nightshift.tables import MOMENT, STRINGS, VECTOR
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ VECTORS: dict[str, Any] = {"content_key": pl.String, "encoder_id": pl.String, "v
 
 MANY_PARTS = 64
 """Compact when a ledger has more parts than this."""
+READS = 10
+"""How often a read starts over because another run compacted its parts away; once is already rare."""
 
 
 class Ledger:
@@ -123,37 +126,55 @@ class Ledger:
     def _set_aside(self, part: Path) -> None:
         torn = self.folder / "torn" / part.name
         torn.parent.mkdir(exist_ok=True)
-        part.replace(torn)
+        try:
+            part.replace(torn)
+        except FileNotFoundError:
+            return  # another run has set it aside
         log.warning("%s is torn: its bytes are not what its name promises. Moved to %s; its rows will be asked again.", part, torn.parent)
 
     def scan(self) -> pl.LazyFrame:
-        """All rows, lazily; a key answered twice (two runs at once, a killed compaction) appears once, the oldest row."""
+        """All rows, lazily; a key answered twice (two runs at once, a killed compaction) appears once, the oldest row.
+
+        Prefer `query` where another run may compact between the scan and its collection.
+        """
+        return self._once(self._every_row())
+
+    def query(self, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        """What `ask` makes of the rows, in memory; asked anew when another run compacted their parts away meanwhile."""
+        return self._collected(lambda: ask(self.scan()))
+
+    def _collected(self, make: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
+        for _ in range(READS):
+            try:
+                return make().collect()
+            except FileNotFoundError:
+                continue
+        raise NightshiftError(f"the parts of {self.folder} vanished {READS} times while they were read; is something deleting them?")
+
+    def _every_row(self) -> pl.LazyFrame:
         parts = self.parts()
-        if not parts:
-            return pl.LazyFrame(schema=self.schema)
-        return pl.scan_parquet(parts).unique(self._identity(), keep="first", maintain_order=True)
+        return pl.scan_parquet(parts) if parts else pl.LazyFrame(schema=self.schema)
+
+    def _once(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.unique(self._identity(), keep="first", maintain_order=True)
 
     def _identity(self) -> list[str]:
         return [name for name in ("content_key", "view", "attempt") if name in self.schema]
 
     def keys(self) -> pl.Series:
         """Every content key with a row."""
-        parts = self.parts()
-        frame = (
-            pl.scan_parquet(parts).select("content_key").unique().collect() if parts else pl.DataFrame(schema={"content_key": pl.String})
-        )
-        return frame["content_key"]
+        return self._collected(lambda: self._every_row().select("content_key").unique())["content_key"]
 
     def lookup(self, keys: pl.Series | Sequence[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of these keys, in no particular order; keys without a row are simply not there."""
         wanted = pl.LazyFrame({"content_key": pl.Series("content_key", keys, dtype=pl.String)}).unique()
-        rows = self.scan().join(wanted, on="content_key", how="semi")
-        return (rows.select(columns) if columns else rows).collect()
+        chosen = list(columns or self.schema)
+        return self._collected(lambda: self._once(self._every_row().join(wanted, on="content_key", how="semi")).select(chosen))
 
     def remove(self, keys: pl.Series | Sequence[str]) -> int:
         """Forget the rows of these keys (a retry of rejects). Returns how many rows went."""
         parts = self.parts()
-        rows = self.scan().collect()
+        rows = self.query(lambda every: every)
         kept = rows.filter(~pl.col("content_key").is_in(pl.Series(keys, dtype=pl.String).implode()))
         if kept.height < rows.height:
             self._replace(parts, kept)
@@ -161,17 +182,19 @@ class Ledger:
 
     def compact(self, many: int = MANY_PARTS) -> bool:
         """Rewrite many parts as one. Safe to be killed anywhere: rows may then stand twice, and are read once."""
+        sweep(self.folder.glob(".*.parquet.*"))
         parts = self.parts()
         if len(parts) <= many:
             return False
-        self._replace(parts, self.scan().collect())
+        self._replace(parts, self.query(lambda every: every))
         return True
 
     def _replace(self, parts: list[Path], rows: pl.DataFrame) -> None:
-        if rows.height:
-            self._write(rows, f"{parts[0].name.split('-')[0]}-compacted")
+        """Write the rows as one part, then drop the others. After a killed compaction the new part may be one of the old ones."""
+        written = self._write(rows, f"{parts[0].name.split('-')[0]}-compacted") if rows.height else None
         for part in parts:
-            part.unlink(missing_ok=True)
+            if part != written:
+                part.unlink(missing_ok=True)
 
 
 class Ledgers:

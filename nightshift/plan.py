@@ -50,8 +50,9 @@ class Spent:
     def of(cls, ledgers: Ledgers, as_of: date) -> "Spent":
         """Read from the ledger: accepted and rejected answers both cost."""
         columns = ["table", "prompt_tokens", "new_tokens", "cost_usd", "seconds"]
-        frames = [ledger.scan().filter(pl.col("as_of") == as_of).select(columns) for ledger in (ledgers.answers, ledgers.rejects)]
-        rows = pl.concat(frames).with_columns((pl.col("prompt_tokens") + pl.col("new_tokens")).alias("tokens")).collect()
+        tonight = pl.col("as_of") == as_of
+        frames = [ledger.query(lambda rows: rows.filter(tonight).select(columns)) for ledger in (ledgers.answers, ledgers.rejects)]
+        rows = pl.concat(frames).with_columns((pl.col("prompt_tokens") + pl.col("new_tokens")).alias("tokens"))
         by_table = dict(rows.group_by("table").agg(pl.col("tokens").sum()).iter_rows())
         return cls(int(rows["tokens"].sum()), float(rows["cost_usd"].sum()), float(rows["seconds"].sum()), by_table)
 
@@ -127,8 +128,8 @@ def plan_table(
 
 def _given_up(ledgers: Ledgers) -> pl.Series:
     """Keys that were asked often enough and never accepted."""
-    rejects = ledgers.rejects.scan().group_by("content_key").agg(pl.col("attempt").max())
-    return rejects.filter(pl.col("attempt") >= ATTEMPTS).collect()["content_key"]
+    last = ledgers.rejects.query(lambda rows: rows.group_by("content_key").agg(pl.col("attempt").max()))
+    return last.filter(pl.col("attempt") >= ATTEMPTS)["content_key"]
 
 
 def with_tokens(prompt: Prompt[Any], requests: pl.DataFrame, count_tokens: CountTokens | None) -> pl.DataFrame:
@@ -148,12 +149,12 @@ def _count(count_tokens: CountTokens | None, texts: list[str]) -> list[int]:
 
 def measured(ledgers: Ledgers, prompt: Prompt[Any]) -> tuple[float, float]:
     """New tokens a row and tokens a second, as the ledger has seen them for this prompt; defaults before the first night."""
-    rows = ledgers.answers.scan().filter(pl.col("prompt_id") == prompt.prompt_id)
-    seen = rows.select(
+    numbers = (
         pl.col("new_tokens").mean().alias("new"),
         (pl.col("prompt_tokens") + pl.col("new_tokens")).sum().alias("tokens"),
         pl.col("seconds").sum().alias("seconds"),
-    ).collect()
+    )
+    seen = ledgers.answers.query(lambda rows: rows.filter(pl.col("prompt_id") == prompt.prompt_id).select(*numbers))
     new, tokens, seconds = seen.row(0)
     default = 0.0 if prompt.questions else prompt.decoding.max_new_tokens / 2
     speed = TOKENS_PER_SECOND_SCORED if prompt.questions else TOKENS_PER_SECOND_WRITTEN

@@ -8,10 +8,12 @@ A night is written into a fresh hidden folder and moved into place by renames, s
 never meets a half-written file. Publishing the same content again changes nothing on disk.
 """
 
+import errno
 import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from nightshift import __version__
 from nightshift.downloads import sha256_of
 from nightshift.errors import IntegrityError, NightshiftError
 from nightshift.keys import content_key
+from nightshift.leftovers import sweep
 from nightshift.tables import REJECTS, SCHEMA_VERSION, TABLES, Table
 
 ROWS_PER_PART = 1_000_000
@@ -114,13 +117,22 @@ class Store:
                 metadata=dict(metadata or {}),
                 published_at=datetime.now(UTC),
             )
-            if self.has(table, as_of) and (published := self.manifest(table, as_of)).says_the_same(manifest):
+            published = self._sound(table, as_of)
+            if published and published.says_the_same(manifest):
                 return published
             _write_text(fresh / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
             _switch(fresh, target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return manifest
+
+    def _sound(self, table: Table, as_of: date) -> Manifest | None:
+        """The night's manifest when the night is published and undamaged: a damaged night is published again."""
+        try:
+            self.verify(table, as_of)
+        except NightshiftError:
+            return None
+        return self.manifest(table, as_of)
 
     def manifest(self, table: Table | str, as_of: date) -> Manifest:
         """The manifest of a published night. Raises NightshiftError when the night is not there or not whole."""
@@ -173,7 +185,8 @@ class Store:
 
     def verify(self, table: Table | str, as_of: date) -> None:
         """Raise IntegrityError unless every file of the night is what its manifest says."""
-        for file in self.manifest(table, as_of).files:
+        manifest = self.manifest(table, as_of)
+        for file in (*manifest.files, *([manifest.rejects] if manifest.rejects else [])):
             path = self.folder(table, as_of) / file.name
             found = sha256_of(path) if path.exists() else "no file"
             if found != file.sha256:
@@ -196,22 +209,35 @@ def _write(frame: pl.DataFrame, path: Path) -> FileEntry:
 
 
 def _switch(fresh: Path, target: Path) -> None:
-    """Put the fresh folder in the target's place; a reader that already opened the old files keeps them."""
-    aside = target.with_name(f".{target.name}{ASIDE}{uuid.uuid4().hex[:8]}")
-    if target.exists():
-        target.rename(aside)
-    fresh.rename(target)
-    shutil.rmtree(aside, ignore_errors=True)
+    """Put the fresh folder in the target's place; a reader that already opened the old files keeps them.
+
+    Starts over when another run publishes, or recovers, the same night between the two renames.
+    """
+    asides = []
+    while True:
+        try:
+            fresh.rename(target)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        asides.append(target.with_name(f".{target.name}{ASIDE}{uuid.uuid4().hex[:8]}"))
+        with suppress(FileNotFoundError):
+            target.rename(asides[-1])
+    for aside in asides:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _recover(root: Path) -> None:
-    """Undo the first half of a switch that was killed between its two renames."""
+    """Undo the first half of a switch that was killed between its two renames, and sweep old leftovers."""
     for aside in root.glob(f"*/.as_of=*{ASIDE}*"):
         target = aside.with_name(aside.name[1:].split(ASIDE)[0])
         if target.exists():
             shutil.rmtree(aside, ignore_errors=True)
         else:
-            aside.rename(target)
+            with suppress(OSError):  # another run recovered it, or has just published the night
+                aside.rename(target)
+    sweep(folder for folder in root.glob("*/.as_of=*") if ASIDE not in folder.name)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,0 +1,220 @@
+import os
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from nightshift.errors import NightshiftError, TableError
+from nightshift.ledger import ANSWERS, REJECTED, VECTORS, Ledger, Ledgers
+
+
+def answer(key: str, text: str = "said", **values: Any) -> dict[str, Any]:
+    common = {
+        "table": "item_facts",
+        "as_of": date(2024, 1, 1),
+        "run_id": "r",
+        "model_id": "m",
+        "created_at": datetime(2024, 1, 1, tzinfo=UTC),
+    }
+    spent = {"prompt_tokens": 10, "cached_tokens": 0, "new_tokens": 2, "seconds": 0.5, "cost_usd": 0.0}
+    said = {"prompt_id": "p", "text": text, "finish_reason": "stop", "scores": None, "choices": None}
+    return {"content_key": key} | common | said | spent | values
+
+
+def answers(keys: Iterable[str]) -> list[dict[str, Any]]:
+    return [answer(key) for key in keys]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "answers", ANSWERS)
+
+
+def reopened(ledger: Ledger) -> Ledger:
+    return Ledger(ledger.folder, ledger.schema)
+
+
+def test_an_empty_ledger_answers_every_question(ledger: Ledger) -> None:
+    assert ledger.keys().to_list() == []
+    assert ledger.lookup(["a"]).is_empty()
+    assert ledger.scan().collect().schema == ANSWERS
+    assert ledger.remove(["a"]) == 0
+    assert ledger.compact() is False
+    assert not ledger.folder.exists()
+
+
+def test_what_is_appended_is_found_by_any_later_process_and_by_plain_polars(ledger: Ledger) -> None:
+    ledger.append(answers("ab"), "r1")
+    ledger.append([answer("c", scores=[0.5, -1.0], choices=["mood:dark", "mood:sad"])], "r2")
+    later = reopened(ledger)
+    assert sorted(later.keys()) == ["a", "b", "c"]
+    assert later.lookup(["c", "unknown"], ["content_key", "scores"]).rows() == [("c", [0.5, -1.0])]
+    assert pl.read_parquet(ledger.folder / "*.parquet").schema == ANSWERS
+
+
+def test_parts_are_never_rewritten_and_nothing_hidden_stays(ledger: Ledger) -> None:
+    first = ledger.append(answers("a"), "r")
+    before = first.stat()
+    ledger.append(answers("b"), "r")
+    assert first.stat().st_mtime_ns == before.st_mtime_ns
+    assert [path for path in ledger.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_row_without_a_key_is_refused_and_nothing_is_written(ledger: Ledger) -> None:
+    with pytest.raises(TableError, match="no content key"):
+        ledger.append([answer("a"), answer(None)], "r")  # type: ignore[arg-type]
+    assert ledger.parts() == []
+
+
+def test_a_key_answered_twice_is_read_once_and_the_oldest_answer_stays(ledger: Ledger) -> None:
+    ledger.append([answer("a", "first")], "r1")
+    ledger.append([answer("a", "second"), answer("b", "other")], "r2")
+    assert sorted(ledger.scan().select("content_key", "text").collect().rows()) == [("a", "first"), ("b", "other")]
+    assert ledger.lookup(["a"], ["text"]).rows() == [("first",)]
+
+
+def test_lookup_counts_a_key_once_however_often_it_is_wanted(ledger: Ledger) -> None:
+    ledger.append(answers("ab"), "r")
+    assert ledger.lookup(["a", "a", "a"]).height == 1
+
+
+def test_a_reject_keeps_both_attempts_and_a_vector_each_view(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+    plain = {name: value for name, value in answer("a").items() if name in REJECTED}
+    ledgers.rejects.append([plain | {"row_id": "1", "attempt": attempt, "reason": "empty"} for attempt in (1, 2, 2)], "r")
+    assert sorted(ledgers.rejects.scan().collect()["attempt"]) == [1, 2]
+    vector = {"content_key": "a", "encoder_id": "e", "run_id": "r", "vector": [0.0, 1.0]}
+    ledgers.vectors.append([vector | {"view": view} for view in ("text", "hidden")], "r")
+    assert ledgers.vectors.lookup(["a"]).schema == VECTORS
+    assert ledgers.vectors.lookup(["a"]).height == 2
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "foreign"])
+def test_a_torn_part_is_set_aside_and_its_rows_are_asked_again(ledger: Ledger, caplog: pytest.LogCaptureFixture, damage: str) -> None:
+    ledger.append(answers("a"), "r")
+    torn = ledger.append(answers("bc"), "r")
+    raw = torn.read_bytes()
+    harm = {"truncated": raw[:-20], "emptied": b"", "foreign": raw + b"x", "flipped": raw[:40] + bytes([raw[40] ^ 1]) + raw[41:]}
+    torn.write_bytes(harm[damage])
+    later = reopened(ledger)
+    assert later.keys().to_list() == ["a"]
+    assert torn.name in caplog.text
+    assert (ledger.folder / "torn" / torn.name).exists()
+    later.append(answers("bc"), "r")
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
+
+
+def test_a_file_without_our_name_is_not_read(ledger: Ledger) -> None:
+    ledger.append(answers("a"), "r")
+    pl.DataFrame(answers("b"), schema=ANSWERS).write_parquet(ledger.folder / "mine.parquet")
+    assert reopened(ledger).keys().to_list() == ["a"]
+
+
+def test_the_hidden_file_of_a_killed_writer_is_never_read_and_swept_after_a_day(ledger: Ledger) -> None:
+    part = ledger.append(answers("a"), "r")
+    left = part.with_name(f".{part.name}.0123abcd")
+    left.write_bytes(part.read_bytes()[:100])
+    assert reopened(ledger).keys().to_list() == ["a"]
+    ledger.compact()
+    assert left.exists()
+    os.utime(left, (time.time() - 90_000,) * 2)
+    ledger.compact()
+    assert not left.exists()
+    assert part.exists()
+
+
+def test_compaction_keeps_each_key_once_and_one_part(ledger: Ledger) -> None:
+    for text in ("first", "second"):
+        for key in "abc":
+            ledger.append([answer(key, text)], "r")
+    before = ledger.scan().collect().sort("content_key")
+    assert ledger.compact(many=6) is False
+    assert ledger.compact(many=5) is True
+    assert len(ledger.parts()) == 1
+    assert reopened(ledger).scan().collect().sort("content_key").equals(before)
+    assert before["text"].to_list() == ["first"] * 3
+
+
+def test_a_compaction_killed_before_it_removed_anything_loses_nothing_when_it_is_repeated(ledger: Ledger) -> None:
+    parts = [ledger.append([answer(key)], run) for key, run in (("a", "0run"), ("b", "zrun"), ("c", "r"))]
+    kept = {part: part.read_bytes() for part in parts}
+    ledger.compact(many=1)
+    for part, raw in kept.items():
+        part.write_bytes(raw)  # as the killed process left it: the new part beside all the old ones
+    again = reopened(ledger)
+    assert len(again.parts()) == 4
+    assert again.compact(many=1) is True
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
+    assert again.compact(many=0) is True
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
+
+
+def test_a_part_that_another_run_compacts_away_while_it_is_read_is_found_in_its_new_place(ledger: Ledger) -> None:
+    ledger.append(answers("a"), "r")
+    ledger.append(answers("b"), "r")
+    turns = iter([reopened(ledger), None])
+
+    def ask(rows: pl.LazyFrame) -> pl.LazyFrame:
+        if (other := next(turns)) is not None:
+            other.compact(many=1)  # between the listing of the parts and their reading
+        return rows.select("content_key")
+
+    assert sorted(ledger.query(ask)["content_key"]) == ["a", "b"]
+
+
+def test_a_folder_whose_parts_keep_vanishing_is_named(ledger: Ledger) -> None:
+    def ask(rows: pl.LazyFrame) -> pl.LazyFrame:
+        for part in ledger.parts():
+            part.unlink()
+        ledger.append(answers("a"), "r")
+        return rows
+
+    ledger.append(answers("a"), "r")
+    with pytest.raises(NightshiftError, match="answers vanished"):
+        ledger.query(ask)
+
+
+def test_remove_forgets_exactly_the_named_rows(ledger: Ledger) -> None:
+    ledger.append(answers("ab"), "r")
+    ledger.append(answers("c"), "r")
+    assert ledger.remove(["a", "c", "unknown"]) == 2
+    assert reopened(ledger).keys().to_list() == ["b"]
+    untouched = ledger.parts()
+    assert ledger.remove(["unknown"]) == 0
+    assert ledger.parts() == untouched
+    assert ledger.remove(["b"]) == 1
+    assert reopened(ledger).keys().to_list() == []
+
+
+def test_two_writers_a_compactor_and_a_reader_at_once_lose_no_row(ledger: Ledger) -> None:
+    seen: list[int] = []
+    failures: list[BaseException] = []
+
+    def guarded(work: Any) -> threading.Thread:
+        def run() -> None:
+            try:
+                work(reopened(ledger))
+            except BaseException as error:
+                failures.append(error)
+
+        return threading.Thread(target=run)
+
+    def write(name: str) -> Any:
+        return lambda mine: [mine.append(answers([f"{name}{n}", f"both{n}"]), name) for n in range(12)]
+
+    threads = [guarded(write("x")), guarded(write("y"))]
+    threads.append(guarded(lambda mine: [mine.compact(many=2) for _ in range(12)]))
+    threads.append(guarded(lambda mine: [mine.compact(many=2) for _ in range(12)]))
+    threads.append(guarded(lambda mine: seen.extend(mine.keys().n_unique() for _ in range(12))))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert seen == sorted(seen), "a row that was there once was missing later"
+    assert reopened(ledger).scan().collect().height == 36
