@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from nightshift.encoders import EncoderSettings
 from nightshift.errors import ConfigError
@@ -50,7 +50,7 @@ class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstri
 
     runner: Literal["DirectRunner"] = "DirectRunner"
     """Beam's runner. `DirectRunner` works in this process, with one loaded model."""
-    batch_rows: int = Field(64, ge=1)
+    batch_rows: int = Field(128, ge=1)
     """Rows in one Beam element, one model batch and one ledger part. A kill loses at most one. Changes speed only."""
 
 
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     @property
     def home_folder(self) -> Path:
         """The home, absolute."""
-        return (self.root / (self.home or ".nightshift")).resolve()
+        return (self.root / (self.home or Path(".nightshift")).expanduser()).resolve()
 
     @property
     def cache_folder(self) -> Path:
@@ -116,21 +116,28 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path, home: Path | None = None) -> Settings:
-    """Read nightshift.yaml. Raises ConfigError that names the key, the value and the way out."""
+    """Read nightshift.yaml. A `home` given here wins over NIGHTSHIFT_HOME, and that over the file.
+
+    Raises ConfigError that names the key, the value and the way out.
+    """
     if not path.is_file():
         raise ConfigError(f"{path} is not there; write one (docs/configuration.md) or name another with --config")
     try:
         raw = yaml.safe_load(path.read_text("utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold `key: value` lines, found a {type(raw).__name__}")
     _refuse_unknown(Settings, raw, path.name)
-    overrides = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
+    given = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
     try:
-        return Settings(**(raw | overrides))
+        return Settings(**raw).model_copy(update=given)
     except ValidationError as error:
         raise ConfigError("\n".join(_told(path.name, problem) for problem in error.errors())) from error
+    except SettingsError as error:
+        raise ConfigError(
+            f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is NIGHTSHIFT_LLM__MODEL=..."
+        ) from error
 
 
 def _refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:

@@ -121,10 +121,14 @@ def embeddings(night: Night, texts: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 
 def item_embeddings(night: Night, texts: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """All views of every item: `raw` and `facts` by the encoder, `hidden` by the language model while it chose tags."""
+    """All views of every item: `raw` and `facts` by the encoder, `hidden` by the language model while it chose tags.
+
+    Rows carried from another model or prompt have no `hidden`: states of two models are never mixed.
+    """
     owners = scores.filter(pl.col("content_key").is_not_null()).select("item_id", "content_key").unique("item_id", maintain_order=True)
     hidden = night.ledgers.vectors.lookup(owners["content_key"], ["content_key", "encoder_id", "view", "vector"])
-    states = owners.join(hidden.filter(pl.col("view") == "hidden"), on="content_key", maintain_order="left")
+    ours = night.prompts["item_tag_scores"].hidden_id(night.identity.model_id)
+    states = owners.join(hidden.filter(pl.col("encoder_id") == ours), on="content_key", maintain_order="left")
     frames = [embeddings(night, texts, ITEM_EMBEDDINGS), states.select(list(ITEM_EMBEDDINGS.columns))]
     return pl.concat(frames).sort("item_id", "view")
 

@@ -56,6 +56,10 @@ class Prompt(Generic[V]):
         questions = canonical([(q.name, q.stem, list(q.choices)) for q in self.questions])
         return content_key(self.name, str(self.version), self.instructions, schema, canonical(self.decoding), questions)
 
+    def hidden_id(self, model_id: str) -> str:
+        """Encoder id of the model's own state while it answers this prompt."""
+        return f"{model_id}/{self.prompt_id}/hidden"
+
     def key(self, identity: ModelIdentity, text: str) -> str:
         """Content key of one row's text."""
         return content_key(identity.model_id, identity.arithmetic, self.digest, text)

@@ -6,12 +6,14 @@ from typing import Any
 
 ITEM_FIELDS = ("title", "text", "attributes")
 """What a prompt about an item may read; no price, no seller, no id."""
-_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+"""What a person cannot see and a model reads: as in `nightshift.sources.cleaning`, for text that took another way."""
 
 
 def one_line(value: str, max_chars: int) -> str:
-    """The value without line breaks or control characters, cut at a word within `max_chars`."""
-    flat = " ".join(_BREAKS.sub(" ", value).split())
+    """The value without line breaks, control or invisible characters; the first `max_chars`, cut at a word, and " ..."."""
+    flat = " ".join(_INVISIBLE.sub("", _BREAKS.sub(" ", value)).split())
     if len(flat) <= max_chars:
         return flat
     return flat[:max_chars].rsplit(" ", 1)[0] + " ..."

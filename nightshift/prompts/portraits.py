@@ -15,7 +15,7 @@ def portraits(events: pl.DataFrame, items: pl.DataFrame, tags: pl.DataFrame, set
     `disliked` are lists of shown items, newest first; `like_tags` and `dislike_tags` the most frequent tags of each side.
     """
     shown = _shown(items, tags, settings.tags_per_item)
-    rows = events.join(shown, on="item_id").with_columns(_typicality(events, shown))
+    rows = events.join(shown, on="item_id", maintain_order="left").with_columns(_typicality(events, shown))
     rows = rows.sort(["user_id", "timestamp", "item_id"], descending=[False, True, False])
     users = rows.group_by("user_id", maintain_order=True).agg(
         pl.len().cast(pl.Int32).alias("history_length"), pl.col("timestamp").max().alias("last_event_at")
@@ -26,8 +26,9 @@ def portraits(events: pl.DataFrame, items: pl.DataFrame, tags: pl.DataFrame, set
         ("liked", liked, _chosen(liked, settings.recent, settings.representative)),
         ("disliked", disliked, _chosen(disliked, settings.recent, 0)),
     ):
-        users = users.join(chosen.rename({"shown": name}), on="user_id", how="left")
-        users = users.join(_common_tags(side).rename({"common": f"{name[:-1]}_tags"}), on="user_id", how="left")
+        users = users.join(chosen.rename({"shown": name}), on="user_id", how="left", maintain_order="left")
+        common = _common_tags(side).rename({"common": f"{name[:-1]}_tags"})
+        users = users.join(common, on="user_id", how="left", maintain_order="left")
     lists = ["liked", "disliked", "like_tags", "dislike_tags"]
     return users.with_columns(pl.col(lists).fill_null(pl.lit([], dtype=pl.List(pl.String))))
 

@@ -7,8 +7,9 @@ from nightshift.errors import RejectedAnswer
 from nightshift.llm.base import FinishReason
 
 REFUSAL = re.compile(
-    r"\b(as an ai\b|as a language model|i'?m sorry\b|i am sorry\b|i apologi[sz]e|i can(?:no|')t (?:help|assist|provide|answer|create|write)"
-    r"|i'?m (?:unable|not able) to|i don'?t have (?:any )?(?:information|access|enough))",
+    r"(^as an ai\b|\bas an ai (?:language )?(?:model|assistant)\b|\bas a language model\b|\bi['’]?m sorry\b|\bi am sorry\b|\bi apologi[sz]e"
+    r"|\bi can(?:not|['’]t) (?:help|assist|provide|answer|create|write)|\bi['’]?m (?:unable|not able) to"
+    r"|\bi don['’]?t have (?:any )?(?:information|access|enough))",
     re.IGNORECASE,
 )
 """How instruction-tuned models refuse, or say that they do not know the item."""

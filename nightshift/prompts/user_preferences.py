@@ -78,17 +78,28 @@ def user_preferences(settings: PreferencesSettings, vocabulary: Vocabulary) -> P
 
 
 def _clauses(answer: str, finish: FinishReason) -> tuple[str, str]:
-    """The first two clauses of the line. What follows a third is the model talking on, and cutting it there loses nothing."""
-    wants, avoids, *more = [clause.strip() for clause in f"{answer};".split(";")]
-    accept(wants, "stop" if avoids and more else finish)
+    """The first two clauses of the line. A third is the model talking on: when it was cut there, nothing is lost."""
+    clauses = [clause.strip() for clause in answer.split(";")]
+    wants, avoids = [*clauses, ""][:2]
+    accept(wants, "stop" if finish == "length" and len(clauses) > 2 else finish)
     return wants, avoids if avoids.startswith("avoid") else ""
 
 
 def mentioned(text: str, tags: Collection[str]) -> list[str]:
-    """The tags a text speaks of, in the vocabulary's order: equal words, or long words with the same first letters."""
-    words = set(re.findall(r"[a-z]+", text.lower()))
+    """The tags a text speaks of, in the vocabulary's order: equal words, or long words with the same first letters.
+
+    A tag of several words (`science fiction`, `sci-fi`) must be there as it is spelled.
+    """
+    words = re.findall(r"\w+", text.lower())
     stems = {word[:STEM] for word in words if len(word) > STEM}
-    return [tag for tag in tags if tag in words or (len(tag) > STEM and tag[:STEM] in stems)]
+    spoken = f" {' '.join(words)} "
+
+    def named(tag: str) -> bool:
+        parts = re.findall(r"\w+", tag.lower())
+        alike = len(parts) == 1 and len(parts[0]) > STEM and parts[0][:STEM] in stems
+        return alike or (bool(parts) and f" {' '.join(parts)} " in spoken)
+
+    return [tag for tag in tags if named(tag)]
 
 
 def _history(liked: Sequence[str], disliked: Sequence[str]) -> str:

@@ -7,8 +7,10 @@ A vocabulary is a YAML file. `movies` comes with Nightshift; name your own file 
 import math
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import yaml
@@ -23,6 +25,8 @@ STOPWORDS = frozenset(
     "item items product products released also they them their his her who what when where which while about after".split()
 )
 
+RARE, COMMON = 0.003, 0.2
+"""Shares of the catalogue between which a word tells items apart."""
 EXAMPLE_CHARS = 100
 """Longest title in a proposed example: it comes from the catalogue, and every request will carry it."""
 
@@ -101,7 +105,7 @@ def propose(items: pl.DataFrame, noun: str = "Item", tags_per_facet: int = 20, s
     """A first vocabulary for a new domain, from the catalogue's own words.
 
     Two facets: `category` holds the most frequent attributes, `word` the words that split the catalogue best (document
-    frequency between 1% and 20%, ranked by the entropy of their presence). Meant to be read and edited.
+    frequency between 0.3% and 20%, ranked by the entropy of their presence). Meant to be read and edited.
     """
     words = [set(WORD.findall(f"{title} {text or ''}".lower())) - STOPWORDS for title, text in items.select("title", "text").iter_rows()]
     attributes = [[a.lower() for a in row or []] for row in items["attributes"].to_list()]
@@ -118,7 +122,7 @@ def propose(items: pl.DataFrame, noun: str = "Item", tags_per_facet: int = 20, s
 def _telling(words: list[set[str]], taken: set[str], count: int) -> tuple[str, ...]:
     seen = Counter(word for row in words for word in row)
     total = max(len(words), 1)
-    low, high = max(2, 0.01 * total), max(3, 0.2 * total)
+    low, high = max(2, RARE * total), max(3, COMMON * total)
     ranked = sorted((-_entropy(n / total), word) for word, n in seen.items() if low <= n <= high and word not in taken)
     return tuple(word for _, word in ranked[:count])
 
@@ -137,10 +141,23 @@ def _examples(
         return next((tag for tag in facet.tags if tag in own), None)
 
     order = sorted(range(items.height), key=lambda row: (-sum(found(row, f) is not None for f in facets), row))
-    examples = []
-    for row in order[:count]:
-        title = one_line(items["title"][row], EXAMPLE_CHARS)
-        tags = {facet.name: found(row, facet) or facet.tags[0] for facet in facets}
-        summary = f"{title}, about {' and '.join(tags.values())}."
-        examples.append(Example(title=title, attributes=tuple(items.row(row, named=True)["attributes"] or ()), tags=tags, summary=summary))
-    return tuple(examples)
+    fresh = list(_unlike(order, lambda row: [found(row, facet) for facet in facets]))
+    rows = (fresh + [row for row in order[:count] if row not in fresh])[:count]
+    return tuple(_example(items.row(row, named=True), {f.name: found(row, f) or f.tags[0] for f in facets}) for row in rows)
+
+
+def _unlike(order: list[int], tags_of: Callable[[int], list[str | None]]) -> Iterator[int]:
+    """Rows none of whose tags an earlier chosen row has: a model copies what all its examples share."""
+    used: set[str] = set()
+    for row in order:
+        tags = {tag for tag in tags_of(row) if tag}
+        if tags and not tags & used:
+            used |= tags
+            yield row
+
+
+def _example(item: dict[str, Any], tags: dict[str, str]) -> Example:
+    title = one_line(item["title"], EXAMPLE_CHARS)
+    return Example(
+        title=title, attributes=tuple(item["attributes"] or ()), tags=tags, summary=f"{title}, about {' and '.join(tags.values())}."
+    )
