@@ -61,7 +61,7 @@ class Peer:
         folder = prepare_llm("smollm2-135m-instruct", cache)
         self.torch = torch
         self.tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, number_type("auto")))
+        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, number_type("auto")))
 
     def _read(self, texts: list[str]) -> Any:
         return self.tokenizer(texts, return_tensors="pt", padding=True)
