@@ -139,16 +139,14 @@ def run(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = Non
 @app.command()
 def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
     """Build training rows from all nights so far, train every arm, and say in words what the features are worth."""
-    from jobs.console import console
     from jobs.running import run_job
-    from nightshift.lift.verdict import verdict
+    from jobs.showing import show_lift
     from nightshift.tables import LIFT
 
     settings = _settings(config, home)
     night = _night(settings, as_of)
     run_job(config, home, settings, "weekly_training", night)
-    for line in verdict(Night(settings, night).store.read(LIFT, night)):
-        console.print(line, markup=False)
+    show_lift(Night(settings, night).store.read(LIFT, night))
 
 
 @show_app.command("item")

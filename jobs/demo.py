@@ -10,11 +10,10 @@ from rich.rule import Rule
 from jobs.console import console
 from jobs.planning import next_night, plan_night
 from jobs.running import run_job
-from jobs.showing import most_seen, show_item, show_plan, show_user, show_written
+from jobs.showing import most_seen, show_item, show_lift, show_plan, show_user, show_written
 from nightshift.config import CONFIG_NAME, Settings, load_settings
 from nightshift.datasets.movielens import load, write_sources
 from nightshift.errors import ConfigError
-from nightshift.lift.verdict import verdict
 from nightshift.night import Night
 from nightshift.tables import LIFT, USER_PREFERENCES
 
@@ -60,9 +59,8 @@ def tell(night: Night, seconds: float) -> None:
     for user in _written_user(night):
         show_user(night, user)
     console.print(Rule("what it was worth"))
-    for line in verdict(night.store.read(LIFT, night.as_of)):
-        console.print(f"• {line}", markup=False)
-    console.print(Rule("what the next night would cost, if nothing changed"))
+    show_lift(night.store.read(LIFT, night.as_of))
+    console.print(Rule("what the next night would cost: only what this one deferred"))
     show_plan(plan_night(next_night(night)))
     _say_budget(night.settings)
     console.print(f"\nDone in {seconds:.0f} s ({datetime.now(UTC):%H:%M} UTC). Next: [bold]make ui[/bold] to see the nights in Dagster, or")

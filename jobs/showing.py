@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from jobs.console import console
 from jobs.planning import NightPlan
 from nightshift.errors import InputError
+from nightshift.lift.verdict import verdict
 from nightshift.night import Night
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_PREFERENCES, Table
 from nightshift.tables import TABLES as ALL_TABLES
@@ -100,6 +101,34 @@ def show_written(night: Night) -> None:
         rows = night.store.manifest(ALL_TABLES[name], nights[-1]).rows
         grid.add_row(name, str(len(nights)), f"{rows:,}", f"tables/{name}/as_of={nights[-1]}/")
     console.print(grid)
+
+
+def show_lift(lift: pl.DataFrame, metric: str = "auc") -> None:
+    """Each comparison by slice with its 95% interval, then the verdict in words."""
+    rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
+    pairs = list(dict.fromkeys(rows.select("arm", "against").iter_rows()))
+    grid = Grid(title=f"{metric.upper()} differences, 95% intervals over users", title_justify="left", box=SIMPLE, padding=(0, 1))
+    for name in ("slice", "rows", *(f"{arm} - {against}" for arm, against in pairs)):
+        grid.add_column(name, justify="left" if name == "slice" else "right", no_wrap=True)
+    for (part,), cells in rows.group_by("slice", maintain_order=True):
+        found = {(row["arm"], row["against"]): row for row in cells.to_dicts()}
+        grid.add_row(str(part), f"{cells['n_rows'][0]:,}", *(_difference(found.get(pair)) for pair in pairs))
+    console.print(grid)
+    for line in verdict(lift.filter(pl.col("slice") == "all"), metric):
+        console.print(f"• {line}", markup=False)
+
+
+def _difference(row: dict[str, Any] | None) -> str:
+    if row is None or row["difference"] is None or row["ci_low"] is None:
+        return "no number"
+    clear = row["ci_low"] > 0 or row["ci_high"] < 0
+    text = f"{_short(row['difference'])}\n{_short(row['ci_low'])} {_short(row['ci_high'])}"
+    return f"[bold]{text}[/bold]" if clear else text
+
+
+def _short(value: float) -> str:
+    """`+.0012`: a difference of shares without its leading zero."""
+    return f"{value:+.4f}".replace("0.", ".", 1)
 
 
 def most_seen(night: Night, count: int) -> list[str]:
