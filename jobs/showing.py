@@ -107,8 +107,10 @@ def show_lift(lift: pl.DataFrame, metric: str = "auc") -> None:
     """Each comparison by slice with its 95% interval, then the verdict in words."""
     rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
     pairs = list(dict.fromkeys(rows.select("arm", "against").iter_rows()))
-    grid = Grid(title=f"{metric.upper()} differences, 95% intervals over users", title_justify="left", box=SIMPLE, padding=(0, 1))
-    for name in ("slice", "rows", *(f"{arm} - {against}" for arm, against in pairs)):
+    grid = Grid(
+        title=f"{metric.upper()} differences in thousandths, 95% intervals over users", title_justify="left", box=SIMPLE, padding=(0, 1)
+    )
+    for name in ("slice", "rows", *(f"{arm} -\n{against}" for arm, against in pairs)):
         grid.add_column(name, justify="left" if name == "slice" else "right", no_wrap=True)
     for (part,), cells in rows.group_by("slice", maintain_order=True):
         found = {(row["arm"], row["against"]): row for row in cells.to_dicts()}
@@ -127,8 +129,8 @@ def _difference(row: dict[str, Any] | None) -> str:
 
 
 def _short(value: float) -> str:
-    """`+.0012`: a difference of shares without its leading zero."""
-    return f"{value:+.4f}".replace("0.", ".", 1)
+    """`+1.2`: a difference in thousandths."""
+    return f"{1000 * value:+.1f}"
 
 
 def most_seen(night: Night, count: int) -> list[str]:
