@@ -124,7 +124,7 @@ class Builder:
     def _written(self, log: EventLog, rows: Rows, past: Past, content: NightContent) -> Columns:
         """What the language model wrote, as columns; the same code serves the placebo."""
         columns = self._views(log, rows, past, content, ("hidden", "tags", "facts"))
-        return columns | tag_columns(content.tags, rows.item, past) | preference_columns(rows, content)
+        return columns | tag_columns(content.tags, rows.item, past, self.settings.similarity.facets) | preference_columns(rows, content)
 
     def _placebo(self, log: EventLog, number: int) -> NightContent:
         mapping = permutation(log, self.nights, self.seed)

@@ -15,6 +15,12 @@ class Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+SimilarityColumn = Literal[
+    "liked", "disliked", "difference", "highest", "top3", "last", "recent", "labels", "evidence", "nearest_labels"
+]  # fmt: skip
+"""Ways to compare a candidate with a signed history; see nightshift.features.similarity."""
+
+
 class CountSettings(Frozen):
     """Click rates and counts before a moment."""
 
@@ -52,6 +58,10 @@ class SimilaritySettings(Frozen):
     """Events after which a liked item weighs half in the recency-weighted similarity."""
     sharpness: float = Field(default=5.0, gt=0)
     """How fast a past label loses weight with distance: weight = exp(sharpness * (cosine - 1))."""
+    columns: tuple[SimilarityColumn, ...] = ("difference", "highest", "labels", "evidence", "nearest_labels")
+    """Comparisons given to the ranker; all ten gained no more on MovieLens-100K's validation, and cost the placebo 0.0005 AUC."""
+    facets: bool = False
+    """Adds tag likings and overlaps facet by facet to their totals."""
     emit_dimensions: int = Field(default=0, ge=0, le=32)
     """Whitened dimensions of the candidate given to the ranker as columns of their own."""
 
@@ -61,7 +71,7 @@ class FeatureSettings(Frozen):
 
     families: tuple[Family, ...] = ("base", "text", "llm", "permuted")
     """Families that are built."""
-    history_length: int = Field(default=100, ge=1)
+    history_length: int = Field(default=200, ge=1)
     """Most recent events of a user that similarities and affinities look at."""
     counts: CountSettings = CountSettings()
     """Click rates and counts."""

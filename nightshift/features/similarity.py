@@ -41,7 +41,12 @@ def _nearest_labels(cosines: Floats, residual: Floats, valid: Floats, size: int)
 
 
 def history_columns(view: View, candidate: Ints, past: Past, settings: SimilaritySettings) -> Columns:
-    """Ten similarity columns (rows,), and `missing`: 1 where the candidate has no vector (the ten are NaN then)."""
+    """The chosen similarity columns (rows,), and `missing`: 1 where the candidate has no vector (the others are NaN then).
+
+    Cosines to the mean liked and mean disliked history and their difference; the highest, the mean of the three highest,
+    the last item's, the recency-weighted mean; past labels weighed by similarity (`labels` a mean, `evidence` a sum) and
+    the mean label of the nearest history items. Labels count as distance from the user's own rate.
+    """
     valid = past.valid & view.present[past.items]
     seen = Past(past.items, past.labels, past.ages, valid)
     weight = valid.astype(np.float32)
@@ -65,7 +70,8 @@ def history_columns(view: View, candidate: Ints, past: Past, settings: Similarit
         }
     )
     missing = ~view.present[candidate]
-    return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()} | float32({"missing": missing})
+    chosen = {name: np.where(missing, np.float32(np.nan), columns[name]) for name in settings.columns}
+    return chosen | float32({"missing": missing})
 
 
 def neighbour_columns(log: EventLog, view: View, candidate: Ints, moment: Ints, counts: CountSettings) -> Columns:

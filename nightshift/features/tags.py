@@ -19,8 +19,11 @@ def strongest(scores: Floats, size: int = STRONGEST) -> Floats:
     return marks
 
 
-def tag_columns(tags: TagScores, candidate: Ints, past: Past) -> Columns:
-    """`tag_liking_<facet>`: signed affinity to the candidate's scores; `tag_overlap_<facet>`: liked minus disliked share of its tags."""
+def tag_columns(tags: TagScores, candidate: Ints, past: Past, facets: bool = False) -> Columns:
+    """`tag_liking`: signed affinity to the candidate's scores; `tag_overlap`: liked minus disliked share of its strongest tags.
+
+    Sums over facets; with `facets` also `tag_liking_<facet>` and `tag_overlap_<facet>`.
+    """
     valid = past.valid & tags.present[past.items]
     seen = Past(past.items, past.labels, past.ages, valid)
     weights = weights_of(seen, signed(seen), len(tags.scores))
@@ -33,6 +36,8 @@ def tag_columns(tags: TagScores, candidate: Ints, past: Past) -> Columns:
         liking = ((weights @ scores) * scores[candidate]).sum(1) / scores.shape[1]
         overlap = ((marked @ tops) * tops[candidate]).sum(1) / tops[candidate].sum(1)
         columns |= float32({f"tag_liking_{facet}": liking / events, f"tag_overlap_{facet}": overlap / events})
-    columns["tag_liking"] = np.sum([values for name, values in columns.items() if "liking" in name], axis=0, dtype=np.float32)
+    totals = {kind: [values for name, values in columns.items() if name.startswith(kind)] for kind in ("tag_liking", "tag_overlap")}
+    summed = {kind: np.sum(values, axis=0, dtype=np.float32) for kind, values in totals.items() if values}
+    columns = summed | columns if facets else summed
     missing = ~tags.present[candidate]
     return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()}

@@ -6,9 +6,10 @@ w K w / (w p)(w n), K[u, v] = pairs (positive of u, negative of v) ranked rightl
 seed-averaged metric exactly. Above LARGEST users K would not fit: the difference is then linearized (each user's first-order
 influence on it), which agrees to the fourth digit at a few hundred users already (see the tests).
 
-The randomization flips the sign of each user's share of the difference; for AUC a user's share is half of the pairs they
-gained plus half of those gained against them. Metrics are averaged over seeds before any of it: seeds are not users,
-and their spread is reported beside the interval.
+The randomization flips the sign of each user's share of the difference: what changes when this user's scores, and nobody
+else's, are taken from the other arm. For AUC that is averaged over both arms of the others, which adds up exactly; halving
+every pair between its two users would add up too, but halve the spread and call noise a finding. Metrics are averaged
+over seeds before any of it: seeds are not users, and their spread is reported beside the interval.
 """
 
 from dataclasses import dataclass
@@ -134,9 +135,26 @@ def judge_auc(arm: Concordance, against: Concordance, draws: Draws) -> Judgement
     """Difference of two AUCs over the same rows."""
     if arm.total == 0:
         return Judgement(*[float("nan")] * 4)
-    shares = (arm.shares - against.shares) / arm.total
+    shares = swapped_shares(arm, against)
     resampled = _exact(arm, against, draws) if arm.users <= LARGEST else linearized(arm, against, draws)
     return Judgement(float(shares.sum()), *percentiles(resampled), flipped(shares, draws))
+
+
+def swapped_shares(arm: Concordance, against: Concordance) -> Doubles:
+    """(users,) share of each user's own scores in the AUC difference, seeds averaged; the shares add up to it."""
+    positive = arm.label > 0.5
+    moved = np.zeros(len(arm.label))
+    for ours, theirs in zip(arm.scores, against.scores, strict=True):
+        for context in (ours, theirs):  # the other side's scores, from either arm
+            moved[positive] += _under(context[~positive], ours[positive]) - _under(context[~positive], theirs[positive])
+            moved[~positive] += _under(context[positive], theirs[~positive]) - _under(context[positive], ours[~positive])
+    return np.asarray(np.bincount(arm.user, moved, arm.users) / (2 * len(arm.scores) * arm.total))
+
+
+def _under(values: Doubles, scores: Doubles) -> Doubles:
+    """How many values are below each score, equal ones counting half."""
+    ordered = np.sort(values)
+    return np.asarray((np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")) / 2.0)
 
 
 def _exact(arm: Concordance, against: Concordance, draws: Draws) -> Doubles:

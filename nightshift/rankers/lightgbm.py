@@ -26,7 +26,7 @@ class LightGBMSettings(BaseModel):
 
     objective: str = "binary"
     """LightGBM objective; `binary` gives calibrated probabilities."""
-    learning_rate: float = Field(default=0.05, gt=0)
+    learning_rate: float = Field(default=0.04, gt=0)
     """Shrinkage of every tree."""
     rounds: int = Field(default=1000, ge=1)
     """Most trees grown; early stopping ends sooner."""
@@ -36,7 +36,7 @@ class LightGBMSettings(BaseModel):
     """Leaves of a tree."""
     min_rows_in_leaf: int = Field(default=100, ge=1)
     """Fewest training rows in a leaf; small data gets a fiftieth of its rows instead."""
-    feature_share: float = Field(default=0.3, gt=0, le=1)
+    feature_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the columns each tree may use; the seed draws them."""
     row_share: float = Field(default=0.7, gt=0, le=1)
     """Share of the rows each tree sees; the seed draws them."""

@@ -58,8 +58,8 @@ def test_a_missing_vector_is_nan_with_an_indicator_never_zero(examples: pl.DataF
     rows = examples.filter(pl.col("item_id").is_in(unwritten))
     assert rows.height
     assert rows["llm__hidden_missing"].to_list() == [1.0] * rows.height
-    assert rows["llm__hidden_liked"].is_nan().all()
-    assert rows["llm__tag_liking_topic"].is_nan().all()
+    assert rows["llm__hidden_highest"].is_nan().all()
+    assert rows["llm__tag_liking"].is_nan().all()
 
 
 def test_users_without_preferences_are_marked(examples: pl.DataFrame) -> None:
@@ -78,7 +78,7 @@ def test_requests_are_lists_and_rows_alone_have_no_place_in_one(examples: pl.Dat
 
 
 def test_rank_and_z_are_those_within_the_list(examples: pl.DataFrame) -> None:
-    name = "llm__hidden_liked"
+    name = "llm__hidden_highest"
     group = next(part for _, part in examples.group_by("group_id", maintain_order=True) if part[name].is_not_nan().sum() > 4)
     values = group.filter(pl.col(name).is_not_nan())
     ranks = values[name].rank("average", descending=True).to_numpy() - 1

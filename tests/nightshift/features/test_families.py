@@ -17,6 +17,10 @@ from nightshift.features.whitening import fit_whitening
 from nightshift.history import EventLog, Past
 from nightshift.tables import ITEM_FEATURES, USER_FEATURES
 
+ALL = SimilaritySettings(
+    columns=("liked", "disliked", "difference", "highest", "top3", "last", "recent", "labels", "evidence", "nearest_labels")
+)
+
 
 def past_of(items: list[int], labels: list[float], length: int = 6) -> Past:
     padded = np.zeros((1, length), np.int64)
@@ -33,7 +37,7 @@ def view_of(vectors: np.ndarray) -> View:
 
 def test_similarities_are_the_cosines_one_would_compute_by_hand() -> None:
     vectors = np.array([[1, 0], [0, 1], [0.6, 0.8], [-1, 0]], np.float32)
-    found = history_columns(view_of(vectors), np.array([0]), past_of([1, 2, 3], [1, 1, 0]), SimilaritySettings())
+    found = history_columns(view_of(vectors), np.array([0]), past_of([1, 2, 3], [1, 1, 0]), ALL)
     mean = (vectors[1] + vectors[2]) / 2
     assert found["liked"][0] == pytest.approx(mean[0] / np.linalg.norm(mean))
     assert found["disliked"][0] == pytest.approx(-1.0)
@@ -43,7 +47,7 @@ def test_similarities_are_the_cosines_one_would_compute_by_hand() -> None:
 
 
 def test_no_history_is_nan_not_zero() -> None:
-    found = history_columns(view_of(np.eye(2, dtype=np.float32)), np.array([0]), past_of([], []), SimilaritySettings())
+    found = history_columns(view_of(np.eye(2, dtype=np.float32)), np.array([0]), past_of([], []), ALL)
     assert np.isnan([found[name][0] for name in ("liked", "disliked", "highest", "top3", "last", "recent")]).all()
     assert found["missing"][0] == 0.0
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from nightshift.lift.inference import Concordance, Draws, judge_auc, judge_ratio, linearized, smallest_detectable
+from nightshift.lift.inference import Concordance, Draws, judge_auc, judge_ratio, linearized, smallest_detectable, swapped_shares
 from nightshift.lift.metrics import Sums, gauc
 
 USERS = 40
@@ -63,6 +63,20 @@ def test_intervals_hold_the_truth_about_as_often_as_they_promise() -> None:
         found += null.p_value < 0.05
     assert 0.89 <= held / 200 <= 0.985
     assert found / 200 <= 0.10
+
+
+def test_users_shares_add_up_and_chance_is_seldom_called_a_finding() -> None:
+    found = 0
+    for trial in range(100):
+        random = np.random.default_rng(trial)
+        user, label = random.integers(0, USERS, 800), random.integers(0, 2, 800).astype(float)
+        common = random.normal(size=800) + label
+        sides = [common + 0.3 * random.normal(size=USERS)[user] + 0.3 * random.normal(size=800) for _ in range(2)]
+        arm, against = (Concordance(label, side[None], user, USERS) for side in sides)
+        judged = judge_auc(arm, against, Draws(trial, 200))
+        assert swapped_shares(arm, against).sum() == pytest.approx((arm.shares - against.shares).sum() / arm.total)
+        found += judged.p_value < 0.05
+    assert found <= 12
 
 
 def test_a_swap_of_arms_mirrors_the_verdict() -> None:
