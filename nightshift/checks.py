@@ -112,7 +112,10 @@ def one_row_each(frame: pl.DataFrame, owners: pl.DataFrame, key: str) -> Checked
     """Exactly the owners have a row."""
     missing = owners.join(frame, on=key, how="anti")[key]
     extra = frame.join(owners, on=key, how="anti")[key]
+    twice = frame.filter(frame[key].is_duplicated())[key].unique(maintain_order=True)
+    passed = missing.is_empty() and extra.is_empty() and twice.is_empty()
     message = f"{frame.height:,} rows for {owners.height:,} owners"
-    if missing.len() or extra.len():
-        message = f"missing: {missing.head(3).to_list()}, unexpected: {extra.head(3).to_list()}"
-    return Checked("one_row_each", missing.is_empty() and extra.is_empty(), message)
+    if not passed:
+        wrong = (("missing", missing), ("unexpected", extra), ("more than one row", twice))
+        message = ", ".join(f"{what}: {ids.head(3).to_list()}" for what, ids in wrong)
+    return Checked("one_row_each", passed, message)

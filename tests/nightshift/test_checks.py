@@ -1,0 +1,118 @@
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from nightshift.checks import coverage, jensen_shannon, not_empty, nothing_from_the_future, one_row_each, reject_share, schema, tag_drift
+from nightshift.checks import vectors_are_sound as sound
+from nightshift.tables import ITEM_FEATURES, REJECTS
+
+NIGHT = datetime(2024, 1, 2, tzinfo=UTC)
+
+
+def test_an_empty_table_fails() -> None:
+    assert not not_empty(pl.DataFrame({"a": []})).passed
+    assert not_empty(pl.DataFrame({"a": [1]})).passed
+
+
+def test_a_schema_check_says_what_does_not_fit() -> None:
+    assert schema(ITEM_FEATURES, pl.DataFrame({"item_id": ["1"], "x": [1.0]})).passed
+    failed = schema(ITEM_FEATURES, pl.DataFrame({"x": [1.0]}))
+    assert not failed.passed
+    assert "'item_id'" in failed.message
+
+
+@pytest.mark.parametrize(("at", "passed"), [(datetime(2024, 1, 1, 23, 59, 59, 999_999, tzinfo=UTC), True), (NIGHT, False)])
+def test_the_very_moment_of_the_night_is_the_future(at: datetime, passed: bool) -> None:
+    frame = pl.DataFrame({"user_id": ["u"], "timestamp": [at]})
+    checked = nothing_from_the_future(frame, "timestamp", NIGHT)
+    assert checked.passed is passed
+    assert checked.numbers == {"late_rows": 0 if passed else 1}
+    assert nothing_from_the_future(frame.clear(), "timestamp", NIGHT).passed
+
+
+def test_a_late_row_is_shown() -> None:
+    frame = pl.DataFrame({"user_id": ["early", "late"], "timestamp": [datetime(2024, 1, 1, tzinfo=UTC), NIGHT]})
+    assert "'user_id': 'late'" in nothing_from_the_future(frame, "timestamp", NIGHT).message
+
+
+def test_coverage_is_met_exactly_at_its_least_share() -> None:
+    assert coverage(99, 100, 0.99, "items").passed
+    assert not coverage(98, 100, 0.99, "items").passed
+    assert coverage(0, 0, 1.0, "items").passed
+    assert coverage(1, 2, 0.9, "items", blocking=False).blocking is False
+
+
+def test_rejects_are_counted_by_reason_and_the_worst_are_shown() -> None:
+    rejects = REJECTS.conform(
+        REJECTS.empty()
+        .clear(3)
+        .with_columns(table=pl.lit("t"), key=pl.Series(["1", "2", "3"]), reason=pl.Series(["empty", "refusal", "empty"]))
+    )
+    assert reject_share(rejects, 15, 0.2).passed
+    failed = reject_share(rejects, 14, 0.2)
+    assert not failed.passed
+    assert "{'empty': 2, 'refusal': 1}" in failed.message
+    assert "'1'" in failed.message
+    assert reject_share(REJECTS.empty(), 0, 0.0).passed
+
+
+def vectors(rows: list[tuple[str, str, list[float]]]) -> pl.DataFrame:
+    named = [(str(n), *row) for n, row in enumerate(rows)]
+    schema = {"item_id": pl.String, "view": pl.String, "encoder_id": pl.String, "vector": pl.List(pl.Float32)}
+    return pl.DataFrame(named, schema=schema, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("raw", "e", [1.0, 0.0]), ("raw", "f", [0.0, 1.0])], "view raw mixes"),
+        ([("raw", "e", [1.0, 0.0]), ("raw", "e", [1.0])], "widths"),
+        ([("raw", "e", [1.0, 1.0])], "norms 1.414 to 1.414, expected 1"),
+        ([("raw", "e", [0.0, 0.0])], "norms 0.000"),
+        ([("hidden", "e", [float("nan"), 0.0])], "view hidden: 1 vectors are not finite"),
+        ([("raw", "e", [float("inf"), 0.0])], "not finite"),
+    ],
+)
+def test_a_vector_that_is_not_sound_is_found(rows: list[tuple[str, str, list[float]]], said: str) -> None:
+    checked = sound(vectors(rows))
+    assert not checked.passed
+    assert said in checked.message
+
+
+def test_hidden_states_keep_their_own_scale_and_views_their_own_encoder() -> None:
+    checked = sound(vectors([("hidden", "m", [3.0, 4.0, 0.0]), ("raw", "e", [0.6, 0.8]), ("raw", "e", [1.0, 0.0])]))
+    assert checked.passed
+    assert checked.numbers == {"hidden": 1, "raw": 2}
+    assert sound(vectors([])).passed
+
+
+def shares(**values: float) -> pl.DataFrame:
+    return pl.DataFrame({"facet": "mood", "tag": list(values), "share": list(values.values())})
+
+
+def test_divergence_is_zero_for_equal_one_for_disjoint_and_symmetric() -> None:
+    assert jensen_shannon(shares(a=0.3, b=0.7), shares(b=0.7, a=0.3)) == pytest.approx(0)
+    assert jensen_shannon(shares(a=1.0), shares(b=1.0)) == pytest.approx(1)
+    left, right = shares(a=0.5, b=0.5), shares(a=1.0)
+    assert jensen_shannon(left, right) == pytest.approx(jensen_shannon(right, left)) == pytest.approx(0.311, abs=1e-3)
+
+
+def test_drift_looks_at_each_items_top_tag_and_only_warns() -> None:
+    def scores(*tops: str) -> pl.DataFrame:
+        rows = [(str(n), "mood", tag, 1.0 if tag == top else 0.0) for n, top in enumerate(tops) for tag in ("dark", "sad")]
+        return pl.DataFrame(rows, schema=["item_id", "facet", "tag", "score"], orient="row")
+
+    assert tag_drift(scores("dark", "sad"), scores("sad", "dark"), 0.0).passed
+    drifted = tag_drift(scores("dark", "dark"), scores("sad", "sad"), 0.5)
+    assert (drifted.passed, drifted.blocking, drifted.numbers["divergence"]) == (False, False, pytest.approx(1.0))
+    assert tag_drift(scores("dark"), scores("dark").clear(), 0.0).passed
+
+
+def test_exactly_the_owners_have_a_row() -> None:
+    owners = pl.DataFrame({"item_id": ["1", "2"]})
+    assert one_row_each(owners, owners, "item_id").passed
+    for ids, said in ((["1"], "missing: ['2']"), (["1", "2", "3"], "unexpected: ['3']"), (["1", "1", "2"], "more than one row: ['1']")):
+        checked = one_row_each(pl.DataFrame({"item_id": ids}), owners, "item_id")
+        assert not checked.passed
+        assert said in checked.message

@@ -1,0 +1,60 @@
+import math
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from nightshift.heartbeat import Beat, Heartbeat
+from nightshift.ledger import ANSWERS, Ledger
+
+
+def answer(key: str, run_id: str = "tonight", table: str = "item_facts") -> dict[str, object]:
+    plain: dict[str, object] = dict.fromkeys(ANSWERS)
+    now = datetime(2024, 1, 1, tzinfo=UTC)
+    return (
+        plain
+        | {"content_key": key, "run_id": run_id, "table": table, "as_of": date(2024, 1, 1), "created_at": now}
+        | {"prompt_tokens": 10, "new_tokens": 2}
+    )
+
+
+def test_a_beat_counts_this_blocks_answers_for_this_run_and_table_only(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, ANSWERS)
+    ledger.append([answer("from an earlier round")], "r")
+    beats: list[Beat] = []
+    with Heartbeat(ledger, "item_facts", "tonight", total=4, hits=1, emit=beats.append):
+        ledger.append([answer("a"), answer("b"), answer("c", run_id="last night"), answer("d", table="user_preferences")], "r")
+    assert [(beat.done, beat.total, beat.hits, beat.tokens) for beat in beats] == [(2, 4, 1, 24)]
+
+
+def test_it_beats_while_the_work_runs_and_once_more_at_its_end(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, ANSWERS)
+    beats: list[Beat] = []
+    with Heartbeat(ledger, "item_facts", "tonight", total=1, hits=0, emit=beats.append, every=0.01):
+        while not beats:
+            time.sleep(0.005)
+        ledger.append([answer("a")], "r")
+    assert beats[0].done == 0
+    assert beats[-1].done == 1
+
+
+def test_an_error_in_the_work_is_not_swallowed_and_stops_the_beat(tmp_path: Path) -> None:
+    beats: list[Beat] = []
+    with pytest.raises(ValueError, match="broken"), Heartbeat(Ledger(tmp_path, ANSWERS), "t", "r", 1, 0, beats.append, every=60):
+        raise ValueError("broken")
+    assert len(beats) == 1
+
+
+def test_a_line_says_how_far_how_fast_and_how_long() -> None:
+    beat = Beat("item_facts", done=128, total=400, hits=100, tokens=9000, seconds=10)
+    assert beat.eta_seconds == pytest.approx(21.25)
+    line = beat.line()
+    for part in ("item_facts: 128/400 rows (32%)", "hit rate 20%", "900 tokens/s", "about 21 s left"):
+        assert part in line
+
+
+def test_before_the_first_batch_there_is_no_estimate() -> None:
+    beat = Beat("t", done=0, total=0, hits=0, tokens=0, seconds=0.0)
+    assert math.isnan(beat.eta_seconds)
+    assert "waiting for the first batch" in beat.line()
