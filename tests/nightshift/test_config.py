@@ -1,0 +1,143 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from nightshift.config import load_settings
+from nightshift.errors import ConfigError
+
+SOURCES = """
+sources:
+  items: {path: items.csv, item_id: id}
+  interactions: {path: events.csv, user_id: uid, item_id: id, timestamp: ts}
+"""
+PLAIN = SOURCES + "nights: {first: 2024-01-01}\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NIGHTSHIFT_HOME", "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def write(folder: Path, text: str = PLAIN) -> Path:
+    path = folder / "nightshift.yaml"
+    path.write_text(text)
+    return path
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(write(folder, text))
+    return str(raised.value)
+
+
+def test_sources_and_a_first_night_are_all_it_takes(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path))
+    assert settings.nights.first == date(2024, 1, 1)
+    assert settings.llm.backend == "transformers"
+    assert settings.budget.tokens is None
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml is not there; .*--config"):
+        load_settings(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="is not there"):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sources: [", "is not YAML"),
+        ("- a\n- b\n", "must hold `key: value` lines, found a list"),
+        ("just words", "found a str"),
+        ("", "sources: Field required"),
+        (SOURCES, "nights: Field required"),
+        (PLAIN + "llm: fast\n", "llm: Input should be a valid dictionary"),
+        (PLAIN + "bugdet: {tokens: 5}\n", "unknown key 'bugdet'; did you mean 'budget'?"),
+        (PLAIN + "budget: {token: 5}\n", "nightshift.yaml: budget: unknown key 'token'; did you mean 'tokens'?"),
+        (PLAIN + "zzz: 1\n", "unknown key 'zzz'; known keys: sources, nights, llm"),
+        (PLAIN + "7: 1\n", "unknown key 7"),
+        (PLAIN + "budget: {tokens: -1}\n", "budget.tokens: Input should be greater than or equal to 0 (given: '-1')"),
+        (PLAIN + "budget: {tables: {item_facts: many}}\n", "budget.tables.item_facts"),
+        (PLAIN + "beam: {runner: FlinkRunner}\n", "beam.runner: Input should be 'DirectRunner'"),
+        (SOURCES + "nights: {first: tomorrow}\n", "nights.first"),
+        (
+            SOURCES.replace("item_id: id}", "item_id: id, titel: name}", 1) + "nights: {first: 2024-01-01}\n",
+            "unknown key 'titel'; did you mean 'title'?",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    message = refused(tmp_path, text)
+    assert said in message
+    assert "nightshift.yaml" in message
+
+
+def test_bytes_that_are_no_text_are_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "nightshift.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="is not YAML"):
+        load_settings(path)
+
+
+def test_every_wrong_value_is_told_at_once(tmp_path: Path) -> None:
+    message = refused(tmp_path, PLAIN + "budget: {tokens: -1, usd: free}\n")
+    assert "budget.tokens" in message
+    assert "budget.usd" in message
+
+
+def test_the_environment_wins_over_the_file_and_leaves_the_rest_of_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_LLM__MODEL", "other-model")
+    monkeypatch.setenv("NIGHTSHIFT_BUDGET__TOKENS", "7")
+    settings = load_settings(write(tmp_path, PLAIN + "llm: {model: mine, backend: echo}\nbudget: {tokens: 5, minutes: 2}\n"))
+    assert (settings.llm.model, settings.llm.backend) == ("other-model", "echo")
+    assert (settings.budget.tokens, settings.budget.minutes) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("NIGHTSHIFT_BUDGET__TOKENS", "lots", "budget.tokens"),
+        ("NIGHTSHIFT_LLM__MODLE", "x", "llm.modle"),
+        ("NIGHTSHIFT_BUDGET", "not json", "NIGHTSHIFT_ variable"),
+    ],
+)
+def test_a_wrong_override_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert said in refused(tmp_path, PLAIN)
+
+
+def test_the_home_lies_beside_the_file_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path)
+    assert load_settings(path).home_folder == tmp_path / ".nightshift"
+    write(tmp_path, PLAIN + "home: here\n")
+    monkeypatch.chdir("/")
+    assert load_settings(path).home_folder == tmp_path / "here"
+    monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "environment"))
+    assert load_settings(path).home_folder == tmp_path / "environment"
+    assert load_settings(path, tmp_path / "option").home_folder == tmp_path / "option", "an option wins over the environment"
+
+
+def test_a_relative_option_starts_at_the_working_folder_and_a_tilde_at_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, PLAIN + "home: ~/nights\ncache: ~/cache\n")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    assert load_settings(path).home_folder == tmp_path / "user" / "nights"
+    assert load_settings(path).cache_folder == tmp_path / "user" / "cache"
+    assert load_settings(path, Path("mine")).home_folder == tmp_path / "work" / "mine"
+
+
+def test_the_root_is_always_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_ROOT", "/elsewhere")
+    write(tmp_path, PLAIN + "root: /nowhere\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(Path("nightshift.yaml")).root == tmp_path
+
+
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path))
+    with pytest.raises(ValueError, match="frozen"):
+        settings.home = tmp_path  # type: ignore[misc]
