@@ -28,7 +28,7 @@ from nightshift.history import DAY, EventLog, Floats, Ints, Past
 FACTORS = 8
 RIDGE = 3.0
 SWEEPS = 6
-"""ALS: 8 factors, ridge 3, 6 sweeps; 16 factors or ridge 1.5 and 8 gave no more on MovieLens-100K's validation."""
+"""ALS: 8 factors, ridge 3, 6 sweeps; 16 factors or ridge 1.5 and 8 gave no more on MovieLens-100K."""
 
 NAMES = ("collab_odds", "collab_odds_mean", "collab_residual", "collab_residual_mean", "collab_liked", "collab_factors")
 

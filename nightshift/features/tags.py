@@ -37,7 +37,7 @@ def tag_columns(tags: TagScores, candidate: Ints, past: Past, facets: bool = Fal
         overlap = ((marked @ tops) * tops[candidate]).sum(1) / tops[candidate].sum(1)
         columns |= float32({f"tag_liking_{facet}": liking / events, f"tag_overlap_{facet}": overlap / events})
     totals = {kind: [values for name, values in columns.items() if name.startswith(kind)] for kind in ("tag_liking", "tag_overlap")}
-    summed = {kind: np.sum(values, axis=0, dtype=np.float32) for kind, values in totals.items() if values}
+    summed = float32({kind: np.sum(np.stack(values), axis=0) for kind, values in totals.items() if values})
     columns = summed | columns if facets else summed
     missing = ~tags.present[candidate]
     return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()}
