@@ -1,0 +1,215 @@
+"""The echo model, the real ledger and the real Beam runner."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from nightshift.answers import read_values
+from nightshift.config import Settings
+from nightshift.ledger import Ledgers
+from nightshift.night import Night
+from nightshift.plan import ATTEMPTS, BudgetSettings, Spent, TablePlan, plan_table
+from pipelines.answer_prompts import Batch, answer_prompts
+from pipelines.batches import cut
+from pipelines.embed_texts import embed_texts
+
+AS_OF = date(2024, 1, 2)
+NOTHING = {"rows": 0, "accepted": 0, "rejected": 0}
+SOURCES = {
+    "items": {"path": "i.csv", "item_id": "item_id"},
+    "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
+}
+EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")})
+
+
+def night(home: Path, reply: str | None = "A story of {first}.", run_id: str = "first", batch_rows: int = 4) -> Night:
+    llm = {"backend": "echo"} | ({} if reply is None else {"reply": reply})
+    raw = {"sources": SOURCES, "nights": {"first": AS_OF}, "llm": llm, "encoder": {"backend": "hashing"}, "home": home}
+    return Night(Settings.model_validate(raw | {"beam": {"batch_rows": batch_rows}}), AS_OF, run_id)
+
+
+def catalogue(rows: int) -> pl.DataFrame:
+    plain = {"item_id": [f"i{n}" for n in range(rows)], "title": [f"Film {n}" for n in range(rows)]}
+    return pl.DataFrame(plain, schema={"item_id": pl.String, "title": pl.String}).with_columns(
+        text=pl.lit(None, pl.String), attributes=pl.lit(["Drama"])
+    )
+
+
+def planned(tonight: Night, rows: int = 10, table: str = "item_facts", budget: BudgetSettings | None = None) -> TablePlan:
+    requests = tonight.item_requests(table, catalogue(rows), EVENTS)
+    spent = Spent.of(tonight.ledgers, AS_OF)
+    return plan_table(
+        tonight.prompts[table], requests, tonight.ledgers, budget or BudgetSettings(), spent, lambda texts: [len(t.split()) for t in texts]
+    )
+
+
+def answer(tonight: Night, plan: TablePlan) -> dict[str, int]:
+    return answer_prompts(tonight.settings, plan.table, AS_OF, tonight.run_id, plan.pending)
+
+
+def test_a_night_asks_every_row_once_and_a_second_night_asks_nothing(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    assert answer(tonight, planned(tonight)) == {"rows": 10, "accepted": 10, "rejected": 0}
+    parts = tonight.ledgers.answers.parts()
+    assert len(parts) == 3, "one part a batch"
+    again = night(tmp_path, run_id="second", batch_rows=7)
+    plan = planned(again)
+    assert (plan.answered, plan.pending.height, plan.deferred) == (10, 0, 0)
+    assert answer(again, plan) == NOTHING
+    assert again.ledgers.answers.parts() == parts
+
+
+def test_a_stored_answer_says_what_it_cost_and_who_gave_it(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    answer(tonight, planned(tonight, rows=1))
+    (row,) = tonight.ledgers.answers.scan().collect().rows(named=True)
+    assert row["text"] == "A story of Film 0."
+    assert (row["table"], row["as_of"], row["run_id"], row["finish_reason"]) == ("item_facts", AS_OF, "first", "stop")
+    assert (row["model_id"], row["prompt_id"]) == (tonight.identity.model_id, tonight.prompts["item_facts"].prompt_id)
+    assert row["prompt_tokens"] > row["new_tokens"] == 5
+    assert Spent.of(tonight.ledgers, AS_OF).tokens == row["prompt_tokens"] + row["new_tokens"]
+
+
+def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a_third_time(tmp_path: Path) -> None:
+    tonight = night(tmp_path, reply="I'm sorry, I cannot help.")
+    assert answer(tonight, planned(tonight, rows=3)) == {"rows": 3, "accepted": 0, "rejected": 3}
+    rejects = tonight.ledgers.rejects.scan().collect()
+    assert sorted(rejects["attempt"]) == sorted([*range(1, ATTEMPTS + 1)] * 3)
+    assert set(rejects["reason"]) == {"refusal"}
+    assert set(rejects["row_id"]) == {"i0", "i1", "i2"}
+    assert tonight.ledgers.answers.keys().is_empty()
+    plan = planned(night(tmp_path, reply="I'm sorry, I cannot help.", run_id="second"), rows=3)
+    assert (plan.rejected, plan.pending.height, plan.deferred) == (3, 0, 0)
+    values = read_values(
+        tonight.prompts["item_facts"], tonight.item_requests("item_facts", catalogue(3), EVENTS), tonight.ledgers, tonight.identity
+    )
+    assert values.rejects["reason"].to_list() == ["refusal"] * 3
+
+
+def test_rejects_that_are_forgotten_are_asked_again(tmp_path: Path) -> None:
+    tonight = night(tmp_path, reply="")
+    plan = planned(tonight, rows=2)
+    answer(tonight, plan)
+    tonight.ledgers.rejects.remove(plan.pending["content_key"].head(1))
+    assert planned(tonight, rows=2).pending["row_id"].to_list() == plan.pending["row_id"].head(1).to_list()
+
+
+def test_one_bad_row_costs_its_neighbours_nothing(tmp_path: Path) -> None:
+    tonight = night(tmp_path, reply="{first}")
+    items = catalogue(4).with_columns(title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title"))
+    pending = tonight.item_requests("item_facts", items, EVENTS)
+    assert answer_prompts(tonight.settings, "item_facts", AS_OF, "first", pending) == {"rows": 4, "accepted": 3, "rejected": 1}
+    assert tonight.ledgers.rejects.scan().collect()["row_id"].unique().to_list() == ["i2"]
+
+
+def test_after_a_kill_between_two_batches_only_the_rest_is_asked(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    plan = planned(tonight)
+    done, *rest = cut(plan.pending.select("content_key", "row_id", "text"), 4)
+    Batch(tonight.settings, "item_facts", AS_OF, "first").answer(done)
+    kept = tonight.ledgers.answers.parts()
+    again = night(tmp_path, run_id="second")
+    left = planned(again)
+    assert left.answered == 4
+    assert set(left.pending["content_key"]) == {row["content_key"] for batch in rest for row in batch}
+    assert answer(again, left)["accepted"] == 6
+    assert again.ledgers.answers.parts()[0] == kept[0]
+    assert planned(again).pending.is_empty()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_answer_prompts import answer, night, planned
+tonight = night(Path(sys.argv[1]), batch_rows=1)
+answer(tonight, planned(tonight, rows=1500))
+"""
+
+
+def test_a_process_killed_in_the_middle_keeps_every_answer_it_had(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
+    ledger = tmp_path / "ledger" / "answers"
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], env=os.environ | {"PYTHONPATH": "."}) as process:
+        while process.poll() is None and len(list(ledger.glob("*.parquet"))) < 20:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    tonight = night(tmp_path, run_id="second", batch_rows=500)
+    answered = tonight.ledgers.answers.keys().len()
+    assert 20 <= answered < 1500, "killed neither too early nor too late"
+    assert not (ledger / "torn").exists()
+    plan = planned(tonight, rows=1500)
+    assert (plan.answered, plan.pending.height) == (answered, 1500 - answered)
+    assert answer(tonight, plan)["accepted"] == 1500 - answered
+    counts = tonight.ledgers.answers.scan().collect()["run_id"].value_counts()
+    assert dict(counts.iter_rows()) == {"first": answered, "second": 1500 - answered}
+
+
+def test_scores_come_with_their_choices_and_the_models_state(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    plan = planned(tonight, rows=3, table="item_tag_scores")
+    assert answer(tonight, plan)["accepted"] == 3
+    rows = tonight.ledgers.answers.scan().collect()
+    facets = {facet.name: facet.tags for facet in tonight.vocabulary.facets}
+    assert rows["choices"][0].to_list() == [f"{name}:{tag}" for name, tags in facets.items() for tag in tags]
+    assert rows["scores"].list.len().to_list() == [sum(map(len, facets.values()))] * 3
+    vectors = tonight.ledgers.vectors.scan().collect()
+    assert set(vectors["content_key"]) == set(rows["content_key"])
+    assert vectors["encoder_id"].unique().to_list() == [tonight.prompts["item_tag_scores"].hidden_id(tonight.identity.model_id)]
+    assert planned(tonight, rows=3, table="item_tag_scores").pending.is_empty()
+
+
+def test_nothing_pending_starts_no_pipeline(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    assert answer(tonight, planned(tonight, rows=0)) == NOTHING
+    assert not (tmp_path / "ledger").exists()
+
+
+def texts(*said: str) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"content_key": [f"key of {text}" for text in said], "text": list(said)}, schema={"content_key": pl.String, "text": pl.String}
+    )
+
+
+def test_each_text_is_embedded_once_and_never_again(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    assert embed_texts(tonight.settings, "first", texts("a film", "a play", "a film")) == {"rows": 2, "embedded": 2}
+    assert embed_texts(tonight.settings, "second", texts("a film", "a song")) == {"rows": 2, "embedded": 1}
+    rows: Any = tonight.ledgers.vectors.scan().collect()
+    assert dict(rows.select("content_key", "run_id").iter_rows()) == {
+        "key of a film": "first",
+        "key of a play": "first",
+        "key of a song": "second",
+    }
+    assert set(rows["encoder_id"]) == {tonight.encoder_id}
+    assert set(rows["view"]) == {"text"}
+    assert rows["vector"].list.len().unique().to_list() == [64]
+    assert embed_texts(tonight.settings, "third", texts()) == {"rows": 0, "embedded": 0}
+
+
+def test_the_order_of_the_texts_does_not_matter(tmp_path: Path) -> None:
+    said = [f"film number {n}" + " long" * (n % 5) for n in range(40)]
+    for home, order in (("a", said), ("b", said[::-1])):
+        embed_texts(night(tmp_path / home).settings, "r", texts(*order))
+    both = [Ledgers(tmp_path / home).vectors.scan().collect().sort("content_key") for home in ("a", "b")]
+    assert both[0].equals(both[1])
+
+
+def test_a_budget_is_a_hard_stop_that_buys_what_it_can(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    budget = BudgetSettings(tokens=1500)
+    rounds = 0
+    while (plan := planned(tonight, rows=200, budget=budget)).pending.height:
+        answer(tonight, plan)
+        rounds += 1
+    spent = Spent.of(tonight.ledgers, AS_OF)
+    assert 1200 < spent.tokens <= 1500
+    assert plan.deferred == 200 - plan.answered - plan.rejected
+    assert rounds < 15
