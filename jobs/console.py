@@ -1,33 +1,64 @@
 """What a terminal sees of a running job: one line an asset, heartbeats while a model works, failed checks in full."""
 
 import logging
+import re
 import sys
 from typing import Any
 
 import dagster as dg
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress
 
 PIPED_WIDTH = 110
 """Characters of a line where the output is a file or a pipe and no terminal says how wide it is."""
 console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
+BEAT = re.compile(r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) rows \([^)]*\), (?P<rest>.*)")
+"""A heartbeat line of `nightshift.heartbeat.Beat`."""
+
+
 class StoryHandler(logging.Handler):
-    """Turns Dagster's records into the few lines a person wants."""
+    """Turns Dagster's records into the few lines a person wants; in a terminal, heartbeats move one bar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Progress | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a line for messages of assets, materializations, failed checks and failures; nothing for the rest."""
         meta: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
-        line = _event_line(event) if event is not None else _message_line(record, meta)
+        said = str(meta.get("orig_message") or record.getMessage())
+        beat = BEAT.fullmatch(said) if event is None and console.is_terminal else None
+        if beat:
+            self._move(beat)
+            return
+        line = _event_line(event) if event is not None else _message_line(record, said)
         if line:
+            self._put_away()
             console.print(line)
 
+    def _move(self, beat: re.Match[str]) -> None:
+        """Show the beat on the bar, a new one for each table."""
+        if self._bar is None:
+            self._bar = Progress(
+                "    {task.description:<18}", BarColumn(), "{task.completed:,}/{task.total:,}  {task.fields[rest]}", console=console
+            )
+            self._bar.add_task(beat["table"], total=1, rest="")
+            self._bar.start()
+        done, total = (int(beat[name].replace(",", "")) for name in ("done", "total"))
+        self._bar.update(self._bar.task_ids[0], description=beat["table"], completed=done, total=total, rest=beat["rest"])
 
-def _message_line(record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
-    said = meta.get("orig_message") or record.getMessage()
-    return f"    [dim]{escape(str(said))}[/dim]" if record.levelno >= logging.INFO else None
+    def _put_away(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _message_line(record: logging.LogRecord, said: str) -> str | None:
+    return f"    [dim]{escape(said)}[/dim]" if record.levelno >= logging.INFO else None
 
 
 def _event_line(event: dg.DagsterEvent) -> str | None:

@@ -30,7 +30,10 @@ def graph() -> dict[str, Any]:
         }
         for name, spec in sorted(specs.items())
     }
-    jobs = {name: sorted(key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.executable_asset_keys) for name in ("nightly_enrichment", "weekly_training")}
+    jobs = {
+        name: sorted(key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.executable_asset_keys)
+        for name in ("nightly_enrichment", "weekly_training")
+    }
     schedules = {name: definitions.resolve_schedule_def(name).cron_schedule for name in ("every_night", "every_week")}
     return {"assets": assets, "jobs": jobs, "schedules": schedules}
 

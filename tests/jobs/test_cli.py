@@ -11,7 +11,9 @@ import pytest
 def nightshift(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "jobs.cli", *words]
     root = Path(__file__).parents[2]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"})
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"}
+    )
 
 
 def test_help_names_every_command_and_the_exit_codes(tmp_path: Path) -> None:
@@ -72,5 +74,7 @@ def test_a_failed_night_is_exit_1_and_says_why(shop) -> None:
 def test_the_code_location_loads_without(module: str, shop) -> None:
     code = f"import sys; import jobs.definitions as d; d.defs; sys.exit({module!r} in sys.modules)"
     root = str(Path(__file__).parents[2])
-    done = subprocess.run([sys.executable, "-c", code], cwd=shop.folder, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=shop.folder, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{module} was imported: {done.stderr}"

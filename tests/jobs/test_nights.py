@@ -54,7 +54,9 @@ def test_a_changed_item_is_asked_again_and_no_other(shop) -> None:
     run(shop)
     items = shop.items()
     changed = items.with_columns(pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("A new title")).otherwise("title").alias("title"))
-    shop.write_items(changed.with_columns(title=pl.col("title") + pl.when(pl.int_range(pl.len()) == 1).then(pl.lit("!")).otherwise(pl.lit(""))))
+    shop.write_items(
+        changed.with_columns(title=pl.col("title") + pl.when(pl.int_range(pl.len()) == 1).then(pl.lit("!")).otherwise(pl.lit("")))
+    )
     pending = {table.table: table.pending["row_id"].to_list() for table in plan_night(shop.night()).tables}
     assert sorted(pending["item_facts"]) == sorted(items["item_id"].head(2).cast(pl.String))
     before = calls(shop)
@@ -120,7 +122,9 @@ def test_permuting_events_after_the_night_changes_nothing_it_publishes(shop) -> 
     unit = mapping.timestamp_unit
     stamped = events.with_columns(pl.from_epoch("timestamp", unit).dt.replace_time_zone("UTC")) if unit else events
     dealt = shuffled_future(stamped.with_columns(pl.col("label").cast(pl.Float32)), shop.night().moment)
-    moved = source.with_columns(pl.Series(name, dealt["label" if name == mapping.label else name]).cast(source.schema[name]) for name in ("item_id", mapping.label))
+    moved = source.with_columns(
+        pl.Series(name, dealt["label" if name == mapping.label else name]).cast(source.schema[name]) for name in ("item_id", mapping.label)
+    )
     moved = moved.with_columns(timestamp=dealt["timestamp"].dt.epoch(unit) if unit else dealt["timestamp"])
     moved = moved.with_columns(dealt.select(pl.col(c) for c in source.columns if c not in ("item_id", mapping.label, "timestamp")))
     assert not moved.sort(moved.columns).equals(source.sort(source.columns))
