@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+
 from jobs.definitions import build
 from nightshift.tables import TABLES
 
@@ -46,7 +47,8 @@ def test_every_table_is_an_asset_with_its_columns_and_a_description() -> None:
     specs = {spec.key.to_user_string(): spec for spec in build(ROOT / "nightshift.yaml").resolve_all_asset_specs()}
     assert set(specs) == set(TABLES)
     for name, spec in specs.items():
-        assert spec.description and TABLES[name].about in spec.description
+        assert spec.description
+        assert TABLES[name].about in spec.description
         assert [c.name for c in spec.metadata["dagster/column_schema"].columns] == list(TABLES[name].columns)
         assert spec.code_version
         assert isinstance(spec.partitions_def, dg.DailyPartitionsDefinition)

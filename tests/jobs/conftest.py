@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+
 from nightshift.config import Settings, load_settings
 from nightshift.datasets.synthetic import SyntheticSettings, World, make_world, write_sources
 from nightshift.night import Night

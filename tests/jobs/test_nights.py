@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from jobs.planning import plan_night
 from jobs.running import deferred, run_job
 from nightshift.config import load_settings
