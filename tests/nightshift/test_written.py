@@ -1,0 +1,213 @@
+"""A night from requests to tables, with the echo model and the hashing encoder."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from nightshift import written
+from nightshift.checks import one_row_each, vectors_are_sound
+from nightshift.config import Settings
+from nightshift.night import Night, midnight
+from nightshift.plan import BudgetSettings, Spent, plan_table
+from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
+from pipelines.answer_prompts import answer_prompts
+from pipelines.embed_texts import embed_texts
+
+FIRST, SECOND = date(2024, 1, 2), date(2024, 1, 3)
+SOURCES = {
+    "items": {"path": "i.csv", "item_id": "item_id"},
+    "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
+}
+ITEM_ROWS = [("1", "A dark war", "Soldiers wait.", ["War"]), ("2", "A funny school", None, ["Comedy"]), ("3", "{}", None, None)]
+EVENT_ROWS = [("u", "1", 1, 1.0), ("u", "2", 2, 0.0), ("u", "3", 3, 1.0), ("new", "1", 40, 1.0)]
+
+
+def night(home: Path, as_of: date = FIRST, run_id: str = "r", **blocks: Any) -> Night:
+    raw = {"sources": SOURCES, "nights": {"first": FIRST}, "encoder": {"backend": "hashing"}, "home": home, "beam": {"batch_rows": 2}}
+    return Night(Settings.model_validate(raw | {"llm": {"backend": "echo", "reply": "A story of {first}"}} | blocks), as_of, run_id)
+
+
+def items() -> pl.DataFrame:
+    rows = [(*row, None) for row in ITEM_ROWS]
+    return pl.DataFrame(rows, schema=ITEMS.schema, orient="row")
+
+
+def events(as_of: date = FIRST) -> pl.DataFrame:
+    """The user, the item, how many days before the night, and whether it was liked."""
+    rows = [(user, item, midnight(as_of) - timedelta(days=days), label) for user, item, days, label in EVENT_ROWS]
+    schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC"), "label": pl.Float32}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def ask(tonight: Night, table: str, requests: pl.DataFrame, budget: BudgetSettings | None = None) -> None:
+    plan = plan_table(
+        tonight.prompts[table], requests, tonight.ledgers, budget or BudgetSettings(), Spent(), lambda texts: [1] * len(texts)
+    )
+    answer_prompts(tonight.settings, table, tonight.as_of, tonight.run_id, plan.pending)
+
+
+def scored(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> pl.DataFrame:
+    requests = tonight.item_requests("item_tag_scores", catalogue, events())
+    ask(tonight, "item_tag_scores", requests, budget)
+    return ITEM_TAG_SCORES.conform(written.item_tag_scores(tonight, requests).frame)
+
+
+def facts(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> written.Written:
+    requests = tonight.item_requests("item_facts", catalogue, events())
+    ask(tonight, "item_facts", requests, budget)
+    return written.item_facts(tonight, catalogue, requests, scored(tonight, catalogue))
+
+
+def preferences(tonight: Night) -> written.Written:
+    tags = written.chosen_tags(scored(tonight, items()), 1)
+    users = tonight.user_rows(items(), events(), tags)
+    requests = tonight.user_requests(users, events())
+    ask(tonight, "user_preferences", requests)
+    return written.user_preferences(tonight, users, requests)
+
+
+def origins(frame: pl.DataFrame, key: str = "item_id") -> dict[str, str]:
+    return dict(frame.select(key, "origin").iter_rows())
+
+
+NOTHING = BudgetSettings(tokens=0)
+
+
+def test_every_item_gets_a_summary_its_tags_and_where_they_came_from(tmp_path: Path) -> None:
+    told = facts(night(tmp_path), items())
+    frame = ITEM_FACTS.conform(told.frame)
+    assert one_row_each(frame, items(), "item_id").passed
+    assert origins(frame) == dict.fromkeys("123", "llm")
+    assert frame["summary"][0] == "A story of A dark war"
+    assert frame["tags"].list.len().to_list() == [4, 4, 4], "one tag a facet"
+    assert {"dark", "war"} <= set(frame["tags"][0])
+    assert told.rejects.is_empty()
+
+
+def test_without_a_model_every_item_has_a_template_and_no_key(tmp_path: Path) -> None:
+    frame = ITEM_FACTS.conform(facts(night(tmp_path), items(), NOTHING).frame)
+    assert origins(frame) == dict.fromkeys("123", "template")
+    assert frame["summary"].to_list() == ["A dark war. War.", "A funny school. Comedy.", "{}."]
+    assert frame["content_key"].null_count() == 3
+
+
+def test_what_the_budget_did_not_afford_keeps_last_nights_words_and_says_so(tmp_path: Path) -> None:
+    first = night(tmp_path)
+    first.store.publish(ITEM_FACTS, FIRST, facts(first, items()).frame)
+    changed = items().with_columns(title=pl.when(pl.col("item_id") == "1").then(pl.lit("New title")).otherwise("title"))
+    new = changed.tail(1).with_columns(item_id=pl.lit("4"), title=pl.lit("Newcomer"))
+    frame = facts(night(tmp_path, SECOND), pl.concat([changed, new]), NOTHING).frame
+    assert origins(frame) == {"1": "carried", "2": "llm", "3": "llm", "4": "template"}
+    assert frame["summary"][0] == "A story of A dark war"
+    assert frame["content_key"][0] == first.item_requests("item_facts", items(), events()).filter(pl.col("row_id") == "1")["content_key"][0]
+
+
+def test_a_rejected_summary_is_a_row_of_the_rejects_and_a_template_in_the_table(tmp_path: Path) -> None:
+    told = facts(night(tmp_path, llm={"backend": "echo", "reply": "I'm sorry"}), items())
+    assert set(origins(told.frame).values()) == {"template"}
+    assert sorted(told.rejects["key"]) == ["1", "2", "3"]
+    assert set(told.rejects["reason"]) == {"refusal"}
+
+
+def test_scores_are_there_for_what_was_read_and_carried_for_what_was_not(tmp_path: Path) -> None:
+    first = night(tmp_path)
+    scores = scored(first, items())
+    tags = len(first.prompts["item_tag_scores"].questions[0].choices)
+    assert scores.filter(pl.col("facet") == "mood").height == 3 * tags
+    first.store.publish(ITEM_TAG_SCORES, FIRST, scores)
+    changed = items().with_columns(title=pl.when(pl.col("item_id") == "1").then(pl.lit("New title")).otherwise("title"))
+    later = scored(night(tmp_path, SECOND), changed, NOTHING)
+    assert origins(later.unique("item_id")) == {"1": "carried", "2": "llm", "3": "llm"}
+    assert later.filter(pl.col("item_id") == "1").drop("origin").equals(scores.filter(pl.col("item_id") == "1").drop("origin"))
+
+
+def test_chosen_tags_are_the_strongest_of_each_facet_strongest_facet_first() -> None:
+    rows = [
+        ("1", "mood", "dark", 0.1),
+        ("1", "mood", "sad", 0.5),
+        ("1", "theme", "war", 0.9),
+        ("1", "theme", "love", 0.8),
+        ("2", "mood", "sad", -1.0),
+    ]
+    scores = pl.DataFrame(rows, schema=["item_id", "facet", "tag", "score"], orient="row")
+    assert written.chosen_tags(scores, 1).rows() == [("1", ["war", "sad"]), ("2", ["sad"])]
+    assert written.chosen_tags(scores, 2).rows() == [("1", ["war", "love", "sad", "dark"]), ("2", ["sad"])]
+    assert written.chosen_tags(scores, 0).is_empty()
+    assert written.chosen_tags(scores.reverse(), 2).equals(written.chosen_tags(scores, 2))
+
+
+def test_users_with_enough_history_are_read_and_the_others_get_a_template(tmp_path: Path) -> None:
+    tonight = night(tmp_path, llm={"backend": "echo", "reply": "dark ones; avoids funny ones"})
+    frame = USER_PREFERENCES.conform(preferences(tonight).frame)
+    assert origins(frame, "user_id") == {"new": "template", "u": "llm"}
+    (user,) = frame.filter(pl.col("user_id") == "u").rows(named=True)
+    assert (user["likes"], user["dislikes"], user["history_length"]) == (["dark"], ["funny"], 3)
+    assert user["last_event_at"] == datetime(2024, 1, 1, tzinfo=UTC)
+    assert frame.filter(pl.col("user_id") == "new")["summary"].item().startswith("Liked: A dark war")
+
+
+def test_the_busiest_rows_of_the_last_thirty_days_come_first(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    more = pl.concat([events(), events().filter(pl.col("item_id") == "3"), events().filter(pl.col("user_id") == "new")])
+    requests = tonight.item_requests("item_facts", items(), more)
+    assert requests.select("row_id", "worth").rows() == [("3", 2.0), ("1", 1.0), ("2", 1.0)], "events of 40 days ago count nothing"
+
+
+def embedded(tonight: Night, told: pl.DataFrame, scores: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
+    texts = written.item_texts(tonight, catalogue, told)
+    embed_texts(tonight.settings, tonight.run_id, texts)
+    return ITEM_EMBEDDINGS.conform(written.item_embeddings(tonight, texts, scores))
+
+
+def test_every_item_has_a_raw_vector_and_written_ones_a_facts_and_a_hidden_one(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    told, scores = facts(tonight, items()).frame, scored(tonight, items())
+    told = told.with_columns(origin=pl.when(pl.col("item_id") == "3").then(pl.lit("template")).otherwise("origin"))
+    frame = embedded(tonight, told, scores, items())
+    assert vectors_are_sound(frame).passed
+    views = frame.group_by("view", maintain_order=True).agg(pl.col("item_id").sort())
+    assert dict(views.iter_rows()) == {"facts": ["1", "2"], "hidden": ["1", "2", "3"], "raw": ["1", "2", "3"]}
+
+
+def test_states_of_two_models_are_never_mixed_in_one_view(tmp_path: Path) -> None:
+    first = night(tmp_path)
+    first.store.publish(ITEM_TAG_SCORES, FIRST, scored(first, items()))
+    fewer = first.vocabulary.model_copy(update={"facets": first.vocabulary.facets[:2]})
+    (tmp_path / "fewer.yaml").write_text(yaml.safe_dump(fewer.model_dump(mode="json")))
+    changed = night(tmp_path, SECOND, root=tmp_path, tags={"vocabulary": "fewer.yaml"})
+    scores = scored(changed, items(), BudgetSettings(tokens=2))  # two words a prompt: one item is read anew
+    assert sorted(origins(scores.unique("item_id")).values()) == ["carried", "carried", "llm"]
+    frame = embedded(changed, ITEM_FACTS.empty(), scores, items())
+    assert frame.filter(pl.col("view") == "hidden").height == 1
+    assert vectors_are_sound(frame).passed
+
+
+def test_users_a_model_wrote_about_have_a_vector(tmp_path: Path) -> None:
+    tonight = night(tmp_path, llm={"backend": "echo", "reply": "dark ones; avoids funny ones"})
+    texts = written.user_texts(tonight, preferences(tonight).frame)
+    embed_texts(tonight.settings, "r", texts)
+    frame = USER_EMBEDDINGS.conform(written.user_embeddings(tonight, texts))
+    assert frame.select("user_id", "view", "encoder_id").rows() == [("u", "facts", tonight.encoder_id)]
+
+
+def test_a_vector_key_changes_with_the_text_and_the_encoder(tmp_path: Path) -> None:
+    keys = {written.vector_key(encoder, text) for encoder in ("a", "ab") for text in ("b", "")}
+    assert len(keys) == 4
+    long = items().with_columns(text=pl.lit("x" * 5000))
+    assert written.item_texts(night(tmp_path), long, ITEM_FACTS.empty())["text"].str.len_chars().max() == written.EMBEDDED_CHARS
+
+
+@pytest.mark.parametrize("table", ["facts", "preferences"])
+def test_a_rerun_writes_the_same_rows_without_a_call(tmp_path: Path, table: str) -> None:
+    def frame(run: str) -> pl.DataFrame:
+        tonight = night(tmp_path, run_id=run)
+        return (facts(tonight, items()) if table == "facts" else preferences(tonight)).frame
+
+    first = frame("one")
+    parts = night(tmp_path).ledgers.answers.parts()
+    assert frame("two").equals(first)
+    assert night(tmp_path).ledgers.answers.parts() == parts
