@@ -15,10 +15,17 @@ RANK = """
 import socket, sys
 from pathlib import Path
 
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.split(".")[0] in {blocked!r} else self.finder.find_spec(name, path, target)
+
 def refused(*_, **__):
     raise OSError("no network at serving")
 
-sys.modules.update(dict.fromkeys({blocked!r}))  # None there: the import fails as if the package were absent
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 socket.socket.connect = refused
 import polars as pl
 from nightshift.rankers.lightgbm import LightGBMRanker
