@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check ui clean
+.PHONY: demo test check docs ui clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -23,6 +23,9 @@ check: $(READY)  ## style, types, floors
 
 test: check  ## check, then every test
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+docs: $(READY)  ## docs/reference from the code
+	$(BIN)/python -m jobs.reference
 
 ui: $(READY)  ## Dagster on this code location
 	$(BIN)/nightshift ui

@@ -121,7 +121,7 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
     Raises ConfigError that names the key, the value and the way out.
     """
     if not path.is_file():
-        raise ConfigError(f"{path} is not there; write one (docs/configuration.md) or name another with --config")
+        raise ConfigError(f"{path} is not there; write one (docs/reference/settings.md) or name another with --config")
     try:
         raw = yaml.safe_load(path.read_text("utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -12,7 +12,7 @@ from nightshift.encoders.sentence import SentenceSettings
 EncoderBackend = Literal["sentence", "hashing"]
 
 
-class EncoderSettings(SentenceSettings, extra="forbid", frozen=True):
+class EncoderSettings(SentenceSettings, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Which encoder turns texts into vectors, and how it is run."""
 
     backend: EncoderBackend = "sentence"

@@ -16,7 +16,7 @@ _WORD = re.compile(r"\w+")
 VERSION = 1
 
 
-class HashingSettings(BaseModel, extra="forbid", frozen=True):
+class HashingSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """How words become numbers."""
 
     dimension: int = Field(default=64, ge=2)

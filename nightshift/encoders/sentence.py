@@ -25,7 +25,7 @@ from nightshift.models.weights import model_id, prepare_encoder, quiet_transform
 log = logging.getLogger(__name__)
 
 
-class SentenceSettings(BaseModel, extra="forbid", frozen=True):
+class SentenceSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Which sentence encoder, and how it is run."""
 
     model: str = "all-minilm-l6-v2"

@@ -11,7 +11,7 @@ from nightshift.models.tokens import TextTokenizer
 Backend = Literal["transformers", "echo"]
 
 
-class LLMSettings(TransformersSettings, extra="forbid", frozen=True):
+class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Which language model answers, and how it is run."""
 
     backend: Backend = "transformers"

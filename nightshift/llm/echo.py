@@ -26,7 +26,7 @@ LONGEST_SENTENCE = 30
 """Words of a summary."""
 
 
-class EchoSettings(BaseModel, extra="forbid", frozen=True):
+class EchoSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """What the echo says."""
 
     reply: str | None = None

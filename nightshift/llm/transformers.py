@@ -42,7 +42,7 @@ PAIRS_IN_FLIGHT = 1 << 26
 """Pairs of a row's own tokens in one pass, whatever the batch size: one mask of 8192 tokens squared, 128 MiB."""
 
 
-class TransformersSettings(BaseModel, extra="forbid", frozen=True):
+class TransformersSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """How a local model is run."""
 
     model: str = "smollm2-135m-instruct"
