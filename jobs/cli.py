@@ -150,7 +150,12 @@ def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = N
 
 
 @show_app.command("item")
-def show_item_command(item_id: str, config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+def show_item_command(
+    item_id: Annotated[str, typer.Argument(help="The item's id, as in the table items.")],
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_of: AsOf = None,
+) -> None:
     """One item: what the model read, chose and wrote."""
     from jobs.showing import show_item
     from nightshift.tables import ITEM_FACTS
@@ -159,7 +164,12 @@ def show_item_command(item_id: str, config: Config = Path(CONFIG_NAME), home: Ho
 
 
 @show_app.command("user")
-def show_user_command(user_id: str, config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+def show_user_command(
+    user_id: Annotated[str, typer.Argument(help="The user's id, as in the table interactions.")],
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_of: AsOf = None,
+) -> None:
     """One user: what the model read out of the history."""
     from jobs.showing import show_user
     from nightshift.tables import USER_PREFERENCES

@@ -38,13 +38,10 @@ TRY_AGAIN = "Look at the server's log, then run the night again: only missing ro
 ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
     "refusal": ("The model declined, or said that it does not know the item.", f"{LARGER_MODEL}, or {MORE_TEXT}."),
     "empty": ("The model wrote nothing.", f"{LARGER_MODEL}."),
-    "not_json": ("A prompt asked for JSON and the answer is none.", f"{LARGER_MODEL}."),
     "schema": ("The answer does not have the form that the prompt asked for.", f"{LARGER_MODEL}."),
-    "unknown_tag": ("The answer holds a tag outside the vocabulary.", f"{LARGER_MODEL}, or add the tag to the file of `tags.vocabulary`."),
     "too_long": ("The answer was cut at the token limit, or has more words than are accepted.", MORE_WORDS),
     "ungrounded": (COPIED, f"{OTHER_EXAMPLES}{MORE_TEXT}."),
     "repetition": ("The model stutters: less than half of the words are distinct.", LESS_REPEATED),
-    "server": ("A model server failed on this row and kept failing.", TRY_AGAIN),
 }
 """Reason to its meaning and the way out."""
 
