@@ -2,6 +2,7 @@
 
 Nothing here loads a model or calls one. A budget is a hard stop: rows are taken in order of worth, and the worst case
 (the whole prompt plus the longest answer) is reserved for each before it is asked. What is left over is `deferred`.
+A rejected row is pending once more, as its next attempt: a re-ask is planned and paid for like any other row.
 """
 
 from collections.abc import Callable, Sequence
@@ -66,7 +67,7 @@ class TablePlan:
     answered: int
     rejected: int
     pending: pl.DataFrame
-    """REQUESTS columns, `prompt_tokens` and `worst_tokens`; worthiest first; each content key once."""
+    """REQUESTS columns, `attempt`, `prompt_tokens` and `worst_tokens`; worthiest first; each content key once."""
     deferred: int
     new_tokens: int
     tokens_per_second: float
@@ -108,10 +109,12 @@ def plan_table(
     """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where it was never fetched."""
     distinct = requests.unique("content_key", keep="first", maintain_order=True)
     known = ledgers.answers.keys()
-    given_up = _given_up(ledgers)
+    tried = _tried(ledgers)
+    given_up = tried.filter(pl.col("attempt") > ATTEMPTS)["content_key"]
     is_known = pl.col("content_key").is_in(known.implode())
     is_given_up = pl.col("content_key").is_in(given_up.implode()) & ~is_known
-    asked = with_tokens(prompt, distinct.filter(~is_known & ~is_given_up), count_tokens)
+    left = distinct.filter(~is_known & ~is_given_up).join(tried, on="content_key", how="left", maintain_order="left")
+    asked = with_tokens(prompt, left.with_columns(pl.col("attempt").fill_null(1)), count_tokens)
     typical, speed = measured(ledgers, prompt)
     pending = affordable(asked, budget, spent, prompt.name, speed)
     return TablePlan(
@@ -126,14 +129,13 @@ def plan_table(
     )
 
 
-def _given_up(ledgers: Ledgers) -> pl.Series:
-    """Keys that were asked often enough and never accepted."""
-    last = ledgers.rejects.query(lambda rows: rows.group_by("content_key").agg(pl.col("attempt").max()))
-    return last.filter(pl.col("attempt") >= ATTEMPTS)["content_key"]
+def _tried(ledgers: Ledgers) -> pl.DataFrame:
+    """`content_key, attempt`: the attempt that would come next for every key that was rejected before."""
+    return ledgers.rejects.query(lambda rows: rows.group_by("content_key").agg(pl.col("attempt").max() + 1))
 
 
 def with_tokens(prompt: Prompt[Any], requests: pl.DataFrame, count_tokens: CountTokens | None) -> pl.DataFrame:
-    """Adds `prompt_tokens` (whole prompt) and `worst_tokens` (prompt plus longest answer, every attempt)."""
+    """Adds `prompt_tokens` (whole prompt) and `worst_tokens` (prompt plus longest answer)."""
     shared = _count(count_tokens, [prompt.instructions])[0]
     own = _count(count_tokens, requests["text"].to_list())
     longest = 0 if prompt.questions else prompt.decoding.max_new_tokens

@@ -1,11 +1,12 @@
 """Beam pipeline: pending requests in, answers in the ledger, rejects with reasons.
 
 One element is one batch. The model loads once a worker; every batch is appended to the ledger the moment it is
-answered, so a kill loses the batch in flight and nothing else.
+answered, so a kill loses the batch in flight and nothing else. A row that is rejected here is pending again, as its
+next attempt, until it was asked ATTEMPTS times: whoever plans decides whether the budget still allows it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,16 +17,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from nightshift.answers import parse
 from nightshift.config import Settings
 from nightshift.errors import RejectedAnswer
-from nightshift.ledger import Ledgers
-from nightshift.llm.base import LLM, Answer, Request, Scored
+from nightshift.ledger import REJECTED, Ledgers
+from nightshift.llm.base import LLM, Answer, Decoding, Request, Scored
 from nightshift.night import Night
-from nightshift.plan import ATTEMPTS
 from nightshift.prompts.base import Prompt
 from pipelines.batches import cut
 from pipelines.workers import loaded_llm
 
 RETRY_TEMPERATURE = 0.7
-"""A greedy model would repeat itself; the second attempt samples, seeded by the attempt."""
+"""A greedy model would repeat itself; a second attempt samples, seeded by the attempt."""
 
 
 @dataclass(frozen=True)
@@ -36,35 +36,33 @@ class Batch:
     table: str
     as_of: date
     run_id: str
+    attempt: int = 1
 
     def answer(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         """Ask the rows, append what came back, and count it."""
         night = Night(self.settings, self.as_of, self.run_id)
         prompt = night.prompts[self.table]
         llm = loaded_llm(self.settings.llm, self.settings.cache_folder)
-        requests = [Request(row["content_key"], prompt.instructions, row["text"], prompt.decoding) for row in rows]
+        decoding = for_attempt(prompt.decoding, self.attempt)
+        requests = [Request(row["content_key"], prompt.instructions, row["text"], decoding) for row in rows]
         if prompt.questions:
             return self._keep_scores(night.ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions))
         owners = {row["content_key"]: row["row_id"] for row in rows}
         return self._ask(night.ledgers, prompt, llm, requests, owners)
 
     def _ask(self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: dict[str, str]) -> dict[str, int]:
-        done = {"rows": len(requests), "accepted": 0, "rejected": 0}
-        for attempt in range(1, ATTEMPTS + 1):
-            answers = llm.answer([_for_attempt(request, attempt) for request in requests])
-            outcomes = {a.key: (a, parse(prompt, a.text, a.finish_reason)) for a in answers}
-            good = [a for a, outcome in outcomes.values() if not isinstance(outcome, RejectedAnswer)]
-            bad = [(a, outcome) for a, outcome in outcomes.values() if isinstance(outcome, RejectedAnswer)]
-            ledgers.answers.append([self._row(prompt, llm, a) for a in good], self.run_id) if good else None
-            if bad:
-                rejected = [self._row(prompt, llm, a) | _why(outcome, owners[a.key], attempt) for a, outcome in bad]
-                ledgers.rejects.append([{k: v for k, v in row.items() if k not in ("scores", "choices")} for row in rejected], self.run_id)
-            done["accepted"] += len(good)
-            requests = [request for request in requests if isinstance(outcomes[request.key][1], RejectedAnswer)]
-            if not requests:
-                break
-        done["rejected"] = len(requests)
-        return done
+        outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)]
+        good = [self._row(prompt, llm, answer) for answer, said in outcomes if not isinstance(said, RejectedAnswer)]
+        bad = [
+            self._row(prompt, llm, answer) | {"row_id": owners[answer.key], "attempt": self.attempt, "reason": said.reason}
+            for answer, said in outcomes
+            if isinstance(said, RejectedAnswer)
+        ]
+        if good:
+            ledgers.answers.append(good, self.run_id)
+        if bad:
+            ledgers.rejects.append([{name: row[name] for name in REJECTED} for row in bad], self.run_id)
+        return {"rows": len(requests), "accepted": len(good), "rejected": len(bad)}
 
     def _row(self, prompt: Prompt[Any], llm: LLM, answer: Answer) -> dict[str, Any]:
         return self._common(prompt, llm.identity.model_id, answer) | {
@@ -119,15 +117,9 @@ class Batch:
         }
 
 
-def _for_attempt(request: Request, attempt: int) -> Request:
-    if attempt == 1:
-        return request
-    sampled = request.decoding.model_copy(update={"temperature": RETRY_TEMPERATURE, "seed": attempt})
-    return replace(request, decoding=sampled)
-
-
-def _why(rejection: RejectedAnswer, row_id: str, attempt: int) -> dict[str, Any]:
-    return {"row_id": row_id, "attempt": attempt, "reason": rejection.reason}
+def for_attempt(decoding: Decoding, attempt: int) -> Decoding:
+    """The first attempt is the prompt's own decoding; later ones sample."""
+    return decoding if attempt == 1 else decoding.model_copy(update={"temperature": RETRY_TEMPERATURE, "seed": attempt})
 
 
 class AnswerBatch(beam.DoFn):
@@ -142,11 +134,16 @@ class AnswerBatch(beam.DoFn):
 
 
 def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pending: pl.DataFrame) -> dict[str, int]:
-    """Answer the pending requests of one table (REQUESTS columns). Returns rows, accepted and rejected."""
+    """Answer the pending requests of one table: REQUESTS columns, and `attempt` where rows were asked before.
+
+    Returns rows, accepted and rejected.
+    """
     if pending.is_empty():
         return {"rows": 0, "accepted": 0, "rejected": 0}
-    batches = list(cut(pending.select("content_key", "row_id", "text"), settings.beam.batch_rows))
-    run_batches(settings, batches, AnswerBatch(Batch(settings, table, as_of, run_id)))
+    tried = pending if "attempt" in pending.columns else pending.with_columns(attempt=pl.lit(1))
+    for (attempt,), rows in tried.group_by("attempt", maintain_order=True):
+        batches = list(cut(rows.select("content_key", "row_id", "text"), settings.beam.batch_rows))
+        run_batches(settings, batches, AnswerBatch(Batch(settings, table, as_of, run_id, attempt)))
     return counted(settings, run_id, table, pending)
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from nightshift.answers import read_values
 from nightshift.config import Settings
 from nightshift.ledger import Ledgers
+from nightshift.llm.base import Decoding
 from nightshift.night import Night
 from nightshift.plan import ATTEMPTS, BudgetSettings, Spent, TablePlan, plan_table
-from pipelines.answer_prompts import Batch, answer_prompts
+from pipelines.answer_prompts import RETRY_TEMPERATURE, Batch, answer_prompts, for_attempt
 from pipelines.batches import cut
 from pipelines.embed_texts import embed_texts
 
@@ -54,6 +56,13 @@ def answer(tonight: Night, plan: TablePlan) -> dict[str, int]:
     return answer_prompts(tonight.settings, plan.table, AS_OF, tonight.run_id, plan.pending)
 
 
+def work(tonight: Night, rows: int = 10, budget: BudgetSettings | None = None) -> TablePlan:
+    """Plan and answer until nothing is pending, as a night does. Returns the last plan."""
+    while (plan := planned(tonight, rows, budget=budget)).pending.height:
+        answer(tonight, plan)
+    return plan
+
+
 def test_a_night_asks_every_row_once_and_a_second_night_asks_nothing(tmp_path: Path) -> None:
     tonight = night(tmp_path)
     assert answer(tonight, planned(tonight)) == {"rows": 10, "accepted": 10, "rejected": 0}
@@ -80,6 +89,8 @@ def test_a_stored_answer_says_what_it_cost_and_who_gave_it(tmp_path: Path) -> No
 def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a_third_time(tmp_path: Path) -> None:
     tonight = night(tmp_path, reply="I'm sorry, I cannot help.")
     assert answer(tonight, planned(tonight, rows=3)) == {"rows": 3, "accepted": 0, "rejected": 3}
+    assert planned(tonight, rows=3).pending["attempt"].to_list() == [2, 2, 2]
+    assert work(tonight, rows=3).rejected == 3
     rejects = tonight.ledgers.rejects.scan().collect()
     assert sorted(rejects["attempt"]) == sorted([*range(1, ATTEMPTS + 1)] * 3)
     assert set(rejects["reason"]) == {"refusal"}
@@ -96,9 +107,24 @@ def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a
 def test_rejects_that_are_forgotten_are_asked_again(tmp_path: Path) -> None:
     tonight = night(tmp_path, reply="")
     plan = planned(tonight, rows=2)
-    answer(tonight, plan)
+    work(tonight, rows=2)
     tonight.ledgers.rejects.remove(plan.pending["content_key"].head(1))
     assert planned(tonight, rows=2).pending["row_id"].to_list() == plan.pending["row_id"].head(1).to_list()
+
+
+def test_an_attempt_that_was_paid_for_before_a_kill_counts(tmp_path: Path) -> None:
+    tonight = night(tmp_path, reply="")
+    answer(tonight, planned(tonight, rows=2))
+    again = night(tmp_path, reply="", run_id="second")
+    work(again, rows=2)
+    runs = again.ledgers.rejects.scan().collect().sort("attempt")
+    assert runs.select("attempt", "run_id").unique(maintain_order=True).rows() == [(1, "first"), (2, "second")]
+
+
+def test_a_second_attempt_samples_with_its_own_seed_under_the_same_key() -> None:
+    plain = Decoding(max_new_tokens=48, repetition_penalty=1.15)
+    assert for_attempt(plain, 1) == plain
+    assert for_attempt(plain, 2) == plain.model_copy(update={"temperature": RETRY_TEMPERATURE, "seed": 2})
 
 
 def test_one_bad_row_costs_its_neighbours_nothing(tmp_path: Path) -> None:
@@ -202,14 +228,10 @@ def test_the_order_of_the_texts_does_not_matter(tmp_path: Path) -> None:
     assert both[0].equals(both[1])
 
 
-def test_a_budget_is_a_hard_stop_that_buys_what_it_can(tmp_path: Path) -> None:
-    tonight = night(tmp_path)
-    budget = BudgetSettings(tokens=1500)
-    rounds = 0
-    while (plan := planned(tonight, rows=200, budget=budget)).pending.height:
-        answer(tonight, plan)
-        rounds += 1
+@pytest.mark.parametrize("reply", ["A story of {first}.", ""], ids=["accepted", "rejected"])
+def test_a_budget_is_a_hard_stop_that_buys_what_it_can_and_pays_for_every_attempt(tmp_path: Path, reply: str) -> None:
+    tonight = night(tmp_path, reply=reply)
+    plan = work(tonight, rows=200, budget=BudgetSettings(tokens=1500))
     spent = Spent.of(tonight.ledgers, AS_OF)
     assert 1200 < spent.tokens <= 1500
     assert plan.deferred == 200 - plan.answered - plan.rejected
-    assert rounds < 15
