@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from assets.declare import Events, manifests, publish, table_asset
+from assets.declare import Events, each_family, manifests, publish, table_asset
 from assets.resources import Nightshift
 from nightshift.checks import Checked, one_row_each
 from nightshift.features.content import Snapshot
@@ -46,7 +46,8 @@ def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     frame = build_item_features(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
     inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
     numbers = {"features": len(frame.columns) - 1}
-    yield from publish(night, ITEM_FEATURES, frame, [one_row_each(frame, items, "item_id")], inputs=inputs, numbers=numbers)
+    checks = [one_row_each(frame, items, "item_id")]
+    yield from publish(night, ITEM_FEATURES, frame, checks, inputs=inputs, numbers=numbers, sample=each_family(frame))
 
 
 @table_asset(
@@ -60,7 +61,8 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     users = events.select("user_id").unique()
     inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
     numbers = {"features": len(frame.columns) - 1}
-    yield from publish(night, USER_FEATURES, frame, [one_row_each(frame, users, "user_id")], inputs=inputs, numbers=numbers)
+    checks = [one_row_each(frame, users, "user_id")]
+    yield from publish(night, USER_FEATURES, frame, checks, inputs=inputs, numbers=numbers, sample=each_family(frame))
 
 
 @table_asset(
@@ -93,7 +95,9 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     ]
     counts = {f"rows: {name}": count for name, count in frame.group_by("split").len().sort("split").iter_rows()}
     families = {f"features: {family}": sum(c.startswith(f"{family}__") for c in frame.columns) for family in settings.features.families}
-    yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=manifests(night, ITEMS, INTERACTIONS), numbers=counts | families)
+    inputs_of = manifests(night, ITEMS, INTERACTIONS)
+    sample = each_family(frame.drop("group_id", "as_of"))
+    yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=counts | families, sample=sample)
 
 
 def _proof(name: str, differences: list[Difference]) -> Checked:

@@ -1,17 +1,26 @@
 """Group `items`: what a language model and a text encoder understood of the catalogue."""
 
 import dagster as dg
+import polars as pl
 
 from assets.asking import MODEL_POOL, ask
-from assets.declare import Events, manifests, publish, table_asset
+from assets.declare import Events, each_origin, manifests, publish, table_asset
 from assets.embedding import embed
 from assets.resources import Nightshift
 from nightshift import written
+from nightshift.centres import freeze_centres
 from nightshift.checks import coverage, one_row_each, reject_share, tag_drift, vectors_are_sound
 from nightshift.origins import counts, fallbacks
+from nightshift.prompts.item_tag_scores import fit_centres
 from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS
 
 REJECT_SHARE = "The share of answers that were not accepted is below `checks.max_reject_share`."
+
+
+def _titled(sample: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """The sample with each item's title after its id."""
+    titles = items.select("item_id", "title")
+    return sample.select("item_id").join(titles, on="item_id", how="left", maintain_order="left").hstack(sample.drop("item_id"))
 
 
 @table_asset(
@@ -31,6 +40,8 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     requests = night.item_requests("item_tag_scores", items, events)
     numbers = ask(context, night, "item_tag_scores", requests)
+    rows = written.scored_items(night, requests)
+    freeze_centres(night, fit_centres(rows, night.vocabulary), rows.height, items.height)
     table = written.item_tag_scores(night, requests)
     last = night.store.read_or_empty(ITEM_TAG_SCORES, night.store.before(ITEM_TAG_SCORES, night.as_of))
     limits = night.settings.checks
@@ -48,7 +59,7 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
         inputs=manifests(night, ITEMS),
         fallbacks=fallbacks(table.frame) | {"deferred": numbers["deferred"]},
         numbers=numbers,
-        sample=table.frame.sort("score", descending=True),
+        sample=_titled(table.frame.sort("score", descending=True).unique("tag", keep="first", maintain_order=True), items),
     )
 
 
@@ -77,7 +88,7 @@ def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
         numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},
-        sample=table.frame.sort("origin", maintain_order=True),
+        sample=_titled(each_origin(table.frame), items),
     )
 
 

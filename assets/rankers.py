@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.declare import Events, manifests, publish, table_asset
+from assets.declare import Events, bullets, manifests, publish, table_asset
 from assets.resources import Nightshift
 from nightshift.checks import Checked, not_empty
 from nightshift.lift.verdict import TOO_GOOD, verdict
@@ -59,6 +59,6 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         [check],
         inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES),
         numbers=gains,
-        show={"verdict": dg.MetadataValue.md("\n".join(f"- {line}" for line in words))},
+        show=bullets("verdict", words),
         sample=overall,
     )

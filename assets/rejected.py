@@ -1,4 +1,4 @@
-"""Group `sources`: everything the night could not use, in one table, with reasons."""
+"""Group `rejected`: everything the night could not use, in one table, with reasons."""
 
 import dagster as dg
 import polars as pl
@@ -10,7 +10,7 @@ from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEMS, REJECTS, USER_PRE
 SOURCES = (ITEMS, INTERACTIONS, ITEM_FACTS, USER_PREFERENCES)
 
 
-@table_asset(REJECTS, group="sources", kinds={"polars"}, deps=SOURCES)
+@table_asset(REJECTS, group="rejected", kinds={"polars"}, deps=SOURCES)
 def rejects(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Source rows that were dropped and answers that were not accepted: table, key, reason, and what was said."""
     night = nightshift.night(context)

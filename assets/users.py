@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.asking import MODEL_POOL, ask
-from assets.declare import Events, manifests, publish, table_asset
+from assets.declare import Events, each_origin, manifests, publish, table_asset
 from assets.embedding import embed
 from assets.items import REJECT_SHARE
 from assets.resources import Nightshift
@@ -48,7 +48,7 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
         numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},
-        sample=table.frame.sort("origin", maintain_order=True),
+        sample=each_origin(table.frame),
     )
 
 

@@ -46,7 +46,6 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},
-            tags={"nightshift/as_of": as_of.isoformat()},
         )
     if not result.success:
         raise NightFailed(f"{job} of {as_of} failed. {_first_failure(result)}")
