@@ -48,8 +48,9 @@ def numbers(night: Night, table: str, requests: pl.DataFrame, first: TablePlan, 
     """Calls, tokens, speed and hit rate of the night."""
     mine = (pl.col("run_id") == night.run_id) & (pl.col("table") == table)
     columns = ["prompt_tokens", "cached_tokens", "new_tokens", "cost_usd"]
-    frames = [ledger.scan().filter(mine).select(columns) for ledger in (night.ledgers.answers, night.ledgers.rejects)]
-    rows = pl.concat(frames).collect()
+    rows = pl.concat(
+        ledger.query(lambda rows: rows.filter(mine).select(columns)) for ledger in (night.ledgers.answers, night.ledgers.rejects)
+    )
     prompt, cached, new, cost = (float(rows[name].cast(pl.Float64).sum()) for name in columns)
     return {
         "requests": requests.height,

@@ -147,7 +147,7 @@ ITEM_TAG_SCORES = Table(
         "item_id": _text("the item"),
         "tag": _text("a tag of the vocabulary"),
         "facet": _text("the question the tag answers: mood, theme, ..."),
-        "score": Column(pl.Float32, "log-probability of the tag within its facet, centred per tag over the catalogue"),
+        "score": Column(pl.Float32, "log-probability of the tag within its facet, minus the tag's frozen mean over the catalogue"),
         **_PROVENANCE,
     },
     key=("item_id", "facet", "tag"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from nightshift.answers import read_values
+from nightshift.centres import load_centres
 from nightshift.keys import content_key
 from nightshift.night import Night
 from nightshift.origins import settle
@@ -23,14 +24,19 @@ class Written:
     rejects: pl.DataFrame
 
 
+def scored_items(night: Night, requests: pl.DataFrame) -> pl.DataFrame:
+    """`item_id, content_key, scores` of every item the model has read."""
+    scored = night.ledgers.answers.lookup(requests["content_key"], ["content_key", "scores"])
+    rows = requests.select("content_key", item_id="row_id")
+    return rows.join(scored, on="content_key", how="inner", maintain_order="left")
+
+
 def item_tag_scores(night: Night, requests: pl.DataFrame) -> Written:
     """Scores of every item the model has read; items it has not read keep last night's rows, or have none."""
-    prompt = night.prompts["item_tag_scores"]
-    scored = night.ledgers.answers.lookup(requests["content_key"], ["content_key", "scores"])
-    rows = requests.select("row_id", "content_key").join(scored, on="content_key", how="inner", maintain_order="left")
-    frame = centred(rows.rename({"row_id": "item_id"}), night.vocabulary)
-    frame = frame.with_columns(origin=pl.lit("llm"), prompt_id=pl.lit(prompt.prompt_id), model_id=pl.lit(night.identity.model_id))
-    unread = requests.join(rows, on="row_id", how="anti").select(item_id="row_id")
+    rows = scored_items(night, requests)
+    frame = _provenance(night, "item_tag_scores", centred(rows, night.vocabulary, load_centres(night)))
+    frame = frame.with_columns(origin=pl.lit("llm"))
+    unread = requests.select(item_id="row_id").join(rows, on="item_id", how="anti")
     last = night.store.read_or_empty(ITEM_TAG_SCORES, night.store.before(ITEM_TAG_SCORES, night.as_of))
     carried = last.join(unread, on="item_id", how="semi").with_columns(origin=pl.lit("carried"))
     columns = list(ITEM_TAG_SCORES.columns)

@@ -33,7 +33,6 @@ MORE_WORDS = "Raise `max_new_tokens` (asks again) or `max_summary_words` (re-rea
 LESS_REPEATED = "Raise `repetition_penalty` of `facts` or `preferences` (asks again)."
 OTHER_EXAMPLES = "Change the examples in the file of `tags.vocabulary` (asks again), or "
 COPIED = "The answer copies an example of the prompt instead of describing the row."
-TRY_AGAIN = "Look at the server's log, then run the night again: only missing rows are asked."
 
 ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
     "refusal": ("The model declined, or said that it does not know the item.", f"{LARGER_MODEL}, or {MORE_TEXT}."),

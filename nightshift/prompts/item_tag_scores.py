@@ -6,6 +6,7 @@ likelihoods carry more than their prose, and the state at the point of choosing 
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from nightshift.errors import RejectedAnswer
@@ -60,25 +61,32 @@ def _parse(answer: str, finish: FinishReason) -> NoValue:
     raise RejectedAnswer("schema", f"item_tag_scores is scored, not answered; got {answer[:40]!r} ({finish})")
 
 
-def centred(rows: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+def within_facets(rows: pl.DataFrame, vocabulary: Vocabulary) -> NDArray[np.float64]:
+    """(items, tags) log P(tag | facet), tags in vocabulary order: `rows.scores` normalised over each facet's closed list."""
+    raw = np.array(rows["scores"].to_list(), dtype=np.float64)  # (items, tags) log P(tag | prompt, stem)
+    raw = raw.reshape(rows.height, sum(len(f.tags) for f in vocabulary.facets))
+    ends = np.cumsum([len(facet.tags) for facet in vocabulary.facets])[:-1]
+    parts = np.split(raw, ends, axis=1)
+    return np.concatenate([part - np.logaddexp.reduce(part, axis=1, keepdims=True) for part in parts], axis=1)
+
+
+def fit_centres(rows: pl.DataFrame, vocabulary: Vocabulary) -> NDArray[np.float64]:
+    """(tags,) mean of `within_facets` over the items: the model's taste for each word."""
+    scores = within_facets(rows, vocabulary)
+    return scores.mean(axis=0) if len(scores) else np.zeros(scores.shape[1])
+
+
+def centred(rows: pl.DataFrame, vocabulary: Vocabulary, centres: NDArray[np.float64] | None = None) -> pl.DataFrame:
     """Tag scores of every item, long: `item_id, tag, facet, score` and what else `rows` carries beside `scores`.
 
-    `rows.scores` holds (tags,) log-probabilities in vocabulary order. Within a facet they are normalised over the
-    closed list (log softmax), then centred per tag over the catalogue, which removes the model's taste for a word.
+    `centres` (tags,) are subtracted, which removes the model's taste for a word; by default they are fitted on these rows.
     """
-    raw = np.array(rows["scores"].to_list(), dtype=np.float64)  # (items, tags)
-    raw = raw.reshape(rows.height, sum(len(f.tags) for f in vocabulary.facets))
-    frames, start = [], 0
-    for facet in vocabulary.facets:
-        part = raw[:, start : start + len(facet.tags)]
-        part = part - np.logaddexp.reduce(part, axis=1, keepdims=True)  # log P(tag | facet)
-        part = part - (part.mean(axis=0) if len(part) else 0.0)
-        start += len(facet.tags)
-        frames += [_one_tag(rows, tag, facet.name, part[:, i]) for i, tag in enumerate(facet.tags)]
-    return pl.concat(frames)
+    scores = within_facets(rows, vocabulary) - (fit_centres(rows, vocabulary) if centres is None else centres)
+    names = [(facet.name, tag) for facet in vocabulary.facets for tag in facet.tags]
+    return pl.concat(_one_tag(rows, tag, facet, scores[:, column]) for column, (facet, tag) in enumerate(names))
 
 
-def _one_tag(rows: pl.DataFrame, tag: str, facet: str, scores: np.ndarray) -> pl.DataFrame:
+def _one_tag(rows: pl.DataFrame, tag: str, facet: str, scores: NDArray[np.float64]) -> pl.DataFrame:
     return rows.drop("scores").with_columns(
         pl.lit(tag).alias("tag"), pl.lit(facet).alias("facet"), pl.Series("score", scores, dtype=pl.Float32)
     )

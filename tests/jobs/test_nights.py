@@ -25,6 +25,10 @@ def calls(shop) -> int:  # type: ignore[no-untyped-def]
     return ledgers.answers.scan().collect().height + ledgers.rejects.scan().collect().height
 
 
+def asked(shop) -> dict[str, int]:  # type: ignore[no-untyped-def]
+    return dict(shop.night().ledgers.answers.query(lambda rows: rows.group_by("table").len()).iter_rows())
+
+
 def contents(home: Path, as_of: date) -> dict[str, bytes]:
     folders = (home / "tables").glob(f"*/as_of={as_of}")
     return {f"{p.parent.parent.name}/{p.name}": p.read_bytes() for folder in folders for p in folder.glob("*.parquet")}
@@ -60,10 +64,24 @@ def test_a_changed_item_is_asked_again_and_no_other(shop) -> None:
     )
     pending = {table.table: table.pending["row_id"].to_list() for table in plan_night(shop.night()).tables}
     assert sorted(pending["item_facts"]) == sorted(items["item_id"].head(2).cast(pl.String))
-    before = calls(shop)
+    before = asked(shop)
     run(shop, 0)
-    users = len(pending["user_preferences"])
-    assert calls(shop) - before <= 2 * 2 + users + 2
+    now = asked(shop)
+    assert {table: now[table] - before[table] for table in now} == {table: len(rows) for table, rows in pending.items()}
+    histories = pl.read_parquet(shop.folder / "sources" / "interactions.parquet")
+    met = histories.filter(pl.col("item_id").is_in(items["item_id"].head(2).implode()))["user_id"].cast(pl.String)
+    assert set(pending["user_preferences"]) <= set(met)
+
+
+def test_an_item_that_joins_the_catalogue_moves_no_other_items_scores(shop) -> None:
+    run(shop)
+    before = shop.night().store.read(ITEM_TAG_SCORES, shop.nights()[0])
+    items = shop.items()
+    shop.write_items(pl.concat([items, items.head(1).with_columns(pl.lit("brand-new").cast(items.schema["item_id"]).alias("item_id"))]))
+    run(shop, 1)
+    after = shop.night(1).store.read(ITEM_TAG_SCORES, shop.nights()[1])
+    assert after.filter(pl.col("item_id") == "brand-new").height > 0
+    assert after.filter(pl.col("item_id") != "brand-new").equals(before)
 
 
 def test_a_column_that_no_prompt_reads_asks_nothing(shop) -> None:
