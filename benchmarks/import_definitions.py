@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 
-OURS = "import jobs.definitions as d; d.defs"
+OURS = "import jobs.definitions"
 PEER = "import dagster"
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -201,7 +200,7 @@ def ui(
     if home:
         environment["NIGHTSHIFT_HOME"] = str(home.resolve())
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "jobs.definitions", "-p", str(port)]
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+    os.execve(command[0], command, environment)  # in our place, so that stopping us stops Dagster
 
 
 def main() -> None:

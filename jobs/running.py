@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from jobs.console import console, story
-from jobs.definitions import build
+from jobs.graph import build
 from nightshift.config import Settings
 from nightshift.errors import NightFailed
 from nightshift.night import Night

@@ -74,9 +74,9 @@ class Heartbeat:
         return Beat(self._table, done - done_before, self._total, self._hits, tokens - tokens_before, seconds)
 
     def _counted(self) -> tuple[int, int]:
-        """Rows and tokens of this run and table in the ledger."""
+        """Rows and computed tokens (reused ones left out) of this run and table in the ledger."""
         mine = (pl.col("run_id") == self._run_id) & (pl.col("table") == self._table)
-        numbers = (pl.len(), (pl.col("prompt_tokens") + pl.col("new_tokens")).sum())
+        numbers = (pl.len(), (pl.col("prompt_tokens") - pl.col("cached_tokens") + pl.col("new_tokens")).sum())
         done, tokens = self._ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0)
         return done, int(tokens or 0)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from jobs.definitions import build
+from jobs.graph import build
 from jobs.reference.markdown import code, page, table
 
 CONFIG = Path(__file__).parents[2] / "nightshift.yaml"

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from jobs.definitions import build
+from jobs.graph import build
 from nightshift.tables import TABLES
 
 ROOT = Path(__file__).parents[2]

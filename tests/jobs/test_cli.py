@@ -72,9 +72,17 @@ def test_a_failed_night_is_exit_1_and_says_why(shop) -> None:
 
 @pytest.mark.parametrize("module", ["torch", "transformers", "sentence_transformers", "apache_beam", "lightgbm"])
 def test_the_code_location_loads_without(module: str, shop) -> None:
-    code = f"import sys; import jobs.definitions as d; d.defs; sys.exit({module!r} in sys.modules)"
+    code = f"import sys; import jobs.definitions; sys.exit({module!r} in sys.modules)"
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=shop.folder, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{module} was imported: {done.stderr}"
+
+
+def test_dagster_itself_finds_the_definitions(shop) -> None:
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "jobs.definitions"]
+    environment = {"PYTHONPATH": root, "PATH": "/usr/bin:/bin", "DAGSTER_HOME": ""}
+    done = subprocess.run(command, cwd=shop.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

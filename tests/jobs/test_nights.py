@@ -11,7 +11,7 @@ from jobs.running import deferred, run_job
 from nightshift.config import load_settings
 from nightshift.errors import NightFailed
 from nightshift.features.proofs import shuffled_future
-from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, LIFT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
+from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, LIFT, MOMENT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
 
@@ -132,20 +132,15 @@ def test_a_bad_source_fails_with_file_row_and_fix(shop) -> None:
 
 
 def test_permuting_events_after_the_night_changes_nothing_it_publishes(shop) -> None:
-    path = shop.folder / "sources" / "interactions.parquet"
     run(shop)
     published = contents(shop.folder / ".nightshift", shop.nights()[0])
+    path, mapping = shop.folder / "sources" / "interactions.parquet", shop.world.mapping.interactions
     source = pl.read_parquet(path)
-    mapping = shop.world.mapping.interactions
-    events = source.rename({mapping.label: "label"}) if mapping.label != "label" else source
-    unit = mapping.timestamp_unit
-    stamped = events.with_columns(pl.from_epoch("timestamp", unit).dt.replace_time_zone("UTC")) if unit else events
-    dealt = shuffled_future(stamped.with_columns(pl.col("label").cast(pl.Float32)), shop.night().moment)
-    moved = source.with_columns(
-        pl.Series(name, dealt["label" if name == mapping.label else name]).cast(source.schema[name]) for name in ("item_id", mapping.label)
-    )
-    moved = moved.with_columns(timestamp=dealt["timestamp"].dt.epoch(unit) if unit else dealt["timestamp"])
-    moved = moved.with_columns(dealt.select(pl.col(c) for c in source.columns if c not in ("item_id", mapping.label, "timestamp")))
+    names = {mapping.timestamp: "timestamp", mapping.label: "label"}
+    moments = pl.from_epoch("timestamp", mapping.timestamp_unit or "us").cast(MOMENT)
+    dealt = shuffled_future(source.rename(names).with_columns(moments, pl.col("label").cast(pl.Float32)), shop.night().moment)
+    dealt = dealt.with_columns(pl.col("timestamp").dt.epoch(mapping.timestamp_unit or "us"))
+    moved = dealt.rename({ours: theirs for theirs, ours in names.items()}).cast(dict(source.schema)).select(source.columns)
     assert not moved.sort(moved.columns).equals(source.sort(source.columns))
     moved.write_parquet(path)
     run(shop)

@@ -15,7 +15,7 @@ def answer(key: str, run_id: str = "tonight", table: str = "item_facts") -> dict
     return (
         plain
         | {"content_key": key, "run_id": run_id, "table": table, "as_of": date(2024, 1, 1), "created_at": now}
-        | {"prompt_tokens": 10, "new_tokens": 2}
+        | {"prompt_tokens": 10, "cached_tokens": 4, "new_tokens": 2}
     )
 
 
@@ -25,7 +25,7 @@ def test_a_beat_counts_this_blocks_answers_for_this_run_and_table_only(tmp_path:
     beats: list[Beat] = []
     with Heartbeat(ledger, "item_facts", "tonight", total=4, hits=1, emit=beats.append):
         ledger.append([answer("a"), answer("b"), answer("c", run_id="last night"), answer("d", table="user_preferences")], "r")
-    assert [(beat.done, beat.total, beat.hits, beat.tokens) for beat in beats] == [(2, 4, 1, 24)]
+    assert [(beat.done, beat.total, beat.hits, beat.tokens) for beat in beats] == [(2, 4, 1, 16)]
 
 
 def test_it_beats_while_the_work_runs_and_once_more_at_its_end(tmp_path: Path) -> None:
