@@ -1,6 +1,7 @@
 """A night in which nothing changed, and one in which 1% of the items changed, on a copy of a finished home.
 
-Prints the seconds, the model calls, and whether torch was loaded. Needs a home that has run: `make demo` first.
+Prints the seconds, the model calls, and whether torch was loaded; the last line compares the unchanged night with the
+model seconds that its answers once cost. Needs a home that has run: `make demo` first.
 """
 
 import argparse
@@ -60,10 +61,14 @@ def main() -> None:
         folder = Path(scratch)
         shutil.copy(options.home / "nightshift.yaml", folder)
         shutil.copytree(options.home / ".nightshift", folder / ".nightshift")
-        print("nothing changed:", json.dumps(night(folder / "nightshift.yaml", options.as_of)))
+        paid = pl.read_parquet(folder / ".nightshift" / "ledger" / "answers" / "*.parquet")["seconds"].sum()
+        unchanged = night(folder / "nightshift.yaml", options.as_of)
+        print("nothing changed:", json.dumps(unchanged))
         count = change(folder / ".nightshift" / "sources" / "items.parquet", 0.01)
         changed = night(folder / "nightshift.yaml", options.as_of)
         print(f"{count} items changed:", json.dumps(changed))
+    seconds = unchanged["seconds"]
+    print(f"second_night: ratio {seconds / paid:.3f} (ours {seconds:.1f}, peer {paid:.1f}, wall s against model s, median of 1 runs)")
 
 
 if __name__ == "__main__":
