@@ -14,8 +14,10 @@ LIMIT_SECONDS = 600
 def main() -> None:
     """Run the demo, show its output, print the line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    parser.add_argument("--folder", type=Path, help="where to keep what the demo writes; must be empty. Default: a temporary folder")
+    kept = parser.parse_args().folder
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = str(kept or scratch)
         began = time.monotonic()
         subprocess.run([str(Path(sys.executable).with_name("nightshift")), "demo", "--folder", folder], check=True)
         seconds = time.monotonic() - began
