@@ -5,8 +5,9 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from assets.declare import Events, each_family, manifests, publish, table_asset
+from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
+from assets.samples import each_family
 from nightshift.checks import Checked, one_row_each
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples

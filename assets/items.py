@@ -4,9 +4,10 @@ import dagster as dg
 import polars as pl
 
 from assets.asking import MODEL_POOL, ask
-from assets.declare import Events, each_origin, manifests, publish, table_asset
+from assets.declare import Events, manifests, publish, table_asset
 from assets.embedding import embed
 from assets.resources import Nightshift
+from assets.samples import each_origin
 from nightshift import written
 from nightshift.centres import freeze_centres
 from nightshift.checks import coverage, one_row_each, reject_share, tag_drift, vectors_are_sound

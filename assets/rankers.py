@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from assets.declare import Events, bullets, manifests, publish, table_asset
+from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
+from assets.samples import bullets
 from nightshift.checks import Checked, not_empty
 from nightshift.lift.verdict import TOO_GOOD, verdict
 from nightshift.tables import LIFT, RANKING_EXAMPLES, RANKING_SCORES

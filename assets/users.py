@@ -3,10 +3,11 @@
 import dagster as dg
 
 from assets.asking import MODEL_POOL, ask
-from assets.declare import Events, each_origin, manifests, publish, table_asset
+from assets.declare import Events, manifests, publish, table_asset
 from assets.embedding import embed
 from assets.items import REJECT_SHARE
 from assets.resources import Nightshift
+from assets.samples import each_origin
 from nightshift import written
 from nightshift.checks import nothing_from_the_future, one_row_each, reject_share, vectors_are_sound
 from nightshift.origins import counts, fallbacks
