@@ -1,6 +1,7 @@
 """Group `features`: flat columns for any ranker, and training rows that knew nothing of their future."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
@@ -9,11 +10,6 @@ from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
 from assets.samples import each_family
 from nightshift.checks import Checked, one_row_each
-from nightshift.features.content import Snapshot
-from nightshift.features.examples import ExampleInputs, build_examples
-from nightshift.features.night import item_features as build_item_features
-from nightshift.features.night import user_features as build_user_features
-from nightshift.features.proofs import Difference, future_shuffle, recompute
 from nightshift.night import Night
 from nightshift.tables import (
     INTERACTIONS,
@@ -28,12 +24,18 @@ from nightshift.tables import (
     USER_PREFERENCES,
 )
 
+if TYPE_CHECKING:  # SciPy costs a fifth of a second; the assets that compute import it, the code location does not
+    from nightshift.features.content import Snapshot
+    from nightshift.features.proofs import Difference
+
 WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, ITEM_FACTS, USER_PREFERENCES, USER_EMBEDDINGS)
 ONE_ROW = "Every {} has exactly one row."
 
 
-def snapshot(night: Night, as_of: date) -> Snapshot:
+def snapshot(night: Night, as_of: date) -> "Snapshot":
     """What the models had written by a night; a table that night did not publish is empty."""
+    from nightshift.features.content import Snapshot
+
     return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in WRITTEN})
 
 
@@ -42,9 +44,11 @@ def snapshot(night: Night, as_of: date) -> Snapshot:
 )
 def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Counts, rates, tag scores, whitened vectors and click rates of near items, as of the night. NaN and an indicator for the missing."""
+    from nightshift.features.night import item_features as build
+
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    frame = build_item_features(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
+    frame = build(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
     inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
     numbers = {"features": len(frame.columns) - 1}
     checks = [one_row_each(frame, items, "item_id")]
@@ -56,9 +60,11 @@ def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
 )
 def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Counts, rates, likings of attributes and tags and the mean liked vectors of every user, as of the night."""
+    from nightshift.features.night import user_features as build
+
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    frame = build_user_features(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
+    frame = build(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
     users = events.select("user_id").unique()
     inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
     numbers = {"features": len(frame.columns) - 1}
@@ -78,6 +84,9 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
 )
 def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Every event since the first night, with the features known strictly before it and the newest night at or before its day."""
+    from nightshift.features.examples import ExampleInputs, build_examples
+    from nightshift.features.proofs import future_shuffle, recompute
+
     night = nightshift.night(context)
     nights = [day for day in night.store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
     inputs = ExampleInputs(
@@ -101,7 +110,7 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=counts | families, sample=sample)
 
 
-def _proof(name: str, differences: list[Difference]) -> Checked:
+def _proof(name: str, differences: "list[Difference]") -> Checked:
     """A proof that found nothing passes; otherwise the message names feature, row and both values."""
     found = "; ".join(map(str, differences[:3])) or "no value depends on its row's moment or anything after it"
     return Checked(name, not differences, found, numbers={"differences": len(differences)})

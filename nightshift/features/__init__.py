@@ -3,10 +3,3 @@
 `base__` counts, rates, attributes and collaborative scores; `text__` similarities in the source text's vectors; `llm__`
 similarities, tags and preferences from what the language model wrote; `permuted__` the placebo of `llm__`.
 """
-
-from nightshift.features.builder import Builder
-from nightshift.features.content import Snapshot
-from nightshift.features.examples import ExampleInputs, build_examples
-from nightshift.features.settings import ExampleSettings, FeatureSettings
-
-__all__ = ["Builder", "ExampleInputs", "ExampleSettings", "FeatureSettings", "Snapshot", "build_examples"]

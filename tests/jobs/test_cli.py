@@ -70,7 +70,7 @@ def test_a_failed_night_is_exit_1_and_says_why(shop) -> None:
     assert "reject_share" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["torch", "transformers", "sentence_transformers", "apache_beam", "lightgbm"])
+@pytest.mark.parametrize("module", ["torch", "transformers", "sentence_transformers", "apache_beam", "lightgbm", "scipy"])
 def test_the_code_location_loads_without(module: str, shop) -> None:
     code = f"import sys; import jobs.definitions; sys.exit({module!r} in sys.modules)"
     root = str(Path(__file__).parents[2])

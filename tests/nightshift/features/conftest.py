@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 
 from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
-from nightshift.features import ExampleInputs, ExampleSettings, Snapshot, build_examples
+from nightshift.features.content import Snapshot
+from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.settings import ExampleSettings
 from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS, USER_PREFERENCES
 
 NIGHTS = [date(2024, 1, 5), date(2024, 1, 12)]

@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from nightshift.errors import SourceError
-from nightshift.features import ExampleInputs, ExampleSettings, FeatureSettings, Snapshot, build_examples
-from nightshift.features.settings import CollaborativeSettings
+from nightshift.features.content import Snapshot
+from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.settings import CollaborativeSettings, ExampleSettings, FeatureSettings
 from nightshift.history import without_duplicates
 from nightshift.tables import RANKING_EXAMPLES
 

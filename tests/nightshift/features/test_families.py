@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from nightshift.errors import VectorMismatch
-from nightshift.features import ExampleInputs
 from nightshift.features.affinity import signed
 from nightshift.features.collaborative import Refits, fit
 from nightshift.features.content import Snapshot, View, night_content
+from nightshift.features.examples import ExampleInputs
 from nightshift.features.night import item_features, user_features
 from nightshift.features.permutation import permutation
 from nightshift.features.settings import CollaborativeSettings, SimilaritySettings

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.features import ExampleInputs, ExampleSettings, FeatureSettings, build_examples
 from nightshift.features.content import NightContent
 from nightshift.features.counts import overall_rate
+from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.night import item_features, user_features
 from nightshift.features.proofs import future_shuffle, night_shuffle, recompute
 from nightshift.features.rows import Columns, FeatureFunction, Rows, float32
+from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.history import EventLog
 
 BASE = ExampleSettings(features=FeatureSettings(families=("base",), lists=False))

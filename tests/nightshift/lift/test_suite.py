@@ -7,7 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.errors import ConfigError, SourceError
-from nightshift.features import ExampleInputs, Snapshot, build_examples
+from nightshift.features.content import Snapshot
+from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.lift import Judged, LiftSettings, judge, verdict
 from nightshift.lift.slices import events_before_cut
 from nightshift.rankers import LightGBMSettings
