@@ -55,6 +55,8 @@ def _parsed(prompt: Prompt[Any], answers: pl.DataFrame) -> tuple[dict[str, BaseM
 
 def parse(prompt: Prompt[Any], text: str | None, finish: FinishReason) -> BaseModel | RejectedAnswer:
     """The value an answer says, or the rejection with its reason."""
+    if finish == "error":
+        return RejectedAnswer("server", text or "no usable reply")
     try:
         value: BaseModel = prompt.parse(text or "", finish)
     except RejectedAnswer as rejection:

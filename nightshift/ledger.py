@@ -159,7 +159,9 @@ class Ledger:
         return rows.unique(self._identity(), keep="first", maintain_order=True)
 
     def _identity(self) -> list[str]:
-        return [name for name in ("content_key", "view", "attempt") if name in self.schema]
+        """An attempt counts once a run: a run that the server failed and a later one that asks again are two rows."""
+        names = ("content_key", "attempt", "run_id") if "attempt" in self.schema else ("content_key", "view")
+        return [name for name in names if name in self.schema]
 
     def keys(self) -> pl.Series:
         """Every content key with a row."""

@@ -105,12 +105,16 @@ def plan_table(
     budget: BudgetSettings,
     spent: Spent,
     count_tokens: CountTokens | None,
+    run_id: str | None = None,
 ) -> TablePlan:
-    """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where it was never fetched."""
+    """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where it was never fetched.
+
+    A row for which the server failed keeps its attempts, but `run_id`, the run that plans, asks it only once.
+    """
     distinct = requests.unique("content_key", keep="first", maintain_order=True)
     known = ledgers.answers.keys()
     tried = _tried(ledgers)
-    given_up = tried.filter(pl.col("attempt") > ATTEMPTS)["content_key"]
+    given_up = pl.concat([tried.filter(pl.col("attempt") > ATTEMPTS)["content_key"], _unserved(ledgers, run_id)])
     is_known = pl.col("content_key").is_in(known.implode())
     is_given_up = pl.col("content_key").is_in(given_up.implode()) & ~is_known
     left = distinct.filter(~is_known & ~is_given_up).join(tried, on="content_key", how="left", maintain_order="left")
@@ -131,7 +135,14 @@ def plan_table(
 
 def _tried(ledgers: Ledgers) -> pl.DataFrame:
     """`content_key, attempt`: the attempt that would come next for every key that was rejected before."""
-    return ledgers.rejects.query(lambda rows: rows.group_by("content_key").agg(pl.col("attempt").max() + 1))
+    answered = pl.col("reason").ne_missing("server")  # where the server failed, the model was never heard
+    return ledgers.rejects.query(lambda rows: rows.filter(answered).group_by("content_key").agg(pl.col("attempt").max() + 1))
+
+
+def _unserved(ledgers: Ledgers, run_id: str | None) -> pl.Series:
+    """Keys for which the server failed in this run: asked again by the next one, not in an endless loop."""
+    mine = (pl.col("reason") == "server") & (pl.col("run_id") == pl.lit(run_id, pl.String))
+    return ledgers.rejects.query(lambda rows: rows.filter(mine).select("content_key").unique())["content_key"]
 
 
 def with_tokens(prompt: Prompt[Any], requests: pl.DataFrame, count_tokens: CountTokens | None) -> pl.DataFrame:

@@ -2,7 +2,8 @@
 
 One element is one batch. The model loads once a worker; every batch is appended to the ledger the moment it is
 answered, so a kill loses the batch in flight and nothing else. A row that is rejected here is pending again, as its
-next attempt, until it was asked ATTEMPTS times: whoever plans decides whether the budget still allows it.
+next attempt, until it was asked ATTEMPTS times: whoever plans decides whether the budget still allows it. A row that
+the server failed (reason `server`) has not been asked: the next run asks it, as the same attempt.
 """
 
 from collections.abc import Iterator, Sequence
@@ -113,7 +114,7 @@ class Batch:
             "prompt_tokens": said.prompt_tokens,
             "cached_tokens": said.cached_tokens,
             "seconds": said.seconds,
-            "cost_usd": 0.0,
+            "cost_usd": self.settings.llm.cost(said.prompt_tokens, said.new_tokens if isinstance(said, Answer) else 0),
         }
 
 

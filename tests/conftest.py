@@ -31,3 +31,10 @@ def model_cache() -> Path:
     if done.returncode != 0:
         pytest.skip(f"the small models cannot be had: {done.stderr.strip().splitlines()[-1]}")
     return cache
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked `loopback` may open sockets, to 127.0.0.1 only."""
+    for item in items:
+        if item.get_closest_marker("loopback"):
+            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))

@@ -32,6 +32,7 @@ MORE_TEXT = "map `text` in the sources, so that the model has more to read"
 MORE_WORDS = "Raise `max_new_tokens` (asks again) or `max_summary_words` (re-reads for free) of `facts` or `preferences`."
 LESS_REPEATED = "Raise `repetition_penalty` of `facts` or `preferences` (asks again)."
 OTHER_EXAMPLES = "Change the examples in the file of `tags.vocabulary` (asks again), or "
+ASK_LATER = "It is asked again by the next run, and that does not count as one of its times. See `llm.server.retries`."
 COPIED = "The answer copies an example of the prompt instead of describing the row."
 
 ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
@@ -41,6 +42,7 @@ ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
     "too_long": ("The answer was cut at the token limit, or has more words than are accepted.", MORE_WORDS),
     "ungrounded": (COPIED, f"{OTHER_EXAMPLES}{MORE_TEXT}."),
     "repetition": ("The model stutters: less than half of the words are distinct.", LESS_REPEATED),
+    "server": ("The server gave no usable reply, however often it was asked; the answer says what came back.", ASK_LATER),
 }
 """Reason to its meaning and the way out."""
 

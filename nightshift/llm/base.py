@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-FinishReason = Literal["stop", "length", "refusal"]
+FinishReason = Literal["stop", "length", "refusal", "error"]
+"""How an answer ended. `error`: a server gave none that can be used; the text says why, and it is no answer."""
 
 
 class Decoding(BaseModel, extra="forbid", frozen=True):
@@ -72,6 +73,8 @@ class Answer:
     new_tokens: int
     seconds: float
     """The row's share of its batch's wall time."""
+    estimated: bool = False
+    """Whether the token counts are estimates, because a server gave none."""
 
 
 @dataclass(frozen=True, slots=True)

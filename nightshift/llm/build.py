@@ -3,27 +3,37 @@
 from pathlib import Path
 from typing import Literal
 
-from nightshift.llm import echo, transformers
+from nightshift.llm import echo, openai, transformers
 from nightshift.llm.base import LLM, ModelIdentity
+from nightshift.llm.server import ServerSettings
 from nightshift.llm.transformers import TransformersSettings
 from nightshift.models.tokens import TextTokenizer
 
-Backend = Literal["transformers", "echo"]
+Backend = Literal["transformers", "openai", "echo"]
 
 
 class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Which language model answers, and how it is run."""
 
     backend: Backend = "transformers"
-    """`transformers` runs a local model in this process; `echo` repeats the text without any model."""
+    """`transformers` runs a local model in this process; `openai` asks a server (`llm.server`), for which of the other
+    fields only `model` (`name@revision`) and `context_tokens` (null: 8192) count; `echo` repeats the text without any model."""
     reply: str | None = None
     """What `echo` answers (see `EchoSettings`); read by no other backend."""
+    server: ServerSettings = ServerSettings()
+    """The server that `openai` asks; read by no other backend."""
+
+    def cost(self, prompt_tokens: int, new_tokens: int) -> float:
+        """What so many tokens cost, in US dollars: 0 for a local model, else by the prices of `llm.server`."""
+        return self.server.cost(prompt_tokens, new_tokens) if self.backend == "openai" else 0.0
 
 
 def identify(settings: LLMSettings) -> ModelIdentity:
     """Who would answer, without loading torch or weights. Raises ConfigError naming the nearest known model."""
     if settings.backend == "echo":
         return echo.identify(_echo(settings))
+    if settings.backend == "openai":
+        return openai.identify(_remote(settings))
     return transformers.identify(_local(settings))
 
 
@@ -31,17 +41,23 @@ def build_llm(settings: LLMSettings, cache: Path) -> LLM:
     """The model. Its weights load at the first answer or score; `cache` holds downloads and prepared weights."""
     if settings.backend == "echo":
         return echo.EchoLLM(_echo(settings))
+    if settings.backend == "openai":
+        return openai.OpenAILLM(_remote(settings))
     transformers.identify(_local(settings))  # an unknown name is refused now, not in the middle of the night
     return transformers.TransformersLLM(_local(settings), cache)
 
 
 def load_tokenizer(settings: LLMSettings, cache: Path) -> TextTokenizer | None:
-    """Counts tokens for a plan without torch; None for `echo` and when the weights were never fetched."""
-    return None if settings.backend == "echo" else transformers.load_tokenizer(_local(settings), cache)
+    """Counts tokens for a plan without torch; None for other backends and when the weights were never fetched."""
+    return transformers.load_tokenizer(_local(settings), cache) if settings.backend == "transformers" else None
 
 
 def _local(settings: LLMSettings) -> TransformersSettings:
-    return TransformersSettings(**settings.model_dump(exclude={"backend", "reply"}))
+    return TransformersSettings(**settings.model_dump(exclude={"backend", "reply", "server"}))
+
+
+def _remote(settings: LLMSettings) -> openai.OpenAISettings:
+    return openai.OpenAISettings(model=settings.model, context_tokens=settings.context_tokens, server=settings.server)
 
 
 def _echo(settings: LLMSettings) -> echo.EchoSettings:

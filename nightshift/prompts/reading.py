@@ -20,10 +20,10 @@ LEAST_VARIETY = 0.5
 def accept(answer: str, finish: FinishReason) -> str:
     """The stripped answer. Raises RejectedAnswer for a refusal, an empty answer, or one that ran out of tokens."""
     text = answer.strip()
-    if not text:
-        raise RejectedAnswer("empty", "the model wrote nothing")
     if finish == "refusal" or REFUSAL.search(text):
         raise RejectedAnswer("refusal", _shown(text))
+    if not text:
+        raise RejectedAnswer("empty", "the model wrote nothing")
     if finish == "length":
         raise RejectedAnswer("too_long", f"cut at the token limit: {_shown(text)}")
     return text
