@@ -103,11 +103,18 @@ def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
 
 def _check_splits(splits: dict[str, pl.DataFrame]) -> None:
     for name in ("train", "test"):
-        labels = splits[name]["label"].n_unique()
-        if labels < 2:
+        rows = splits[name]
+        if rows["label"].n_unique() == 2:
+            continue
+        if rows.height and rows["label"].min() == 1.0:
             raise SourceError(
-                f"the {name} split has {splits[name].height} rows and {labels} kinds of label; move train_until and valid_until"
+                f"all {rows.height} rows of the {name} split are positive, so there is nothing to rank them against; "
+                "map impressions or explicit ratings (sources.interactions.feedback). Nights and features need neither."
             )
+        raise SourceError(
+            f"the {name} split has {rows.height} rows and no positive among them; rows begin at the first published night: "
+            "run earlier nights (--as-of), or move examples.train_until and examples.valid_until"
+        )
 
 
 def _train(

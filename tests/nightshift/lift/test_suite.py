@@ -97,6 +97,8 @@ def test_an_unknown_arm_and_a_split_without_labels_are_refused(examples: pl.Data
         judge(examples, LiftSettings(arms=("base", "magic")))
     with pytest.raises(SourceError, match="test split"):
         judge(examples.filter(pl.col("split") != "test"), QUICK)
+    with pytest.raises(SourceError, match=r"rows of the train split are positive.*feedback"):
+        judge(examples.with_columns(label=pl.lit(1.0)), QUICK)
 
 
 def test_arms_whose_columns_are_absent_are_left_out(examples: pl.DataFrame) -> None:
