@@ -31,7 +31,8 @@ def read_values(prompt: Prompt[Any], requests: pl.DataFrame, ledgers: Ledgers, i
     wanted = requests.select("content_key", "row_id")
     said = ledgers.answers.lookup(wanted["content_key"], ["content_key", "text", "finish_reason"])
     refused = ledgers.rejects.lookup(wanted["content_key"], ["content_key", "text", "finish_reason", "attempt"])
-    refused = refused.sort("attempt", descending=True).drop("attempt").join(said, on="content_key", how="anti")
+    newest = refused.sort("attempt", pl.col("finish_reason") == "error", descending=[True, False])  # what a model said comes first
+    refused = newest.drop("attempt").join(said, on="content_key", how="anti")
     values, reasons = _parsed(prompt, pl.concat([said, refused]))
     accepted = _frame(prompt.schema, values)
     missed = [row for key, row in reasons.items() if key not in values]

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nightshift.answers import Values, read_values
+from nightshift.answers import Values, parse, read_values
 from nightshift.errors import RejectedAnswer
 from nightshift.ledger import ANSWERS, REJECTED, Ledgers
 from nightshift.llm.base import Decoding, FinishReason, ModelIdentity
@@ -118,3 +118,9 @@ def test_a_stricter_parser_turns_an_old_answer_into_a_reject(ledgers: Ledgers) -
     values = read(ledgers, "a", "b")
     assert values.frame.is_empty()
     assert values.rejects["reason"].to_list() == ["schema", "schema"]
+
+
+def test_what_a_server_failed_is_rejected_before_any_parser_sees_it() -> None:
+    said = parse(prompt(lenient), "status 500: no", "error")
+    assert isinstance(said, RejectedAnswer)
+    assert (said.reason, said.detail) == ("server", "status 500: no")

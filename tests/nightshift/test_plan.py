@@ -186,3 +186,17 @@ def test_without_a_tokenizer_tokens_are_guessed_from_characters(ledgers: Ledgers
 def test_an_empty_catalogue_is_a_plan_of_nothing(ledgers: Ledgers) -> None:
     planned = plan(ledgers, FOUR.clear(), BudgetSettings(tokens=5))
     assert planned.as_json()["pending"] == planned.as_json()["seconds"] == 0
+
+
+def test_what_the_server_failed_is_no_attempt_and_waits_for_the_next_run(ledgers: Ledgers) -> None:
+    for run in ("r", "s"):
+        ledgers.rejects.append([entry(REJECTED, "key one", attempt=1, reason="server", run_id=run)], run)
+    rejected(ledgers, "key x", attempts=1)
+    ledgers.rejects.append([entry(REJECTED, "key x", attempt=2, reason="server", run_id="s")], "s")
+    same = plan_table(prompt(), FOUR, ledgers, NO_LIMIT, Spent(), words, "s")
+    assert (pending(same), same.rejected) == (list("bd"), 2)
+    later = plan_table(prompt(), FOUR, ledgers, NO_LIMIT, Spent(), words, "t")
+    assert (pending(later), later.rejected) == (list("abcd"), 0)
+    assert later.pending["attempt"].to_list() == [1, 1, 2, 1]
+    rejected(ledgers, "key one", attempts=2)
+    assert pending(plan(ledgers)) == list("bcd"), "answers that were heard count"

@@ -94,3 +94,8 @@ def test_facts_refuse_the_summaries_of_their_own_examples(tmp_path: object) -> N
     for example in vocabulary.examples:
         with pytest.raises(RejectedAnswer, match="ungrounded"):
             prompt.parse(f" {example.summary}", "stop")
+
+
+def test_a_refusal_of_no_words_is_a_refusal() -> None:
+    with pytest.raises(RejectedAnswer, match="refusal"):
+        accept("", "refusal")

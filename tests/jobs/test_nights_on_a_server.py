@@ -1,0 +1,113 @@
+"""Whole nights whose sentences come from a server on this machine, kind and unkind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.planning import plan_night
+from jobs.running import run_job
+from nightshift.config import load_settings
+from nightshift.errors import NightFailed
+from nightshift.tables import ITEM_FACTS, REJECTS, USER_PREFERENCES
+from pipelines.workers import loaded_llm
+from tests.loopback import Action, Asked, Loopback, free_port, raw
+
+pytestmark = pytest.mark.loopback
+KEY = "sk-secret-of-the-night-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _a_night_ends_its_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("NIGHT_KEY", KEY)
+    yield
+    loaded_llm.cache_clear()
+
+
+def point(shop: Any, url: str, **server: Any) -> None:
+    """Let the shop's nights ask this server. Tags cannot be scored there."""
+    asked = {"base_url": url, "retries": 1, "api_key_env": "NIGHT_KEY", "usd_per_million_prompt": 1.0, "usd_per_million_new": 10.0}
+    llm = {"backend": "openai", "model": "tiny@r1", "server": asked | server}
+    shop.write(llm=llm, budget={"tables": {"item_tag_scores": 0}})
+
+
+def run(shop: Any) -> None:
+    run_job(shop.config, None, load_settings(shop.config), "nightly_enrichment", shop.nights()[0])
+
+
+def read(shop: Any, table: Any) -> pl.DataFrame:
+    frame: pl.DataFrame = shop.night().store.read(table, shop.nights()[0])
+    return frame
+
+
+def files_with(secret: str, folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+def test_a_night_is_written_by_a_server_and_the_next_run_asks_it_nothing(
+    shop: Any, endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Loopback() as server:
+        point(shop, server.url, endpoint=endpoint)
+        run(shop)
+        paid = len(server.asked)
+        run(shop)
+    facts, users = read(shop, ITEM_FACTS), read(shop, USER_PREFERENCES)
+    assert len(server.asked) == paid > facts.height
+    assert set(facts["origin"]) == {"llm"}
+    assert "llm" in set(users["origin"])
+    assert set(facts["model_id"]) == {"tiny@r1"}
+    answers = shop.night().ledgers.answers.scan().collect()
+    costs = answers["prompt_tokens"] * 1e-6 + answers["new_tokens"] * 1e-5
+    assert answers["cost_usd"].to_list() == pytest.approx(costs.to_list())
+    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+    assert not files_with(KEY, shop.folder)
+    assert KEY not in caplog.text
+
+
+def test_rows_that_the_server_failed_end_as_rejects_and_the_next_run_asks_only_them(shop: Any) -> None:
+    items = shop.items().with_columns(title=pl.when(pl.int_range(pl.len()) < 3).then("Cursed " + pl.col("title")).otherwise("title"))
+    shop.write_items(items)
+    cursed = set(items["item_id"].head(3).cast(pl.String))
+
+    def unkind(asked: Asked) -> Action | None:
+        return raw(b"{", length=400) if asked.text.startswith("Item: Cursed") else None
+
+    with Loopback(unkind) as server:
+        point(shop, server.url)
+        run(shop)
+        tries = [asked.text for asked in server.asked if asked.text.startswith("Item: Cursed")]
+        assert len(tries) == 6, "two tries a row in the whole run"
+        rejects = read(shop, REJECTS).filter(pl.col("table") == "item_facts")
+        assert set(rejects["reason"]) == {"server"}
+        assert set(rejects["key"]) == cursed
+        assert set(read(shop, ITEM_FACTS).filter(pl.col("item_id").is_in(list(cursed)))["origin"]) == {"template"}
+        run(shop)  # fails again, and ends again
+        pending = {table.table: table.pending for table in plan_night(shop.night()).tables}["item_facts"]
+        assert set(pending["row_id"]) == cursed
+        assert set(pending["attempt"]) == {1}, "what the server failed is no attempt"
+        server.behaviour = lambda asked: None
+        before = len(server.asked)
+        run(shop)
+    assert len(server.asked) - before == 3
+    assert set(read(shop, ITEM_FACTS)["origin"]) == {"llm"}
+    assert read(shop, REJECTS).filter(pl.col("reason") == "server").is_empty()
+
+
+def test_a_night_without_its_server_fails_and_says_where_it_looked(shop: Any) -> None:
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    point(shop, url, retries=0)
+    with pytest.raises(NightFailed, match=f"no server at llm.server.base_url {url}"):
+        run(shop)
+
+
+def test_without_its_tag_scores_switched_off_a_night_says_so(shop: Any) -> None:
+    with Loopback() as server:
+        point(shop, server.url)
+        shop.write(llm=load_settings(shop.config).llm.model_dump(mode="json"))
+        with pytest.raises(NightFailed, match=r"budget\.tables\.item_tag_scores to 0"):
+            run(shop)
+    assert not server.asked
