@@ -31,7 +31,9 @@ def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
     tokenizer = load_tokenizer(night.settings.llm, night.settings.cache_folder)
     count = tokenizer.count if tokenizer else None
     spent = Spent.of(night.ledgers, night.as_of)
-    return plan_table(night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, night.run_id)
+    return plan_table(
+        night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, night.run_id, night.settings.llm.cost
+    )
 
 
 def _answer(context: dg.AssetExecutionContext, night: Night, plan: TablePlan) -> None:

@@ -79,12 +79,11 @@ def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
     requests = night.item_requests("item_facts", items, events)
     numbers = ask(context, night, "item_facts", requests)
     table = written.item_facts(night, items, requests, night.store.read(ITEM_TAG_SCORES, night.as_of))
-    asked = requests.height - numbers["deferred"]
     yield from publish(
         night,
         ITEM_FACTS,
         table.frame,
-        [one_row_each(table.frame, items, "item_id"), reject_share(table.rejects, asked, night.settings.checks.max_reject_share)],
+        [one_row_each(table.frame, items, "item_id"), reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share)],
         inputs=manifests(night, ITEMS, ITEM_TAG_SCORES),
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),

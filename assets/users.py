@@ -35,7 +35,6 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     requests = night.user_requests(users, events)
     numbers = ask(context, night, "user_preferences", requests)
     table = written.user_preferences(night, users, requests)
-    asked = requests.height - numbers["deferred"]
     yield from publish(
         night,
         USER_PREFERENCES,
@@ -43,7 +42,7 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
         [
             one_row_each(table.frame, users, "user_id"),
             nothing_from_the_future(table.frame, "last_event_at", night.moment),
-            reject_share(table.rejects, asked, night.settings.checks.max_reject_share),
+            reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share),
         ],
         inputs=manifests(night, INTERACTIONS, ITEMS, ITEM_TAG_SCORES),
         rejects=table.rejects,

@@ -35,8 +35,8 @@ class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
 class CheckSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """What a night must satisfy."""
 
-    max_reject_share: float = Field(0.2, ge=0, le=1)
-    """Share of tonight's requests of one prompt (0 to 1) that may be rejected before the night fails."""
+    max_reject_share: float = Field(0.5, ge=0, le=1)
+    """Share of a prompt's answers (0 to 1) that may be rejected before the night fails; rejected rows carry a fallback."""
     min_tag_coverage: float = Field(0.99, ge=0, le=1)
     """Share of items (0 to 1) that must have tag scores; the budget may lower it."""
     leak_sample: int = Field(40, ge=1)

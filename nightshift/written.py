@@ -23,6 +23,11 @@ class Written:
     frame: pl.DataFrame
     rejects: pl.DataFrame
 
+    @property
+    def answered(self) -> int:
+        """Rows a model answered for, accepted or not."""
+        return self.frame.filter(pl.col("origin") == "llm").height + self.rejects.height
+
 
 def scored_items(night: Night, requests: pl.DataFrame) -> pl.DataFrame:
     """`item_id, content_key, scores` of every item the model has read."""
