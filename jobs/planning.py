@@ -46,11 +46,12 @@ def plan_night(night: Night) -> NightPlan:
     at_start = spent = Spent.of(night.ledgers, night.as_of)
     plans = []
     for table, requests in requests_of(night).items():
-        plan = plan_table(night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count)
+        plan = plan_table(night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, price=night.settings.llm.cost)
         plans.append(plan)
         spent = dataclasses.replace(
             spent,
             tokens=spent.tokens + plan.prompt_tokens + plan.new_tokens,
+            usd=spent.usd + plan.cost_usd,
             seconds=spent.seconds + (plan.seconds if plan.pending.height else 0.0),
         )
     return NightPlan(night.as_of, plans, _budget(night, at_start), count is not None)

@@ -17,6 +17,8 @@ from nightshift.ledger import Ledgers
 from nightshift.prompts.base import Prompt
 
 CountTokens = Callable[[Sequence[str]], list[int]]
+Price = Callable[[int, int], float]
+"""US dollars of so many prompt and new tokens."""
 CHARS_PER_TOKEN = 4.0
 """English text per token of a byte-pair vocabulary, used only until the model's own tokenizer has been fetched."""
 TOKENS_PER_SECOND_SCORED, TOKENS_PER_SECOND_WRITTEN = 8000.0, 2000.0
@@ -71,6 +73,8 @@ class TablePlan:
     deferred: int
     new_tokens: int
     tokens_per_second: float
+    cost_usd: float = 0.0
+    """Expected money of the pending rows."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -93,9 +97,14 @@ class TablePlan:
             "deferred": self.deferred,
             "prompt_tokens": self.prompt_tokens,
             "new_tokens": self.new_tokens,
-            "cost_usd": 0.0,
+            "cost_usd": round(self.cost_usd, 6),
             "seconds": round(self.seconds, 1),
         }
+
+
+def free(prompt_tokens: int, new_tokens: int) -> float:
+    """What a local model costs: nothing."""
+    return 0.0
 
 
 def plan_table(
@@ -106,6 +115,7 @@ def plan_table(
     spent: Spent,
     count_tokens: CountTokens | None,
     run_id: str | None = None,
+    price: Price = free,
 ) -> TablePlan:
     """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where it was never fetched.
 
@@ -120,7 +130,8 @@ def plan_table(
     left = distinct.filter(~is_known & ~is_given_up).join(tried, on="content_key", how="left", maintain_order="left")
     asked = with_tokens(prompt, left.with_columns(pl.col("attempt").fill_null(1)), count_tokens)
     typical, speed = measured(ledgers, prompt)
-    pending = affordable(asked, budget, spent, prompt.name, speed)
+    pending = affordable(asked, budget, spent, prompt.name, speed, price)
+    new_tokens = round(pending.height * typical)
     return TablePlan(
         table=prompt.name,
         rows=requests.height,
@@ -128,8 +139,9 @@ def plan_table(
         rejected=requests.filter(is_given_up).height,
         pending=pending,
         deferred=asked.height - pending.height,
-        new_tokens=round(pending.height * typical),
+        new_tokens=new_tokens,
         tokens_per_second=speed,
+        cost_usd=price(int(pending["prompt_tokens"].sum()), new_tokens),
     )
 
 
@@ -174,13 +186,20 @@ def measured(ledgers: Ledgers, prompt: Prompt[Any]) -> tuple[float, float]:
     return (default if new is None else new, tokens / seconds if seconds else speed)
 
 
-def affordable(requests: pl.DataFrame, budget: BudgetSettings, spent: Spent, table: str, speed: float) -> pl.DataFrame:
+def affordable(requests: pl.DataFrame, budget: BudgetSettings, spent: Spent, table: str, speed: float, price: Price = free) -> pl.DataFrame:
     """The worthiest rows whose worst case fits what is left of the night's budget."""
+    fits = [pl.col("worst_tokens").cum_sum() <= limit for limit in _token_limits(budget, spent, table, speed)]
+    if budget.usd is not None:
+        worst = [price(prompt, most - prompt) for prompt, most in requests.select("prompt_tokens", "worst_tokens").iter_rows()]
+        fits.append(pl.lit(pl.Series(worst, dtype=pl.Float64)).cum_sum() <= budget.usd - spent.usd)
+    return requests.filter(*fits) if fits else requests
+
+
+def _token_limits(budget: BudgetSettings, spent: Spent, table: str, speed: float) -> list[int]:
+    """What is left of every limit, in tokens."""
     limits = [limit - spent.tokens for limit in (budget.tokens,) if limit is not None]
     if table in budget.tables:
         limits.append(budget.tables[table] - (spent.by_table or {}).get(table, 0))
     if budget.minutes is not None:
         limits.append(int((budget.minutes * 60 - spent.seconds) * speed))
-    if not limits:
-        return requests
-    return requests.filter(pl.col("worst_tokens").cum_sum() <= min(limits))
+    return limits

@@ -26,11 +26,11 @@ def _a_night_ends_its_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     loaded_llm.cache_clear()
 
 
-def point(shop: Any, url: str, **server: Any) -> None:
+def point(shop: Any, url: str, usd: float | None = None, **server: Any) -> None:
     """Let the shop's nights ask this server. Tags cannot be scored there."""
     asked = {"base_url": url, "retries": 1, "api_key_env": "NIGHT_KEY", "usd_per_million_prompt": 1.0, "usd_per_million_new": 10.0}
     llm = {"backend": "openai", "model": "tiny@r1", "server": asked | server}
-    shop.write(llm=llm, budget={"tables": {"item_tag_scores": 0}})
+    shop.write(llm=llm, budget={"tables": {"item_tag_scores": 0}, "usd": usd})
 
 
 def run(shop: Any) -> None:
@@ -95,6 +95,17 @@ def test_rows_that_the_server_failed_end_as_rejects_and_the_next_run_asks_only_t
     assert len(server.asked) - before == 3
     assert set(read(shop, ITEM_FACTS)["origin"]) == {"llm"}
     assert read(shop, REJECTS).filter(pl.col("reason") == "server").is_empty()
+
+
+def test_a_night_spends_no_more_money_than_its_budget_and_publishes_all_the_same(shop: Any) -> None:
+    with Loopback() as server:
+        point(shop, server.url, usd=0.01)
+        planned = sum(table.cost_usd for table in plan_night(shop.night()).tables)
+        run(shop)
+    spent = shop.night().ledgers.answers.scan().collect()["cost_usd"].sum()
+    assert 0 < planned <= 0.01
+    assert 0.008 < spent <= 0.01
+    assert set(read(shop, ITEM_FACTS)["origin"]) == {"llm", "template"}
 
 
 def test_a_night_without_its_server_fails_and_says_where_it_looked(shop: Any) -> None:

@@ -200,3 +200,18 @@ def test_what_the_server_failed_is_no_attempt_and_waits_for_the_next_run(ledgers
     assert later.pending["attempt"].to_list() == [1, 1, 2, 1]
     rejected(ledgers, "key one", attempts=2)
     assert pending(plan(ledgers)) == list("bcd"), "answers that were heard count"
+
+
+def test_money_is_a_hard_limit_by_the_worst_case_and_a_plan_says_what_it_expects(ledgers: Ledgers) -> None:
+    def price(prompt_tokens: int, new_tokens: int) -> float:
+        return prompt_tokens * 1.0 + new_tokens * 10.0
+
+    def bought(usd: float, spent: float = 0.0) -> TablePlan:
+        return plan_table(prompt(), FOUR, ledgers, BudgetSettings(usd=usd), Spent(usd=spent), words, price=price)
+
+    assert pending(bought(102)) == []  # a row is 3 + 10 x 10 dollars at worst
+    assert pending(bought(103)) == ["a"]
+    assert (pending(bought(208)), bought(208).deferred) == (list("ab"), 2)
+    assert pending(bought(208, spent=100)) == ["a"]
+    assert pending(bought(1000)) == list("abcd")
+    assert bought(208).as_json()["cost_usd"] == 3 + 5 + 2 * 5 * 10
