@@ -30,9 +30,9 @@ def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
     """What is pending, by the model's own tokenizer."""
     tokenizer = load_tokenizer(night.settings.llm, night.settings.cache_folder)
     count = tokenizer.count if tokenizer else None
-    spent = Spent.of(night.ledgers, night.as_of)
+    spent, llm = Spent.of(night.ledgers, night.as_of), night.settings.llm
     return plan_table(
-        night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, night.run_id, night.settings.llm.cost
+        night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, night.run_id, llm.cost, llm.keeps_states
     )
 
 

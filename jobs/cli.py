@@ -148,6 +148,77 @@ def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = N
     show_lift(Night(settings, night).store.read(LIFT, night))
 
 
+@app.command()
+def rejects(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_of: AsOf = None,
+    reason: Annotated[str | None, typer.Option(help="Only this reason: refusal, empty, schema, too_long, ...")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Rows of the table; the counts below it are of all rows.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Every row as one JSON list, whatever the limit.")] = False,
+) -> None:
+    """What a published night could not use: table, row, reason, attempts, and what the model said.
+
+    Rows of the sources that were dropped are listed too; they have no attempts. Calls no model.
+    """
+    from jobs.rejected import Chosen, rejected, show_rejected
+    from nightshift.tables import REJECTS
+
+    found = rejected(_published(config, home, as_of, REJECTS.name), Chosen(reason=reason))
+    if as_json:
+        typer.echo(json.dumps(found.to_dicts(), indent=2, ensure_ascii=False))
+    else:
+        show_rejected(found, limit)
+
+
+@app.command()
+def retry(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_of: AsOf = None,
+    table: Annotated[str | None, typer.Option(help="Only this table: item_facts, user_preferences.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only rows whose newest attempt was rejected for this reason.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Only this item or user; give it once a row.")] = None,
+) -> None:
+    """Forget rejected answers, so that the next run asks their rows again. Calls no model; says what that run would cost.
+
+    Every attempt at a chosen row is forgotten, also in `nightshift costs` and in the night's budget. Accepted answers stay.
+    """
+    from jobs.console import console
+    from jobs.planning import plan_night
+    from jobs.rejected import Chosen
+    from jobs.rejected import retry as forget
+    from jobs.showing import show_plan
+
+    settings = _settings(config, home)
+    night = Night(settings, _night(settings, as_of))
+    console.print(f"{forget(night.ledgers, Chosen(table, reason, tuple(key or ()))).height:,} rows forgotten; a run would ask:")
+    show_plan(plan_night(night))
+
+
+@app.command()
+def costs(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """What each night paid, and what the ledger spared it: calls, tokens, money, hit rate. Calls no model.
+
+    Avoided calls are requests whose answer an earlier night had paid for, priced at the mean of their table's calls.
+    """
+    from jobs.costs import costs as told
+    from jobs.costs import show_costs
+    from nightshift.ledger import Ledgers
+    from nightshift.store import Store
+
+    folder = _settings(config, home).home_folder
+    spent = told(Store(folder), Ledgers(folder))
+    if as_json:
+        typer.echo(json.dumps(spent, indent=2))
+    else:
+        show_costs(spent)
+
+
 @show_app.command("item")
 def show_item_command(
     item_id: Annotated[str, typer.Argument(help="The item's id, as in the table items.")],

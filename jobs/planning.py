@@ -44,9 +44,11 @@ def plan_night(night: Night) -> NightPlan:
     tokenizer = load_tokenizer(night.settings.llm, night.settings.cache_folder)
     count = tokenizer.count if tokenizer else None
     at_start = spent = Spent.of(night.ledgers, night.as_of)
-    plans = []
+    plans, llm = [], night.settings.llm
     for table, requests in requests_of(night).items():
-        plan = plan_table(night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, price=night.settings.llm.cost)
+        plan = plan_table(
+            night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, None, llm.cost, llm.keeps_states
+        )
         plans.append(plan)
         spent = dataclasses.replace(
             spent,

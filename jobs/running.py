@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from jobs.alive import LOCK, alive, bury_the_dead
 from jobs.console import console, story
 from jobs.graph import build
 from nightshift.config import Settings
@@ -42,11 +43,13 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
     os.environ["DAGSTER_HOME"] = str(folder)  # sub-processes of a run find the same instance
     console.print(f"[bold]{job}[/bold] {as_of}")
     started = time.monotonic()
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
+    with dg.DagsterInstance.from_config(str(folder)) as instance, alive(folder) as lock:
+        bury_the_dead(instance, folder)
         result = definitions.resolve_job_def(job).execute_in_process(
             partition_key=as_of.isoformat(),
             instance=instance,
             raise_on_error=False,
+            tags={LOCK: lock},
             run_config={"loggers": {"console": {}}},
         )
     if not result.success:

@@ -116,13 +116,15 @@ def plan_table(
     count_tokens: CountTokens | None,
     run_id: str | None = None,
     price: Price = free,
+    keeps_states: bool = False,
 ) -> TablePlan:
     """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where it was never fetched.
 
     A row for which the server failed keeps its attempts, but `run_id`, the run that plans, asks it only once.
+    `keeps_states` asks scored rows again whose hidden state the ledger has lost.
     """
     distinct = requests.unique("content_key", keep="first", maintain_order=True)
-    known = ledgers.answers.keys()
+    known = _answered(ledgers, states=keeps_states and bool(prompt.questions))
     tried = _tried(ledgers)
     given_up = pl.concat([tried.filter(pl.col("attempt") > ATTEMPTS)["content_key"], _unserved(ledgers, run_id)])
     is_known = pl.col("content_key").is_in(known.implode())
@@ -143,6 +145,15 @@ def plan_table(
         tokens_per_second=speed,
         cost_usd=price(int(pending["prompt_tokens"].sum()), new_tokens),
     )
+
+
+def _answered(ledgers: Ledgers, states: bool) -> pl.Series:
+    """Keys with an answer and, where the model keeps its states, with their vector too: a torn part may have taken it."""
+    keys = ledgers.answers.keys()
+    if not states:
+        return keys
+    kept = ledgers.vectors.query(lambda rows: rows.filter(pl.col("view") == "hidden").select("content_key"))
+    return keys.filter(keys.is_in(kept["content_key"].implode()))
 
 
 def _tried(ledgers: Ledgers) -> pl.DataFrame:

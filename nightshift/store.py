@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from nightshift import __version__
 from nightshift.downloads import sha256_of
@@ -140,7 +140,10 @@ class Store:
         if not path.exists():
             name = table if isinstance(table, str) else table.name
             raise NightshiftError(f"{name} has no published night {as_of}; published: {_listed(self.nights(name))}")
-        return Manifest.model_validate_json(path.read_text())
+        try:
+            return Manifest.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise IntegrityError(f"{path} is damaged; materialize {as_of} of this table again") from error
 
     def scan(self, table: Table | str, as_of: date) -> pl.LazyFrame:
         """A published night, lazily, from exactly the files its manifest lists."""

@@ -1,4 +1,4 @@
-"""Shared fixtures: the cache that holds model weights."""
+"""Shared fixtures: the cache that holds model weights, and the `shop`."""
 
 import fcntl
 import os
@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["tests.shop"]
 
 PREPARE = """
 import sys

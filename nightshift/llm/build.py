@@ -23,6 +23,11 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
     server: ServerSettings = ServerSettings()
     """The server that `openai` asks; read by no other backend."""
 
+    @property
+    def keeps_states(self) -> bool:
+        """Whether every score comes with the model's hidden state."""
+        return self.backend != "openai"
+
     def cost(self, prompt_tokens: int, new_tokens: int) -> float:
         """What so many tokens cost, in US dollars: 0 for a local model, else by the prices of `llm.server`."""
         return self.server.cost(prompt_tokens, new_tokens) if self.backend == "openai" else 0.0

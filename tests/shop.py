@@ -69,11 +69,15 @@ class Shop:
         return Night(load_settings(self.config), self.nights()[number])
 
 
+def open_shop(folder: Path, world: World, **changes: Any) -> Shop:
+    """Write the world's sources, a vocabulary and a configuration into the folder."""
+    write_sources(world, folder / "sources")
+    (folder / "shop.yaml").write_text(yaml.safe_dump(VOCABULARY))
+    shop = Shop(folder, world)
+    shop.write(**changes)
+    return shop
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    world = make_world(SyntheticSettings(seed=7, n_users=40, n_items=60, days=30))
-    write_sources(world, tmp_path / "sources")
-    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(VOCABULARY))
-    shop = Shop(tmp_path, world)
-    shop.write()
-    return shop
+    return open_shop(tmp_path, make_world(SyntheticSettings(seed=7, n_users=40, n_items=60, days=30)))
