@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 
 from nightshift.errors import VectorMismatch
 from nightshift.features.settings import SimilaritySettings
-from nightshift.features.whitening import Whitening, fit_whitening, unit
+from nightshift.features.whitening import Whitening, fit_whitening, settled, unit
 from nightshift.history import Floats, Ints, encode
 from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, USER_EMBEDDINGS, USER_PREFERENCES
 
 LARGEST_SQUARE = 6000
 """Items up to which all cosines of a view are kept as one square (144 MB); above, pairs are computed as they are asked."""
+
+
+TIE_BREAK = 1e-12
+"""Added for each place in the catalogue; far below the last decimal of a cosine for catalogues under a million items."""
+
+
+def cosines(left: Floats, right: Floats) -> Floats:
+    """(l, d), (r, d) unit rows -> (l, r) cosines, the same in every process."""
+    return settled(left.astype(np.float64) @ right.astype(np.float64).T)
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class View:
     @cached_property
     def square(self) -> Floats | None:
         """(items, items) cosines, or None for a catalogue too large to hold them."""
-        return self.vectors @ self.vectors.T if len(self.vectors) <= LARGEST_SQUARE else None
+        return cosines(self.vectors, self.vectors) if len(self.vectors) <= LARGEST_SQUARE else None
 
     def cosines(self, candidate: Ints, history: Ints) -> Floats:
         """(rows,), (rows, length) -> (rows, length) cosine of each candidate with each history item."""
@@ -72,9 +81,10 @@ class View:
         wanted = min(self.nearest, len(others) - 1)
         for start in range(0, len(others) if wanted > 0 else 0, 1024):
             rows = others[start : start + 1024]
-            cosines = self.vectors[rows] @ self.vectors[others].T
-            cosines[np.arange(len(rows)), start + np.arange(len(rows))] = -np.inf
-            found[rows, :wanted] = others[np.argpartition(-cosines, wanted - 1, axis=1)[:, :wanted]]
+            far = -cosines(self.vectors[rows], self.vectors[others]).astype(np.float64)
+            far += np.arange(len(others)) * TIE_BREAK  # equal cosines: the item that comes first in the catalogue
+            far[np.arange(len(rows)), start + np.arange(len(rows))] = np.inf
+            found[rows, :wanted] = others[np.argpartition(far, wanted - 1, axis=1)[:, :wanted]]
         return found
 
     def permuted(self, mapping: Ints) -> "View":

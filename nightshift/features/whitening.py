@@ -1,7 +1,8 @@
 """PCA whitening of one night's vectors, so that no shared direction drowns the ones that tell items apart.
 
 Fitted on a snapshot's own vectors, never on labels or on a later night (Su et al., Whitening Sentence Representations,
-2021). Deterministic: the largest component of every direction is positive.
+2021). Deterministic: the largest component of every direction is positive, the map is applied in float64, and its result
+is rounded, so that the last bits of a linear algebra library, which vary between processes, do not reach a table.
 """
 
 from dataclasses import dataclass
@@ -12,18 +13,21 @@ from numpy.typing import NDArray
 
 from nightshift.history import Floats
 
+DECIMALS = 5
+"""Decimals kept of coordinates and cosines; float64 noise is ten thousand times finer than the last."""
+
 
 @dataclass(frozen=True)
 class Whitening:
     """An affine map: (vectors - mean) @ directions has unit variance in every dimension on the vectors it was fitted on."""
 
-    mean: Floats
-    directions: Floats
+    mean: NDArray[np.float64]
+    directions: NDArray[np.float64]
     """(dimension, kept)"""
 
     def __call__(self, vectors: Floats) -> Floats:
         """(n, dimension) -> (n, kept)."""
-        return np.asarray((vectors - self.mean) @ self.directions, np.float32)
+        return settled((vectors.astype(np.float64) - self.mean) @ self.directions)
 
 
 def fit_whitening(vectors: Floats, dimensions: int) -> Whitening:
@@ -37,7 +41,7 @@ def fit_whitening(vectors: Floats, dimensions: int) -> Whitening:
         directions = centred.T @ directions / np.sqrt(values)
     directions *= np.sign(directions[np.abs(directions).argmax(0), np.arange(directions.shape[1])])
     scale = np.sqrt(values / max(len(vectors) - 1, 1))
-    return Whitening(mean.astype(np.float32), (directions / scale).astype(np.float32))
+    return Whitening(mean, directions / scale)
 
 
 def _largest(gram: NDArray[np.float64], dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -49,7 +53,13 @@ def _largest(gram: NDArray[np.float64], dimensions: int) -> tuple[NDArray[np.flo
     return values[order], directions[:, order]
 
 
+def settled(values: NDArray[np.float64]) -> Floats:
+    """Values rounded to DECIMALS, as float32: equal in every process that computed them in float64."""
+    return np.asarray(np.round(values, DECIMALS), np.float32)
+
+
 def unit(vectors: Floats) -> Floats:
     """Rows scaled to length 1; a zero row stays zero."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(length > 0, length, 1.0), np.float32)
+    exact = vectors.astype(np.float64)
+    length = np.linalg.norm(exact, axis=1, keepdims=True)
+    return settled(exact / np.where(length > 0, length, 1.0))
