@@ -11,10 +11,12 @@ from jobs.alive import LOCK, alive, bury_the_dead
 from jobs.console import console, story
 from jobs.graph import build
 from nightshift.config import Settings
-from nightshift.errors import NightFailed
+from nightshift.errors import ConfigError, NightFailed, SourceError
 from nightshift.night import Night
 from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES
 
+WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
+"""Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""
 INSTANCE = """\
 # Written by nightshift. One step at a time in each pool: two models on one machine run slower than one after the other.
 concurrency:
@@ -37,7 +39,7 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
-    """Run a job for one night. Raises NightFailed with the first failure's message."""
+    """Run a job for one night. Raises the first failure's message: SourceError when the input is wrong, else NightFailed."""
     definitions = dg.Definitions.merge(build(config, home), dg.Definitions(loggers={"console": story}))
     folder = dagster_home(settings)
     os.environ["DAGSTER_HOME"] = str(folder)  # sub-processes of a run find the same instance
@@ -53,17 +55,20 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
             run_config={"loggers": {"console": {}}},
         )
     if not result.success:
-        raise NightFailed(f"{job} of {as_of} failed. {_first_failure(result)}")
+        kind, message = _first_failure(result)
+        raise (SourceError if kind in WRONG_INPUT else NightFailed)(f"{job} of {as_of} failed. {message}")
     console.print(f"  [dim]done in {time.monotonic() - started:.0f} s, Dagster run {result.run_id[:8]}[/dim]")
 
 
-def _first_failure(result: dg.ExecuteInProcessResult) -> str:
+def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str, str]:
+    """Class and message of the error that ended the run."""
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             error = event.step_failure_data.error
             cause = error.cause if error and error.cause else error
-            return f"{event.step_key}: {cause.message.strip() if cause else 'no message'}"
-    return "no step failed; see the run in the Dagster UI"
+            kind = (cause.cls_name or "") if cause else ""
+            return kind, f"{event.step_key}: {cause.message.strip() if cause else 'no message'}"
+    return "", "no step failed; see the run in the Dagster UI"
 
 
 def deferred(night: Night) -> int:

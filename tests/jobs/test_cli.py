@@ -70,6 +70,13 @@ def test_a_failed_night_is_exit_1_and_says_why(shop) -> None:
     assert "reject_share" in done.stderr
 
 
+def test_a_broken_source_is_exit_2_and_names_the_row(shop) -> None:
+    shop.write_items(shop.items()[[0, 0, 1]])
+    done = nightshift("run", "--as-of", shop.nights()[0].isoformat(), cwd=shop.folder)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "items.parquet" in done.stderr
+
+
 @pytest.mark.parametrize("module", ["torch", "transformers", "sentence_transformers", "apache_beam", "lightgbm", "scipy"])
 def test_the_code_location_loads_without(module: str, shop) -> None:
     code = f"import sys; import jobs.definitions; sys.exit({module!r} in sys.modules)"

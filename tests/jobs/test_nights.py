@@ -9,7 +9,7 @@ import pytest
 from jobs.planning import plan_night
 from jobs.running import deferred, run_job
 from nightshift.config import load_settings
-from nightshift.errors import NightFailed
+from nightshift.errors import NightFailed, SourceError
 from nightshift.features.proofs import shuffled_future
 from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, LIFT, MOMENT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
 
@@ -127,7 +127,7 @@ def test_a_tolerated_reject_is_in_the_rejects_table_and_its_row_has_a_template(s
 
 def test_a_bad_source_fails_with_file_row_and_fix(shop) -> None:
     shop.write_items(pl.concat([shop.items(), shop.items().head(1)]))
-    with pytest.raises(NightFailed, match=r"items\.parquet.*row"):
+    with pytest.raises(SourceError, match=r"items\.parquet.*row"):
         run(shop)
 
 
