@@ -4,8 +4,6 @@ import polars as pl
 
 from nightshift.prompts.user_preferences import PreferencesSettings
 
-PORTRAIT = {"user_id": pl.String, "history_length": pl.Int32, "last_event_at": pl.Datetime("us", "UTC")}
-
 
 def portraits(events: pl.DataFrame, items: pl.DataFrame, tags: pl.DataFrame, settings: PreferencesSettings) -> pl.DataFrame:
     """One row a user: `user_id, history_length, last_event_at, liked, disliked, like_tags, dislike_tags`.
