@@ -25,7 +25,10 @@ def content_key(*parts: str) -> str:
 
 
 def canonical(value: BaseModel | dict[str, Any] | list[Any] | tuple[Any, ...]) -> str:
-    """One JSON text for equal values: sorted keys, no spaces, no float reformatting between runs."""
+    """One JSON text for equal values: sorted keys, no spaces, no float reformatting between runs.
+
+    A field that is None is left out, so that a new optional field moves no key.
+    """
     if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json")
+        value = value.model_dump(mode="json", exclude_none=True)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

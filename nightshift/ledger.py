@@ -45,15 +45,19 @@ _SPENT: dict[str, Any] = {
 }
 ANSWERS: dict[str, Any] = _COMMON | {
     "prompt_id": pl.String,
+    "row_id": pl.String,
+    "text_key": pl.String,
     "text": pl.String,
     "finish_reason": pl.String,
     "scores": VECTOR,
     "choices": STRINGS,
 } | _SPENT  # fmt: skip
-"""Columns of an answer. `as_of` is the night that paid for it."""
+"""Columns of an answer. `as_of` is the night that paid for it; `row_id` the row it was first asked for, `text_key` the key of that
+row's own text: together they tell why a row is asked again."""
 REJECTED: dict[str, Any] = _COMMON | {
     "prompt_id": pl.String,
     "row_id": pl.String,
+    "text_key": pl.String,
     "attempt": pl.Int32,
     "reason": pl.String,
     "text": pl.String,
@@ -153,7 +157,11 @@ class Ledger:
 
     def _every_row(self) -> pl.LazyFrame:
         parts = self.parts()
-        return pl.scan_parquet(parts) if parts else pl.LazyFrame(schema=self.schema)
+        return (
+            pl.scan_parquet(parts, schema=self.schema, missing_columns="insert", extra_columns="ignore")
+            if parts
+            else pl.LazyFrame(schema=self.schema)
+        )
 
     def _once(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         return rows.unique(self._identity(), keep="first", maintain_order=True)

@@ -25,6 +25,8 @@ from nightshift.prompts.base import Prompt
 from pipelines.batches import cut
 from pipelines.workers import loaded_llm
 
+Owners = dict[str, dict[str, str]]
+"""`row_id` and `text_key` of each content key."""
 RETRY_TEMPERATURE = 0.7
 """A greedy model would repeat itself; a second attempt samples, seeded by the attempt."""
 
@@ -46,16 +48,16 @@ class Batch:
         llm = loaded_llm(self.settings.llm, self.settings.cache_folder)
         decoding = for_attempt(prompt.decoding, self.attempt)
         requests = [Request(row["content_key"], prompt.instructions, row["text"], decoding) for row in rows]
+        owners = {row["content_key"]: {"row_id": row["row_id"], "text_key": row["text_key"]} for row in rows}
         if prompt.questions:
-            return self._keep_scores(night.ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions))
-        owners = {row["content_key"]: row["row_id"] for row in rows}
+            return self._keep_scores(night.ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners)
         return self._ask(night.ledgers, prompt, llm, requests, owners)
 
-    def _ask(self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: dict[str, str]) -> dict[str, int]:
+    def _ask(self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: Owners) -> dict[str, int]:
         outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)]
-        good = [self._row(prompt, llm, answer) for answer, said in outcomes if not isinstance(said, RejectedAnswer)]
+        good = [self._row(prompt, llm, answer) | owners[answer.key] for answer, said in outcomes if not isinstance(said, RejectedAnswer)]
         bad = [
-            self._row(prompt, llm, answer) | {"row_id": owners[answer.key], "attempt": self.attempt, "reason": said.reason}
+            self._row(prompt, llm, answer) | owners[answer.key] | {"attempt": self.attempt, "reason": said.reason}
             for answer, said in outcomes
             if isinstance(said, RejectedAnswer)
         ]
@@ -74,7 +76,7 @@ class Batch:
             "choices": None,
         }
 
-    def _keep_scores(self, ledgers: Ledgers, prompt: Prompt[Any], model_id: str, scored: list[Scored]) -> dict[str, int]:
+    def _keep_scores(self, ledgers: Ledgers, prompt: Prompt[Any], model_id: str, scored: list[Scored], owners: Owners) -> dict[str, int]:
         """Vectors first: a row counts as answered once its scores are there, and then its vectors must be too."""
         encoder_id = prompt.hidden_id(model_id)
         vectors = [
@@ -91,7 +93,7 @@ class Batch:
         if vectors:
             ledgers.vectors.append(vectors, self.run_id)
         choices = [f"{q.name}:{choice.strip()}" for q in prompt.questions for choice in q.choices]
-        ledgers.answers.append([self._scores(prompt, model_id, s) | {"choices": choices} for s in scored], self.run_id)
+        ledgers.answers.append([self._scores(prompt, model_id, s) | owners[s.key] | {"choices": choices} for s in scored], self.run_id)
         return {"rows": len(scored), "accepted": len(scored), "rejected": 0}
 
     def _scores(self, prompt: Prompt[Any], model_id: str, scored: Scored) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pen
         return {"rows": 0, "accepted": 0, "rejected": 0}
     tried = pending if "attempt" in pending.columns else pending.with_columns(attempt=pl.lit(1))
     for (attempt,), rows in tried.group_by("attempt", maintain_order=True):
-        batches = list(cut(rows.select("content_key", "row_id", "text"), settings.beam.batch_rows))
+        batches = list(cut(rows.select("content_key", "row_id", "text_key", "text"), settings.beam.batch_rows))
         run_batches(settings, batches, AnswerBatch(Batch(settings, table, as_of, run_id, attempt)))
     return counted(settings, run_id, table, pending)
 

@@ -30,6 +30,8 @@ class Decoding(BaseModel, extra="forbid", frozen=True):
     """Texts that end an answer; the stop text itself is not part of it."""
     seed: int = 0
     """Used only when temperature is above 0."""
+    json_schema: str | None = None
+    """JSON schema, as text, that the answer must satisfy: a backend that can constrains its decoding to it. None: free text."""
 
 
 class ModelIdentity(BaseModel, extra="forbid", frozen=True):

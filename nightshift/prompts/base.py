@@ -16,8 +16,8 @@ from nightshift.llm.base import Decoding, FinishReason, ModelIdentity, Question
 
 V = TypeVar("V", bound=BaseModel)
 
-REQUESTS: dict[str, Any] = {"content_key": pl.String, "row_id": pl.String, "text": pl.String, "worth": pl.Float64}
-"""Requests of one prompt: the row's id in its table, its text, and its worth (higher is asked first)."""
+REQUESTS: dict[str, Any] = {"content_key": pl.String, "row_id": pl.String, "text_key": pl.String, "text": pl.String, "worth": pl.Float64}
+"""Requests of one prompt: the row's id in its table, its text and the key of that text alone, and its worth (higher is asked first)."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Prompt(Generic[V]):
     schema: type[V]
     """The value an answer becomes."""
     decoding: Decoding = field(default_factory=Decoding)
+    again: Callable[[str, str], str] = lambda text, reason: text
+    """The text of the next attempt, from a row's text and the reason its last answer was rejected. Not part of the key."""
     questions: tuple[Question, ...] = ()
     """For prompts that are scored, not answered: the closed vocabulary."""
 
@@ -71,6 +73,7 @@ class Prompt(Generic[V]):
             {
                 "content_key": [self.key(identity, text) for text in texts],
                 "row_id": rows[self.row_key],
+                "text_key": [content_key(text) for text in texts],
                 "text": texts,
                 "worth": worth if worth is not None else [0.0] * rows.height,
             },
