@@ -41,10 +41,10 @@ class Prompt(Generic[V]):
     schema: type[V]
     """The value an answer becomes."""
     decoding: Decoding = field(default_factory=Decoding)
-    again: Callable[[str, str], str] = lambda text, reason: text
-    """The text of the next attempt, from a row's text and the reason its last answer was rejected. Not part of the key."""
     questions: tuple[Question, ...] = ()
     """For prompts that are scored, not answered: the closed vocabulary."""
+    again: Callable[[str, str], str] = lambda text, reason: text
+    """The text of the next attempt, from a row's text and the reason its last answer was rejected. Not part of the key."""
 
     @property
     def prompt_id(self) -> str:

@@ -29,8 +29,8 @@ def words(texts: Any) -> list[int]:
 
 
 def requests(**texts: str) -> pl.DataFrame:
-    rows = [(f"key {text}", row, text, float(-n)) for n, (row, text) in enumerate(texts.items())]
-    schema = {"content_key": pl.String, "row_id": pl.String, "text": pl.String, "worth": pl.Float64}
+    rows = [(f"key {text}", row, f"text {text}", text, float(-n)) for n, (row, text) in enumerate(texts.items())]
+    schema = {"content_key": pl.String, "row_id": pl.String, "text_key": pl.String, "text": pl.String, "worth": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -138,7 +138,7 @@ def test_one_bad_row_costs_its_neighbours_nothing(tmp_path: Path) -> None:
 def test_after_a_kill_between_two_batches_only_the_rest_is_asked(tmp_path: Path) -> None:
     tonight = night(tmp_path)
     plan = planned(tonight)
-    done, *rest = cut(plan.pending.select("content_key", "row_id", "text"), 4)
+    done, *rest = cut(plan.pending.select("content_key", "row_id", "text_key", "text"), 4)
     Batch(tonight.settings, "item_facts", AS_OF, "first").answer(done)
     kept = tonight.ledgers.answers.parts()
     again = night(tmp_path, run_id="second")
