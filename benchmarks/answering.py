@@ -30,7 +30,7 @@ def measure(what: str, rows: int, runs: int, cache: Path, folder: Path) -> Compa
     data = load("ml-100k", cache)
     night = Night(_settings(folder, "requests", cache), AS_OF)
     requests = night.item_requests(table, data.items, data.interactions).head(rows)
-    prompt, batches = night.prompts[table], [[row["text"] for row in batch] for batch in cut(requests, night.settings.beam.batch_rows)]
+    prompt, batches = night.prompts[table], [batch["text"].to_list() for batch in cut(requests, night.settings.beam.batch_rows)]
     peer = Peer(cache)
     homes = iter(range(1000))
 

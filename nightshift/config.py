@@ -1,17 +1,18 @@
 """nightshift.yaml, with `NIGHTSHIFT_*` overrides, as one frozen object. Unknown keys are refused with the nearest known one."""
 
 import difflib
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from nightshift.encoders import EncoderSettings
 from nightshift.errors import ConfigError
-from nightshift.features.settings import ExampleSettings
+from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.lift.settings import LiftSettings
 from nightshift.llm import LLMSettings
 from nightshift.plan import BudgetSettings
@@ -46,12 +47,46 @@ class CheckSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstr
 
 
 class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """Where the batches are answered."""
+    """Where batches are worked off. Nothing here changes an answer, a content key or a table. docs/scale.md helps to choose."""
 
-    runner: Literal["DirectRunner"] = "DirectRunner"
-    """Beam's runner. `DirectRunner` works in this process, with one loaded model."""
+    runner: Literal["DirectRunner", "DaskRunner", "PortableRunner", "DataflowRunner"] = "DirectRunner"
+    """`DirectRunner` works on this machine, `DaskRunner` on a Dask cluster, `PortableRunner` on whatever a Beam job service
+    serves (Flink, Spark), `DataflowRunner` on Google Cloud. Workers need the home under the same path."""
+    workers: int = Field(1, ge=1)
+    """Worker processes that we start, each with a model of its own: `DirectRunner` with 1 works in this process; `DaskRunner`
+    without an address starts its own cluster on this machine. Other runners bring their workers. Changes speed only."""
+    threads: int | None = Field(None, ge=1)
+    """Threads of the model in each worker process that we start. None: the machine's cores, shared equally. Changes speed only."""
+    address: str | None = None
+    """`DaskRunner`: the scheduler, `tcp://host:8786`; None: a cluster of our own. `PortableRunner`: the job service, `host:8099`."""
+    options: tuple[str, ...] = ()
+    """Options passed to Beam as they are, `[--project=shop, --region=europe-west1]`; the runner's own documentation names them."""
     batch_rows: int = Field(128, ge=1)
-    """Rows in one Beam element, one model batch and one ledger part. A kill loses at most one. Changes speed only."""
+    """Rows in one Beam element, one model batch and one ledger part. A kill loses at most one a worker. Changes speed only."""
+
+    @field_validator("runner", mode="before")
+    @classmethod
+    def _no_download(cls, runner: object) -> object:
+        if runner == "PrismRunner":
+            raise ValueError("PrismRunner downloads a program from the internet when it runs; take DirectRunner, it is as fast here")
+        return runner
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "BeamSettings":
+        if self.runner == "PortableRunner" and self.address is None:
+            raise ValueError("PortableRunner needs beam.address, the job service's host and port, such as localhost:8099")
+        if self.runner in ("DirectRunner", "DataflowRunner") and self.address is not None:
+            raise ValueError(
+                f"{self.runner} has no beam.address (given: {self.address}); leave it out, or take DaskRunner or PortableRunner"
+            )
+        if self.workers > 1 and (self.runner in ("PortableRunner", "DataflowRunner") or self.address is not None):
+            raise ValueError(f"beam.workers ({self.workers}) is for processes started here; {self.runner} brings its own, leave it out")
+        return self
+
+    @property
+    def threads_of_a_worker(self) -> int:
+        """Threads of one of our worker processes."""
+        return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
 
 
 class Settings(BaseSettings):
@@ -77,6 +112,8 @@ class Settings(BaseSettings):
     """How user histories are read."""
     budget: BudgetSettings = BudgetSettings()
     """What a night may spend."""
+    codes: CodesSettings = CodesSettings()
+    """Semantic ids."""
     examples: ExampleSettings = ExampleSettings()
     """Features and splits of the training rows."""
     lift: LiftSettings = LiftSettings()

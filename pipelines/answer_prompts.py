@@ -6,14 +6,13 @@ next attempt, until it was asked ATTEMPTS times: whoever plans decides whether t
 the server failed (reason `server`) has not been asked: the next run asks it, as the same attempt.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
-import apache_beam as beam
 import polars as pl
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from nightshift.answers import parse
 from nightshift.config import Settings
@@ -23,6 +22,7 @@ from nightshift.llm.base import LLM, Answer, Decoding, Request, Scored
 from nightshift.night import Night
 from nightshift.prompts.base import Prompt
 from pipelines.batches import cut
+from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
 
 Owners = dict[str, dict[str, str]]
@@ -33,31 +33,45 @@ RETRY_TEMPERATURE = 0.7
 
 @dataclass(frozen=True)
 class Batch:
-    """How one batch is asked: everything a worker needs, all of it picklable."""
+    """How a batch is asked: everything a worker needs, all of it picklable."""
 
     settings: Settings
     table: str
     as_of: date
     run_id: str
-    attempt: int = 1
 
-    def answer(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-        """Ask the rows, append what came back, and count it."""
-        night = Night(self.settings, self.as_of, self.run_id)
-        prompt = night.prompts[self.table]
+    @cached_property
+    def night(self) -> Night:
+        """The night, with its prompts and ledgers: made once a worker."""
+        return Night(self.settings, self.as_of, self.run_id)
+
+    def do(self, rows: pl.DataFrame) -> dict[str, int]:
+        """Ask the rows, which share their `attempt`, append what came back, and count it."""
+        prompt, attempt = self.night.prompts[self.table], int(rows["attempt"][0])
         llm = loaded_llm(self.settings.llm, self.settings.cache_folder)
-        decoding = for_attempt(prompt.decoding, self.attempt)
-        requests = [Request(row["content_key"], prompt.instructions, row["text"], decoding) for row in rows]
-        owners = {row["content_key"]: {"row_id": row["row_id"], "text_key": row["text_key"]} for row in rows}
+        decoding = for_attempt(prompt.decoding, attempt)
+        requests = [Request(key, prompt.instructions, text, decoding) for key, text in rows.select("content_key", "text").iter_rows()]
+        owners = {key: {"row_id": row, "text_key": text} for key, row, text in rows.select("content_key", "row_id", "text_key").iter_rows()}
+        ledgers = self.night.ledgers
         if prompt.questions:
-            return self._keep_scores(night.ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners)
-        return self._ask(night.ledgers, prompt, llm, requests, owners)
+            return self._keep_scores(ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners)
+        return self._ask(ledgers, prompt, llm, requests, owners, attempt)
 
-    def _ask(self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: Owners) -> dict[str, int]:
+    def missing(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that this run has not yet heard about: neither answered nor, at this attempt, rejected."""
+        ledgers, keys = self.night.ledgers, rows["content_key"]
+        answered = ledgers.answers.lookup(keys, ["content_key"])
+        tried = ledgers.rejects.lookup(keys, ["content_key", "attempt", "run_id"])
+        refused = tried.filter((pl.col("run_id") == self.run_id) & (pl.col("attempt") == rows["attempt"][0])).select("content_key")
+        return rows.join(pl.concat([answered, refused]), on="content_key", how="anti", maintain_order="left")
+
+    def _ask(
+        self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: Owners, attempt: int
+    ) -> dict[str, int]:
         outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)]
         good = [self._row(prompt, llm, answer) | owners[answer.key] for answer, said in outcomes if not isinstance(said, RejectedAnswer)]
         bad = [
-            self._row(prompt, llm, answer) | owners[answer.key] | {"attempt": self.attempt, "reason": said.reason}
+            self._row(prompt, llm, answer) | owners[answer.key] | {"attempt": attempt, "reason": said.reason}
             for answer, said in outcomes
             if isinstance(said, RejectedAnswer)
         ]
@@ -125,17 +139,6 @@ def for_attempt(decoding: Decoding, attempt: int) -> Decoding:
     return decoding if attempt == 1 else decoding.model_copy(update={"temperature": RETRY_TEMPERATURE, "seed": attempt})
 
 
-class AnswerBatch(beam.DoFn):
-    """One element in, one batch answered, its counts out."""
-
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
-
-    def process(self, element: list[dict[str, Any]]) -> Iterator[dict[str, int]]:
-        """Beam calls this for every element."""
-        yield self.batch.answer(element)
-
-
 def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pending: pl.DataFrame) -> dict[str, int]:
     """Answer the pending requests of one table: REQUESTS columns, and `attempt` where rows were asked before.
 
@@ -143,22 +146,19 @@ def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pen
     """
     if pending.is_empty():
         return {"rows": 0, "accepted": 0, "rejected": 0}
+    do_all(settings, run_id, batches(pending, settings.beam.batch_rows), Batch(settings, table, as_of, run_id))
+    return counted(settings, pending)
+
+
+def batches(pending: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
+    """What the workers are given: batches of one attempt each, the attempt of the worthiest row first."""
     tried = pending if "attempt" in pending.columns else pending.with_columns(attempt=pl.lit(1))
-    for (attempt,), rows in tried.group_by("attempt", maintain_order=True):
-        batches = list(cut(rows.select("content_key", "row_id", "text_key", "text"), settings.beam.batch_rows))
-        run_batches(settings, batches, AnswerBatch(Batch(settings, table, as_of, run_id, attempt)))
-    return counted(settings, run_id, table, pending)
+    rows = tried.select("content_key", "row_id", "text_key", "text", pl.col("attempt").cast(pl.Int64))
+    for attempt in rows["attempt"].unique(maintain_order=True):
+        yield from cut(rows.filter(pl.col("attempt") == attempt), batch_rows)
 
 
-def run_batches(settings: Settings, batches: list[Any], do: beam.DoFn) -> None:
-    """Put every batch through the DoFn on the configured runner."""
-    options = PipelineOptions(["--runner", settings.beam.runner, "--direct_running_mode=in_memory", "--direct_num_workers=1"])
-    with beam.Pipeline(options=options) as pipeline:
-        _ = pipeline | "Batches" >> beam.Create(batches, reshuffle=False) | "Ask" >> beam.ParDo(do)
-
-
-def counted(settings: Settings, run_id: str, table: str, pending: pl.DataFrame) -> dict[str, int]:
+def counted(settings: Settings, pending: pl.DataFrame) -> dict[str, int]:
     """What became of the pending rows, read back from the ledger."""
-    ledgers = Ledgers(settings.home_folder)
-    accepted = ledgers.answers.lookup(pending["content_key"], ["content_key"]).height
+    accepted = Ledgers(settings.home_folder).answers.lookup(pending["content_key"], ["content_key"]).height
     return {"rows": pending.height, "accepted": accepted, "rejected": pending.height - accepted}

@@ -1,16 +1,14 @@
 """Beam pipeline: texts without a vector in, vectors in the ledger. One element is one batch of texts."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
-import apache_beam as beam
 import polars as pl
 
 from nightshift.config import Settings
 from nightshift.ledger import Ledgers
-from pipelines.answer_prompts import run_batches
 from pipelines.batches import cut
+from pipelines.runners import do_all
 from pipelines.workers import loaded_encoder
 
 BATCH_TEXTS = 512
@@ -19,18 +17,23 @@ BATCH_TEXTS = 512
 
 @dataclass(frozen=True)
 class TextBatch:
-    """How one batch is embedded."""
+    """How a batch is embedded."""
 
     settings: Settings
     run_id: str
 
-    def embed(self, rows: list[dict[str, Any]]) -> int:
+    @cached_property
+    def ledgers(self) -> Ledgers:
+        """Where vectors go."""
+        return Ledgers(self.settings.home_folder)
+
+    def do(self, rows: pl.DataFrame) -> int:
         """Encode the texts and append their vectors. Returns how many."""
         encoder = loaded_encoder(self.settings.encoder, self.settings.cache_folder)
-        vectors = encoder.encode([row["text"] for row in rows])  # (texts, dimension) unit length
+        vectors = encoder.encode(rows["text"].to_list())  # (texts, dimension) unit length
         frame = pl.DataFrame(
             {
-                "content_key": [row["content_key"] for row in rows],
+                "content_key": rows["content_key"],
                 "encoder_id": encoder.encoder_id,
                 "view": "text",
                 "run_id": self.run_id,
@@ -38,19 +41,12 @@ class TextBatch:
             }
         )
         frame = frame.with_columns(pl.col("vector").arr.to_list()) if isinstance(frame.schema["vector"], pl.Array) else frame
-        Ledgers(self.settings.home_folder).vectors.append(frame, self.run_id)
-        return len(rows)
+        self.ledgers.vectors.append(frame, self.run_id)
+        return rows.height
 
-
-class EmbedBatch(beam.DoFn):
-    """One element in, one batch embedded."""
-
-    def __init__(self, batch: TextBatch) -> None:
-        self.batch = batch
-
-    def process(self, element: list[dict[str, Any]]) -> Iterator[int]:
-        """Beam calls this for every element."""
-        yield self.batch.embed(element)
+    def missing(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The texts without a vector."""
+        return rows.join(self.ledgers.vectors.lookup(rows["content_key"], ["content_key"]), on="content_key", how="anti")
 
 
 def embed_texts(settings: Settings, run_id: str, texts: pl.DataFrame) -> dict[str, int]:
@@ -59,5 +55,5 @@ def embed_texts(settings: Settings, run_id: str, texts: pl.DataFrame) -> dict[st
     distinct = texts.select("content_key", "text").unique("content_key", keep="first", maintain_order=True)
     pending = distinct.filter(~pl.col("content_key").is_in(known.implode()))
     if pending.height:
-        run_batches(settings, list(cut(pending, BATCH_TEXTS)), EmbedBatch(TextBatch(settings, run_id)))
+        do_all(settings, run_id, cut(pending, BATCH_TEXTS), TextBatch(settings, run_id))
     return {"rows": distinct.height, "embedded": pending.height}

@@ -18,8 +18,7 @@ from nightshift.ledger import Ledgers
 from nightshift.llm.base import Decoding
 from nightshift.night import Night
 from nightshift.plan import ATTEMPTS, BudgetSettings, Spent, TablePlan, plan_table
-from pipelines.answer_prompts import RETRY_TEMPERATURE, Batch, answer_prompts, for_attempt
-from pipelines.batches import cut
+from pipelines.answer_prompts import RETRY_TEMPERATURE, Batch, answer_prompts, batches, for_attempt
 from pipelines.embed_texts import embed_texts
 
 AS_OF = date(2024, 1, 2)
@@ -138,13 +137,13 @@ def test_one_bad_row_costs_its_neighbours_nothing(tmp_path: Path) -> None:
 def test_after_a_kill_between_two_batches_only_the_rest_is_asked(tmp_path: Path) -> None:
     tonight = night(tmp_path)
     plan = planned(tonight)
-    done, *rest = cut(plan.pending.select("content_key", "row_id", "text_key", "text"), 4)
-    Batch(tonight.settings, "item_facts", AS_OF, "first").answer(done)
+    done, *rest = batches(plan.pending, 4)
+    Batch(tonight.settings, "item_facts", AS_OF, "first").do(done)
     kept = tonight.ledgers.answers.parts()
     again = night(tmp_path, run_id="second")
     left = planned(again)
     assert left.answered == 4
-    assert set(left.pending["content_key"]) == {row["content_key"] for batch in rest for row in batch}
+    assert set(left.pending["content_key"]) == {key for batch in rest for key in batch["content_key"]}
     assert answer(again, left)["accepted"] == 6
     assert again.ledgers.answers.parts()[0] == kept[0]
     assert planned(again).pending.is_empty()

@@ -1,0 +1,28 @@
+"""A Dask cluster for one step: the one at an address, or one of our own on this machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nightshift.config import BeamSettings
+from nightshift.errors import ConfigError
+from pipelines.workers import threads_each
+
+
+@contextmanager
+def cluster(settings: BeamSettings) -> Iterator[str]:
+    """The scheduler's address. A cluster of ours is closed when the block ends.
+
+    Its workers have one thread each, for they hold one model each. Raises ConfigError when Dask is not installed.
+    """
+    try:
+        from distributed import LocalCluster
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is missing; install nightshift[dask] for beam.runner DaskRunner") from error
+    if settings.address is not None:
+        yield settings.address
+        return
+    with (
+        threads_each(settings.threads_of_a_worker),
+        LocalCluster(n_workers=settings.workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as ours,
+    ):
+        yield ours.scheduler_address

@@ -1,0 +1,75 @@
+"""The one pipeline: places in, batches worked off, results in the ledger.
+
+A runner carries no results. Losing a worker loses the batch in its hands: the next worker that is given a batch which
+somebody had begun asks only for what the ledger misses, and skips one that was finished.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import apache_beam as beam
+import polars as pl
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.work import Place
+from pipelines.workers import one_at_a_time
+
+
+class Task(Protocol):
+    """What is done with a batch. Travels to workers: a frozen dataclass of plain settings."""
+
+    def do(self, rows: pl.DataFrame) -> object:
+        """Work the rows off and leave the results in the ledger."""
+
+    def missing(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows without a result in the ledger yet."""
+
+
+class DoBatch(beam.DoFn):
+    """One place in, its batch done, its number out."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def process(self, element: Place) -> Iterator[int]:
+        """Beam calls this for every element, on some runners from several threads of a process."""
+        with one_at_a_time:
+            work_off(self.task, element)
+        yield element.number
+
+
+def work_off(task: Task, place: Place) -> None:
+    """Do one batch, unless it is done; only what the ledger misses, if another worker had begun it."""
+    if place.done:
+        return
+    rows = place.rows() if place.begin() else task.missing(place.rows())
+    if rows.height:
+        task.do(rows)
+    place.finish()
+
+
+def run_pipeline(runner: str, options: list[str], places: list[Place], task: Task, dealt: bool = True) -> None:
+    """Run it to its end. `dealt` lets a runner deal the batches to its workers; undealt they keep their order of worth."""
+    pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
+    batches = pipeline | "Batches" >> beam.Create(places, reshuffle=False)
+    if dealt:
+        batches = batches | "Deal" >> beam.Reshuffle()
+    _ = batches | "Ask" >> beam.ParDo(DoBatch(task))
+    result = pipeline.run()
+    try:
+        result.wait_until_finish()
+    finally:
+        _close(result)
+
+
+def _close(result: Any) -> None:
+    """Beam leaves its connection to Dask open."""
+    client = getattr(result, "client", None)
+    if client is not None:
+        client.close()
+
+
+def last_line(text: str) -> str:
+    """The last line that says something: of a traceback, the exception."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"

@@ -1,0 +1,67 @@
+"""Where batches are worked off: in this process, in several, on a Dask cluster, or on whatever a Beam job service serves.
+
+One line of nightshift.yaml chooses (`beam`); content keys and tables are the same everywhere.
+"""
+
+from collections.abc import Callable, Iterable
+
+import polars as pl
+
+from nightshift.config import BeamSettings, Settings
+from nightshift.errors import NightFailed, NightshiftError
+from pipelines.dask import cluster
+from pipelines.pipeline import Task, last_line, run_pipeline
+from pipelines.processes import in_processes
+from pipelines.work import Place, laid_out
+
+DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+
+
+def do_all(settings: Settings, run_id: str, batches: Iterable[pl.DataFrame], task: Task) -> None:
+    """Do every batch on the configured runner. Raises what the task raised, or NightFailed when it was raised elsewhere."""
+    with laid_out(settings.home_folder, run_id, batches) as places:
+        _RUNNERS[settings.beam.runner](settings.beam, places, task)
+
+
+def _direct(settings: BeamSettings, places: list[Place], task: Task) -> None:
+    """Beam's in-process runner by its own name: `DirectRunner` would first try to download the Prism binary."""
+    if settings.workers > 1:
+        in_processes(settings, places, task)
+    else:
+        run_pipeline("FnApiRunner", ["--direct_running_mode=in_memory", *settings.options], places, task, dealt=False)
+
+
+def _dask(settings: BeamSettings, places: list[Place], task: Task) -> None:
+    """One Dask task a batch: a worker that dies takes no finished neighbours along."""
+    with cluster(settings) as address:
+        options = [f"--dask_client_address={address}", "--dask_partition_size=1", *settings.options]
+        _told(lambda: run_pipeline(DASK, options, places, task))
+
+
+def _portable(settings: BeamSettings, places: list[Place], task: Task) -> None:
+    options = [f"--job_endpoint={settings.address}", *settings.options]
+    if not any(option.startswith("--environment_type") for option in options):
+        options.append("--environment_type=LOOPBACK")  # batches come back to this process
+    _told(lambda: run_pipeline("PortableRunner", options, places, task))
+
+
+def _dataflow(settings: BeamSettings, places: list[Place], task: Task) -> None:
+    _told(lambda: run_pipeline("DataflowRunner", list(settings.options), places, task))
+
+
+def _told(run: Callable[[], None]) -> None:
+    """Turn what a runner makes of a failure far away into one readable line; the details stay in the cause."""
+    try:
+        run()
+    except NightshiftError:
+        raise
+    except Exception as error:
+        raise NightFailed(f"the runner failed: {last_line(str(error))}; run the night again, it asks only for what is missing") from error
+
+
+_RUNNERS: dict[str, Callable[[BeamSettings, list[Place], Task], None]] = {
+    "DirectRunner": _direct,
+    "DaskRunner": _dask,
+    "PortableRunner": _portable,
+    "DataflowRunner": _dataflow,
+}

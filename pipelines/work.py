@@ -1,0 +1,80 @@
+"""Pending rows on disk, in the order in which they are asked, so that a Beam element is a place in a file.
+
+    <home>/work/<run>-<random>/rows.arrow      one record batch a model batch (Arrow IPC, zstd)
+    <home>/work/<run>-<random>/<n>.begun       a worker has batch n in its hands, or died with it
+    <home>/work/<run>-<random>/<n>.done        what batch n gave is in the ledger
+
+A runner moves a few bytes for each batch, and a worker reads just its rows, wherever it runs: all it needs is the home
+folder under the same path. The folder goes when the work is done; what a killed process left is swept after a day.
+"""
+
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from nightshift.leftovers import sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One batch of a work file: all that a runner has to move."""
+
+    path: str
+    number: int
+
+    def rows(self) -> pl.DataFrame:
+        """The batch's rows. Reads nothing else but the file's footer."""
+        with pa.OSFile(self.path) as file:
+            frame = pl.from_arrow(pa.ipc.open_file(file).get_batch(self.number))
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def begin(self) -> bool:
+        """Whether nobody began this batch before. A worker that is given it after another gets False."""
+        try:
+            self._mark("begun").open("x").close()
+        except FileExistsError:
+            return False
+        return True
+
+    def finish(self) -> None:
+        """Say that the ledger has everything this batch gave."""
+        self._mark("done").touch()
+
+    @property
+    def done(self) -> bool:
+        """Whether it was ever finished."""
+        return self._mark("done").exists()
+
+    def _mark(self, state: str) -> Path:
+        return Path(self.path).with_name(f"{self.number}.{state}")
+
+
+@contextmanager
+def laid_out(home: Path, run_id: str, batches: Iterable[pl.DataFrame]) -> Iterator[list[Place]]:
+    """Write batches of one schema to a work folder of their own; it is removed when the block ends, however it ends."""
+    sweep((home / "work").glob("*"))
+    folder = home / "work" / f"{run_id or 'run'}-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    try:
+        yield _written(folder / "rows.arrow", batches)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _written(path: Path, batches: Iterable[pl.DataFrame]) -> list[Place]:
+    count, writer = 0, None
+    with pa.OSFile(str(path), "wb") as file:
+        for count, batch in enumerate(batches, 1):  # noqa: B007
+            table = batch.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
+            writer = writer or pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+    return [Place(str(path), number) for number in range(count)]
