@@ -10,26 +10,35 @@ import pytest
 
 pytest_plugins = ["tests.shop"]
 
-PREPARE = """
-import sys
-from pathlib import Path
-from nightshift.models.weights import prepare_encoder, prepare_llm
-prepare_llm("smollm2-135m-instruct", Path(sys.argv[1]))
-prepare_encoder("all-minilm-l6-v2", Path(sys.argv[1]))
-"""
-
 
 @pytest.fixture(scope="session")
 def model_cache() -> Path:
-    """Folder with the small models prepared: `NIGHTSHIFT_CACHE` or `~/.cache/nightshift`.
+    """Folder with the small models prepared for transformers and sentence-transformers."""
+    return prepared(
+        "from nightshift.models.weights import prepare_encoder, prepare_llm",
+        "prepare_llm('smollm2-135m-instruct', cache)",
+        "prepare_encoder('all-minilm-l6-v2', cache)",
+    )
 
-    Prepared in a process of its own, where sockets are not blocked, under a lock that parallel workers share.
+
+@pytest.fixture(scope="session")
+def gguf_cache() -> Path:
+    """Folder with the small model prepared for llama.cpp; the test is skipped without the extra `llama_cpp`."""
+    pytest.importorskip("xllamacpp", reason="the extra llama_cpp is not installed")
+    return prepared("from nightshift.models.gguf import prepare_gguf as prepare", "prepare('smollm2-135m-instruct', cache)")
+
+
+def prepared(*lines: str) -> Path:
+    """`NIGHTSHIFT_CACHE` or `~/.cache/nightshift` after the lines have run on `cache`; skips when what they fetch cannot be had.
+
+    In a process of their own, where sockets are not blocked, under a lock that parallel workers share.
     """
     cache = Path(os.environ.get("NIGHTSHIFT_CACHE", Path.home() / ".cache" / "nightshift"))
     cache.mkdir(parents=True, exist_ok=True)
+    code = "\n".join(["import sys", "from pathlib import Path", "cache = Path(sys.argv[1])", *lines])
     with (cache / "tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run([sys.executable, "-c", PREPARE, str(cache)], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", code, str(cache)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"the small models cannot be had: {done.stderr.strip().splitlines()[-1]}")
     return cache

@@ -3,30 +3,41 @@
 from pathlib import Path
 from typing import Literal
 
-from nightshift.llm import echo, openai, transformers
+from nightshift.llm import echo, llama_cpp, openai, transformers
 from nightshift.llm.base import LLM, ModelIdentity
+from nightshift.llm.llama_cpp import LlamaCppBlock, LlamaCppSettings
 from nightshift.llm.server import ServerSettings
 from nightshift.llm.transformers import TransformersSettings
 from nightshift.models.tokens import TextTokenizer
 
-Backend = Literal["transformers", "openai", "echo"]
+Backend = Literal["transformers", "llama_cpp", "openai", "echo"]
+SCORING = ("transformers", "echo")
+"""Backends that weigh choices, and show the model's state while they do."""
 
 
 class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Which language model answers, and how it is run."""
 
     backend: Backend = "transformers"
-    """`transformers` runs a local model in this process; `openai` asks a server (`llm.server`), for which of the other
+    """`transformers` runs a local model in this process; `llama_cpp` a GGUF file (`llm.llama_cpp`), for which `model`,
+    `context_tokens` (null: 4096) and `threads` count; `openai` asks a server (`llm.server`), for which of the other
     fields only `model` (`name@revision`) and `context_tokens` (null: 8192) count; `echo` repeats the text without any model."""
     reply: str | None = None
     """What `echo` answers (see `EchoSettings`); read by no other backend."""
     server: ServerSettings = ServerSettings()
     """The server that `openai` asks; read by no other backend."""
+    llama_cpp: LlamaCppBlock = LlamaCppBlock()
+    """How `llama_cpp` runs its file; read by no other backend."""
 
     @property
     def keeps_states(self) -> bool:
         """Whether every score comes with the model's hidden state."""
-        return self.backend != "openai"
+        return self.can_score
+
+    @property
+    def can_score(self) -> bool:
+        """Whether the backend weighs choices; others write answers only, and `item_tag_scores` asks them nothing."""
+        return self.backend in SCORING
 
     def cost(self, prompt_tokens: int, new_tokens: int) -> float:
         """What so many tokens cost, in US dollars: 0 for a local model, else by the prices of `llm.server`."""
@@ -39,6 +50,8 @@ def identify(settings: LLMSettings) -> ModelIdentity:
         return echo.identify(_echo(settings))
     if settings.backend == "openai":
         return openai.identify(_remote(settings))
+    if settings.backend == "llama_cpp":
+        return llama_cpp.identify(_gguf(settings))
     return transformers.identify(_local(settings))
 
 
@@ -48,17 +61,26 @@ def build_llm(settings: LLMSettings, cache: Path) -> LLM:
         return echo.EchoLLM(_echo(settings))
     if settings.backend == "openai":
         return openai.OpenAILLM(_remote(settings))
+    if settings.backend == "llama_cpp":
+        llama_cpp.identify(_gguf(settings))
+        return llama_cpp.LlamaCppLLM(_gguf(settings), cache)
     transformers.identify(_local(settings))  # an unknown name is refused now, not in the middle of the night
     return transformers.TransformersLLM(_local(settings), cache)
 
 
 def load_tokenizer(settings: LLMSettings, cache: Path) -> TextTokenizer | None:
     """Counts tokens for a plan without torch; None for other backends and when the weights were never fetched."""
+    if settings.backend == "llama_cpp":
+        return llama_cpp.load_tokenizer(_gguf(settings), cache)
     return transformers.load_tokenizer(_local(settings), cache) if settings.backend == "transformers" else None
 
 
 def _local(settings: LLMSettings) -> TransformersSettings:
-    return TransformersSettings(**settings.model_dump(exclude={"backend", "reply", "server"}))
+    return TransformersSettings(**settings.model_dump(include=set(TransformersSettings.model_fields)))
+
+
+def _gguf(settings: LLMSettings) -> LlamaCppSettings:
+    return LlamaCppSettings(**settings.model_dump(include=set(LlamaCppSettings.model_fields)))
 
 
 def _remote(settings: LLMSettings) -> openai.OpenAISettings:

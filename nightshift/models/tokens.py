@@ -39,6 +39,14 @@ class TextTokenizer:
         encodings = self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=special)
         return [encoding.ids for encoding in encodings]
 
+    def encode_control(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of a chat template's own pieces, control tokens read as such. Never for text from a catalogue."""
+        self._tokenizer.encode_special_tokens = False
+        try:
+            return self.encode(texts, special=False)
+        finally:
+            self._tokenizer.encode_special_tokens = True
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens left out."""
         return [len(ids) for ids in self.encode(texts, special=False)]

