@@ -13,6 +13,7 @@ from nightshift.checks import Checked, one_row_each
 from nightshift.night import Night
 from nightshift.tables import (
     INTERACTIONS,
+    ITEM_CODES,
     ITEM_EMBEDDINGS,
     ITEM_FACTS,
     ITEM_FEATURES,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # SciPy costs a fifth of a second; the assets that compute im
     from nightshift.features.proofs import Difference
 
 WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, ITEM_FACTS, USER_PREFERENCES, USER_EMBEDDINGS)
+SNAPSHOT = (*WRITTEN, ITEM_CODES)
 ONE_ROW = "Every {} has exactly one row."
 
 
@@ -36,7 +38,20 @@ def snapshot(night: Night, as_of: date) -> "Snapshot":
     """What the models had written by a night; a table that night did not publish is empty."""
     from nightshift.features.content import Snapshot
 
-    return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in WRITTEN})
+    return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in SNAPSHOT})
+
+
+@table_asset(ITEM_CODES, group="features", kinds={"faiss"}, deps=[ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES])
+def item_codes(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """The night's vectors quantized by frozen codebooks. Says how often ids collide, how even codes are, how stable a refit is."""
+    from nightshift.codebooks import code_items
+    from nightshift.features.codes import vectors_of
+
+    night = nightshift.night(context)
+    sources = vectors_of(night.store.read(ITEM_EMBEDDINGS, night.as_of), night.store.read(ITEM_TAG_SCORES, night.as_of))
+    coded = code_items(night, sources, night.store.read(ITEMS, night.as_of).height)
+    inputs = manifests(night, ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES)
+    yield from publish(night, ITEM_CODES, coded.table, inputs=inputs, numbers=coded.numbers)
 
 
 @table_asset(
@@ -76,7 +91,7 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     RANKING_EXAMPLES,
     group="features",
     kinds={"polars"},
-    deps=[ITEMS, INTERACTIONS, *WRITTEN],
+    deps=[ITEMS, INTERACTIONS, *SNAPSHOT],
     checks={
         "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches bit for bit.",
         "future_shuffle": "Dealing all events after the cut between training and validation anew changes no row before it.",

@@ -16,7 +16,9 @@ def partitions(nights: NightsSettings) -> dg.DailyPartitionsDefinition:
     )
 
 
-NIGHTLY = dg.AssetSelection.groups("sources", "items", "users", "rejected") | dg.AssetSelection.assets("item_features", "user_features")
+NIGHTLY = dg.AssetSelection.groups("sources", "items", "users", "rejected") | dg.AssetSelection.assets(
+    "item_codes", "item_features", "user_features"
+)
 WEEKLY = dg.AssetSelection.assets("ranking_examples", "ranking_scores", "lift")
 
 nightly_enrichment = dg.define_asset_job(

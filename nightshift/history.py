@@ -7,6 +7,8 @@ Duplicates: events that share user, item and timestamp are one event, with the h
 beside its own impression is a click). The same item at another moment is another event.
 """
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -21,6 +23,9 @@ from nightshift.tables import MOMENT
 
 MAX_LENGTH = 50
 """Most recent events a history keeps unless told otherwise."""
+
+GROUPINGS = 16
+"""Groupings of the items by which a log keeps its events sorted; more are sorted anew when they are asked for."""
 
 DAY = 86_400_000_000
 """Microseconds in a day: the unit of every encoded moment is the microsecond since 1970, UTC."""
@@ -143,6 +148,26 @@ class EventLog:
     def by_item(self) -> Timeline:
         """Events by item."""
         return self._timeline(self.item, self.user)
+
+    def by_group(self, group: Ints) -> Timeline:
+        """Events by a group of their item (a semantic-id prefix, a category): `group` (items,), -1 for an item in none.
+
+        The newest few groupings are kept.
+        """
+        key = hashlib.sha256(group.tobytes()).hexdigest()
+        if key not in self._groups:
+            owner = group[self.item]
+            known = owner >= 0
+            order = np.flatnonzero(known)[np.argsort(owner[known], kind="stable")]
+            self._groups[key] = Timeline(owner[order], self.time[order], self.label[order], self.user[order])
+        self._groups.move_to_end(key)
+        while len(self._groups) > GROUPINGS:
+            self._groups.popitem(last=False)
+        return self._groups[key]
+
+    @cached_property
+    def _groups(self) -> "OrderedDict[str, Timeline]":
+        return OrderedDict()
 
     def _timeline(self, owner: Ints, other: Ints) -> Timeline:
         order = np.argsort(owner, kind="stable")

@@ -128,6 +128,18 @@ INTERACTIONS = Table(
     },
 )
 
+GROUP_FACTS = Table(
+    "group_facts",
+    "A sentence for every group of items that share an attribute; what an item carries that has no sentence of its own.",
+    {
+        "group": _text("the attribute that makes the group, as in `items.attributes`"),
+        "items": Column(pl.Int32, "items of which it is the rarest attribute that makes a group"),
+        "summary": _text("one sentence about the group"),
+        **_PROVENANCE,
+    },
+    key=("group",),
+)
+
 ITEM_FACTS = Table(
     "item_facts",
     "A summary and tags for every item, written by the language model where the budget allowed.",
@@ -185,6 +197,18 @@ def _embeddings(owner: str) -> Table:
 
 ITEM_EMBEDDINGS = _embeddings("item")
 USER_EMBEDDINGS = _embeddings("user")
+
+ITEM_CODES = Table(
+    "item_codes",
+    "Semantic ids: the path of codes that leads to an item in each view, near items sharing its head.",
+    {
+        "item_id": _text("the item"),
+        "view": _text(", ".join(VIEWS)),
+        "codes": Column(pl.List(pl.Int32), "one code a level, coarse to fine"),
+        "codebook": _text("version of the frozen codebook; codes of different codebooks mean different things"),
+    },
+    key=("item_id", "view"),
+)
 
 ITEM_FEATURES = Table("item_features", "One flat row an item, for any ranker.", {"item_id": _text("the item")}, key=("item_id",), open=True)
 USER_FEATURES = Table("user_features", "One flat row a user, for any ranker.", {"user_id": _text("the user")}, key=("user_id",), open=True)
@@ -257,7 +281,7 @@ LIFT = Table(
 TABLES = {
     table.name: table
     for table in (
-        ITEMS, INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES, ITEM_EMBEDDINGS, USER_EMBEDDINGS,
+        ITEMS, INTERACTIONS, GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES, ITEM_EMBEDDINGS, USER_EMBEDDINGS, ITEM_CODES,
         ITEM_FEATURES, USER_FEATURES, RANKING_EXAMPLES, RANKING_SCORES, REJECTS, LIFT,
     )
 }  # fmt: skip

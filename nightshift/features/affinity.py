@@ -1,31 +1,58 @@
 """What a user's signed history says about the attributes or tags of a candidate.
 
-A profile is a weighted sum of the rows of an item matrix, one sparse product for all rows: exact, row by row, and
-independent of how rows are batched.
+A profile is a weighted sum of the rows of an item matrix. Training rows have a history each and take one sparse product;
+the candidates of a request share one history, `Past` of one row, and take one profile. Sums are in float64 and rounded
+(`float32` of nightshift.features.rows), so that both ways, and any batching, give the same columns.
 """
 
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from nightshift.features.rows import Columns, float32
-from nightshift.history import Floats, Ints, Past, encode
+from nightshift.features.rows import Columns, Doubles, float32
+from nightshift.history import Ints, Past, encode
 
 SHRINKAGE = 2.0
 """Events of no preference that an affinity is shrunk by."""
 
 
-def weights_of(past: Past, weights: Floats, items: int) -> sp.csr_array:
+def shared(past: Past, candidate: Ints) -> bool:
+    """Whether several candidates (rows,) are compared with one and the same past."""
+    return len(past.items) == 1 < len(candidate)
+
+
+def cut(past: Past, kept: NDArray[np.bool_]) -> Past:
+    """The past with some of its columns: `kept` (length,)."""
+    return Past(past.items[:, kept], past.labels[:, kept], past.ages[:, kept], past.valid[:, kept])
+
+
+def weights_of(past: Past, weights: Doubles, items: int) -> sp.csr_array:
     """(rows, items) sparse matrix with the weight of every past event."""
     heads = np.concatenate([[0], np.cumsum(past.valid.sum(1))])
     return sp.csr_array((weights[past.valid], past.items[past.valid], heads), shape=(len(weights), items))
 
 
-def signed(past: Past, strength: float = 10.0, prior: float = 0.5) -> Floats:
+def profile(past: Past, weights: Doubles, matrix: NDArray[np.floating]) -> Doubles:
+    """(rows, k) sum of the rows of `matrix` (items, k) by the weight of the events."""
+    if len(weights) == 1:
+        return np.asarray(weights @ matrix[past.items[0]].astype(np.float64))
+    return np.asarray(weights_of(past, weights, len(matrix)) @ matrix)
+
+
+def weighed(values: NDArray[np.floating], *weights: Doubles) -> list[Doubles]:
+    """Sums (rows,) of `values` (rows, length) by each of the weights, (rows, length) or (1, length) for a shared past."""
+    exact = values.astype(np.float64)
+    if len(weights[0]) == 1:
+        return list((exact @ np.concatenate(weights).T).T)
+    return [np.einsum("rl,rl->r", exact, each) for each in weights]
+
+
+def signed(past: Past, strength: float = 10.0, prior: float = 0.5) -> Doubles:
     """(rows, length) label minus the user's own smoothed rate: liking what one always likes says little. 0 where padded."""
     events = past.valid.sum(1, keepdims=True)
-    own = (past.labels.sum(1, keepdims=True) + strength * prior) / (events + strength)
-    return np.where(past.valid, past.labels - own, 0.0).astype(np.float32)
+    own = (past.labels.sum(1, keepdims=True, dtype=np.float64) + strength * prior) / (events + strength)
+    return np.where(past.valid, past.labels - own, 0.0)
 
 
 def attribute_lists(items: pl.DataFrame) -> tuple[pl.Series, Ints, Ints]:
@@ -39,22 +66,16 @@ def attribute_matrix(items: pl.DataFrame) -> sp.csr_array:
     """(items, attributes) sparse matrix with unit-length rows; an item without attributes has an empty row."""
     names, rows, columns = attribute_lists(items)
     length = np.sqrt(np.bincount(rows, minlength=items.height))[rows]
-    values = (1.0 / length).astype(np.float32)
-    return sp.csr_array((values, (rows, columns)), shape=(items.height, max(names.len(), 1)))
-
-
-def _against(profile: sp.csr_array, candidates: sp.csr_array) -> Floats:
-    return np.asarray(profile.multiply(candidates).sum(axis=1), np.float32).ravel()
+    return sp.csr_array((1.0 / length, (rows, columns)), shape=(items.height, max(names.len(), 1)))
 
 
 def attribute_columns(matrix: sp.csr_array, candidate: Ints, past: Past) -> Columns:
     """Overlap of each candidate's attributes (rows,) with the past: signed mean and sum, share of the past, the newest ten."""
-    items, wanted = matrix.shape[0], matrix[candidate]
-    ones = past.valid.astype(np.float32)
-    overlap = _against(weights_of(past, ones, items) @ matrix, wanted)
-    liking = _against(weights_of(past, signed(past), items) @ matrix, wanted)
-    newest = _against(weights_of(past, ones * (np.arange(ones.shape[1]) < 10), items) @ matrix, wanted)
-    empty = np.diff(wanted.indptr) == 0
+    ones = past.valid.astype(np.float64)
+    weights = (ones, signed(past), ones * (np.arange(ones.shape[1]) < 10))
+    against = _one_against if shared(past, candidate) else _each_against
+    overlap, liking, newest = against(matrix, candidate, past, weights)
+    empty = matrix.indptr[candidate] == matrix.indptr[candidate + 1]
     columns = float32(
         {
             "attributes_liking": liking / (overlap + SHRINKAGE),
@@ -64,3 +85,29 @@ def attribute_columns(matrix: sp.csr_array, candidate: Ints, past: Past) -> Colu
         }
     )
     return {name: np.where(empty, np.float32(np.nan), values) for name, values in columns.items()} | float32({"attributes_missing": empty})
+
+
+def _each_against(matrix: sp.csr_array, candidate: Ints, past: Past, weights: tuple[Doubles, ...]) -> list[Doubles]:
+    """Inner products (rows,) of every row's own profile with its candidate, one array a weighting."""
+    wanted, items = matrix[candidate], matrix.shape[0]
+    profiles = [weights_of(past, each, items) @ matrix for each in weights]
+    return [np.asarray(each.multiply(wanted).sum(axis=1)).ravel() for each in profiles]
+
+
+def _one_against(matrix: sp.csr_array, candidate: Ints, past: Past, weights: tuple[Doubles, ...]) -> list[Doubles]:
+    """The same for candidates that share one past."""
+    owner, place = _entries(matrix, past.items[0])
+    row, wanted = _entries(matrix, candidate)
+    found = []
+    for each in weights:
+        mine = np.bincount(matrix.indices[place], each[0][owner] * matrix.data[place], matrix.shape[1])
+        found.append(np.bincount(row, mine[matrix.indices[wanted]] * matrix.data[wanted], len(candidate)))
+    return found
+
+
+def _entries(matrix: sp.csr_array, rows: Ints) -> tuple[Ints, Ints]:
+    """Where the entries of some rows lie: for each entry the position of its row in `rows`, and its place in the matrix."""
+    start = matrix.indptr[rows].astype(np.int64)
+    count = matrix.indptr[rows + 1] - start
+    row = np.repeat(np.arange(len(rows)), count)
+    return row, np.arange(len(row)) + np.repeat(start - np.cumsum(count) + count, count)

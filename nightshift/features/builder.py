@@ -16,6 +16,7 @@ from nightshift.features.counts import count_columns
 from nightshift.features.lists import list_columns
 from nightshift.features.permutation import permutation
 from nightshift.features.preferences import preference_columns
+from nightshift.features.prefixes import prefix_columns
 from nightshift.features.rows import Columns, FeatureFunction, Rows, prefixed
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.similarity import view_columns
@@ -119,6 +120,8 @@ class Builder:
         for name in names:
             if name in content.views:
                 columns |= view_columns(log, content.views[name], rows, past, settings.similarity, settings.counts)
+            if settings.codes and name in content.codes:
+                columns |= prefixed(f"{name}_", prefix_columns(log, content.codes[name], rows, past, settings.counts))
         return columns
 
     def _written(self, log: EventLog, rows: Rows, past: Past, content: NightContent) -> Columns:

@@ -21,7 +21,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from nightshift.features.rows import Columns, Rows, float32
+from nightshift.features.affinity import cut, shared, weighed
+from nightshift.features.rows import Columns, Doubles, Rows, float32
 from nightshift.features.settings import CollaborativeSettings
 from nightshift.history import DAY, EventLog, Floats, Ints, Past
 
@@ -127,6 +128,22 @@ def _squares(
     return odds[0], odds[1], cosine.astype(np.float32), _ease(both, settings.l2)
 
 
+def refit_moments(times: list[Ints], settings: CollaborativeSettings) -> Ints:
+    """Grid points by which the events grew enough, from the events' moments in one or more sorted arrays."""
+    step, some = int(settings.refit_days * DAY), [time for time in times if len(time)]
+    if not some:
+        return np.zeros(0, np.int64)
+    first, last = min(int(time[0]) for time in some), max(int(time[-1]) for time in some)
+    grid = np.arange(first // step + 1, last // step + 2) * step
+    counts = sum(np.searchsorted(time, grid) for time in some)
+    chosen: list[int] = []
+    before = 0
+    for moment, events in zip(grid.tolist(), np.asarray(counts).tolist(), strict=True):
+        if events >= max(200, before * (1.0 + settings.refit_growth)):
+            chosen, before = [*chosen, moment], events
+    return np.array(chosen, np.int64)
+
+
 @dataclass
 class Refits:
     """Fits by the content of the events behind them, the newest few kept; equal events give an equal fit."""
@@ -137,16 +154,7 @@ class Refits:
 
     def moments(self, log: EventLog) -> Ints:
         """Refit moments of a log: grid points by which the events grew enough. Depends on events before each point only."""
-        step = int(self.settings.refit_days * DAY)
-        if not len(log.time):
-            return np.zeros(0, np.int64)
-        grid = np.arange(log.time[0] // step + 1, log.time[-1] // step + 2) * step
-        chosen: list[int] = []
-        last = 0
-        for moment, events in zip(grid.tolist(), np.searchsorted(log.time, grid).tolist(), strict=True):
-            if events >= max(200, last * (1.0 + self.settings.refit_growth)):
-                chosen, last = [*chosen, moment], events
-        return np.array(chosen, np.int64)
+        return refit_moments([log.time], self.settings)
 
     def at(self, log: EventLog, moment: int) -> Fit:
         """The fit on events strictly before a refit moment."""
@@ -169,40 +177,68 @@ def collaborative_columns(log: EventLog, rows: Rows, past: Past, refits: Refits)
     for number in np.unique(newest[newest >= 0]).tolist():
         index = np.flatnonzero(newest == number)
         part = Past(past.items[index], past.labels[index], past.ages[index], past.valid[index])
-        for name, values in _apply(refits.at(log, int(moments[number])), rows.item[index], part).items():
+        for name, values in applied(refits.at(log, int(moments[number])), rows.item[index], part).items():
             columns[name][index] = values
     return columns | float32({"collab_missing": np.isnan(columns["collab_odds"])})
 
 
-def _apply(fitted: Fit, candidate: Ints, past: Past) -> Columns:
+def applied(fitted: Fit, candidate: Ints, past: Past) -> Columns:
+    """What a fit says of candidates (rows,) given a past of one row each, or one that all share; NaN for items it did not know."""
     slot, history = fitted.slot[candidate], fitted.slot[past.items]
+    if shared(past, candidate):  # only the events that count
+        kept = past.valid[0] & (history[0] >= 0)
+        past, history = cut(past, kept), history[:, kept]
     valid = past.valid & (history >= 0)
-    events = valid.sum(1)
-    row, column = np.where(valid, history, 0), np.maximum(slot, 0)[:, None]
-    own = ((past.labels * valid).sum(1) + 5.0 * fitted.overall) / (events + 5.0)
-    residual = np.where(valid, past.labels - own[:, None] - fitted.item_rate[row] + fitted.overall, 0.0).astype(np.float32)
-    odds = np.where(past.labels > 0.5, fitted.odds_liked[row, column], fitted.odds_disliked[row, column]) * valid
-    cosine = fitted.cosine[row, column] * valid
-    weighted = (cosine * residual).sum(1)
-    scores: dict[str, NDArray[np.floating]] = {
-        "collab_odds": odds.sum(1),
-        "collab_odds_mean": odds.sum(1) / np.maximum(events, 1),
-        "collab_residual": weighted,
-        "collab_residual_mean": weighted / (np.abs(cosine).sum(1) + 0.5),
-        "collab_liked": (fitted.ease[row, column] * (valid & past.liked)).sum(1),
-        "collab_factors": _factor_score(fitted.factors[np.maximum(slot, 0)], fitted.factors[row] * valid[:, :, None], residual),
-    }
+    row, column = np.where(valid, history, 0), np.maximum(slot, 0)
+    own = ((past.labels * valid).sum(1, dtype=np.float64) + 5.0 * fitted.overall) / (valid.sum(1) + 5.0)
+    residual = np.where(valid, past.labels - own[:, None] - fitted.item_rate[row] + fitted.overall, 0.0)
+    scores = _evidence(fitted, row, column, past, valid, residual)
+    scores["collab_factors"] = _factor_score(fitted.factors[column], fitted.factors[row] * valid[:, :, None], residual)
     unknown = slot < 0
-    return {name: np.where(unknown, np.nan, values).astype(np.float32) for name, values in scores.items()}
+    return {name: np.where(unknown, np.float32(np.nan), values) for name, values in float32({**scores}).items()}
 
 
-def _factor_score(candidate: Floats, history: Floats, residual: Floats, batch: int = 4096) -> Floats:
-    """Candidate factors times the ridge solution of each row's history: (rows, k), (rows, length, k), (rows, length) -> (rows,)."""
-    scores = np.empty(len(candidate), np.float32)
+def _evidence(fitted: Fit, row: Ints, column: Ints, past: Past, valid: NDArray[np.bool_], residual: Doubles) -> dict[str, Doubles]:
+    """Sums over the history of the pairs' odds, cosines and EASE weights."""
+    ones, liked = valid.astype(np.float64), (valid & past.liked).astype(np.float64)
+    odds = _pairs(fitted.odds_liked, row, column, past.labels > 0.5, fitted.odds_disliked)
+    cosine = _pairs(fitted.cosine, row, column)
+    (evidence,), (weighted,) = weighed(odds, ones), weighed(cosine, residual)
+    (weight,), (ease,) = weighed(np.abs(cosine), ones), weighed(_pairs(fitted.ease, row, column), liked)
+    return {
+        "collab_odds": evidence,
+        "collab_odds_mean": evidence / np.maximum(valid.sum(1), 1),
+        "collab_residual": weighted,
+        "collab_residual_mean": weighted / (weight + 0.5),
+        "collab_liked": ease,
+    }
+
+
+def _pairs(square: Floats, row: Ints, column: Ints, first: NDArray[np.bool_] | None = None, second: Floats | None = None) -> Floats:
+    """(rows, length) entries of a square for history items (rows or 1, length) and candidates (rows,).
+
+    With `first` (rows or 1, length), entries where it is false come from the `second` square.
+    """
+    if len(row) == 1 < len(column):
+        lines = square[row[0]] if first is None or second is None else np.where(first[0][:, None], square[row[0]], second[row[0]])
+        return lines[:, column].T
+    found = square[row, column[:, None]]
+    return found if first is None or second is None else np.where(first, found, second[row, column[:, None]])
+
+
+def _factor_score(candidate: Floats, history: Floats, residual: Doubles, batch: int = 4096) -> Doubles:
+    """Candidate factors times the ridge solution of each history: (rows, k), (rows or 1, length, k), (rows or 1, length) -> (rows,)."""
+    if len(history) == 1:
+        return candidate.astype(np.float64) @ _ridge(history, residual)[0]
+    scores = np.empty(len(candidate))
     for start in range(0, len(candidate), batch):
         part = slice(start, start + batch)
-        seen = history[part].transpose(0, 2, 1)  # (rows, k, length)
-        left = seen @ history[part] + RIDGE * np.eye(candidate.shape[1], dtype=np.float32)
-        user = np.linalg.solve(left, seen @ residual[part][:, :, None])[:, :, 0]
-        scores[part] = (user * candidate[part]).sum(1)
+        scores[part] = np.einsum("rk,rk->r", _ridge(history[part], residual[part]), candidate[part].astype(np.float64))
     return scores
+
+
+def _ridge(history: Floats, residual: Doubles) -> Doubles:
+    """Users' factors (rows, k) that explain the residuals (rows, length) of their history's factors (rows, length, k)."""
+    seen = history.astype(np.float64)
+    left = seen.transpose(0, 2, 1) @ seen + RIDGE * np.eye(seen.shape[2])
+    return np.asarray(np.linalg.solve(left, seen.transpose(0, 2, 1) @ residual[:, :, None])[:, :, 0])

@@ -16,7 +16,7 @@ from nightshift.errors import VectorMismatch
 from nightshift.features.settings import SimilaritySettings
 from nightshift.features.whitening import Whitening, fit_whitening, settled, unit
 from nightshift.history import Floats, Ints, encode
-from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, USER_EMBEDDINGS, USER_PREFERENCES
+from nightshift.tables import ITEM_CODES, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, USER_EMBEDDINGS, USER_PREFERENCES
 
 LARGEST_SQUARE = 6000
 """Items up to which all cosines of a view are kept as one square (144 MB); above, pairs are computed as they are asked."""
@@ -40,6 +40,7 @@ class Snapshot:
     item_facts: pl.DataFrame = field(default_factory=ITEM_FACTS.empty)
     user_preferences: pl.DataFrame = field(default_factory=USER_PREFERENCES.empty)
     user_embeddings: pl.DataFrame = field(default_factory=USER_EMBEDDINGS.empty)
+    item_codes: pl.DataFrame = field(default_factory=ITEM_CODES.empty)
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class View:
         """(rows,), (rows, length) -> (rows, length) cosine of each candidate with each history item."""
         if self.square is not None:
             return np.asarray(self.square[candidate[:, None], history])
-        parts = [slice(start, start + 2048) for start in range(0, len(candidate), 2048)]
-        return np.concatenate([np.einsum("rd,rld->rl", self.vectors[candidate[p]], self.vectors[history[p]]) for p in parts])
+        parts = [slice(start, start + 512) for start in range(0, len(candidate), 512)]
+        exact = [(self.vectors[candidate[p]].astype(np.float64), self.vectors[history[p]].astype(np.float64)) for p in parts]
+        return np.concatenate([settled(np.einsum("rd,rld->rl", left, right)) for left, right in exact])
 
     @cached_property
     def neighbours(self) -> Ints:
@@ -108,6 +110,29 @@ class TagScores:
 
 
 @dataclass(frozen=True)
+class ItemCodes:
+    """Semantic ids of one view for the whole catalogue: (items, levels), -1 where an item has none."""
+
+    codebook: str
+    codes: NDArray[np.int32]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(items,) whether an item has a path of codes."""
+        return np.asarray(self.codes[:, 0] >= 0)
+
+    def prefix(self, depth: int) -> Ints:
+        """(items,) a number for each distinct head of `depth` codes, -1 without codes."""
+        heads, found = self.codes[:, :depth], np.full(len(self.codes), -1, np.int64)
+        found[self.present] = np.unique(heads[self.present], axis=0, return_inverse=True)[1].ravel()
+        return found
+
+    def permuted(self, mapping: Ints) -> "ItemCodes":
+        """The codes in which item i has those of item mapping[i]."""
+        return ItemCodes(self.codebook, self.codes[mapping])
+
+
+@dataclass(frozen=True)
 class NightContent:
     """A snapshot in catalogue order."""
 
@@ -121,12 +146,15 @@ class NightContent:
     """(users, tags) 1 where the user's preferences name the tag."""
     user_facts: Floats
     """(users, d) unit vectors in the `facts` view's whitened space; zero where missing."""
+    codes: dict[str, ItemCodes] = field(default_factory=dict)
+    """Semantic ids by view."""
 
     def permuted(self, mapping: Ints) -> "NightContent":
         """The placebo: every item gets the answers of item mapping[i]; users keep theirs."""
         views = {name: view.permuted(mapping) for name, view in self.views.items() if name != "raw"}
         tags = self.tags.permuted(mapping)
-        return NightContent(self.as_of, views, tags, self.user_ids, self.liked_tags, self.disliked_tags, self.user_facts)
+        codes = {name: codes.permuted(mapping) for name, codes in self.codes.items() if name != "raw"}
+        return NightContent(self.as_of, views, tags, self.user_ids, self.liked_tags, self.disliked_tags, self.user_facts, codes)
 
 
 def _vectors(frame: pl.DataFrame, owner: str, ids: pl.Series) -> tuple[Floats, NDArray[np.bool_]]:
@@ -189,6 +217,21 @@ def _user_facts(snapshot: Snapshot, users: pl.Series, views: dict[str, View]) ->
     return np.asarray(unit(views["facts"].whitening(vectors)) * present[:, None], np.float32)
 
 
+def _item_codes(frame: pl.DataFrame, items: pl.Series) -> dict[str, ItemCodes]:
+    """Semantic ids by view. Raises VectorMismatch when a view mixes codebooks."""
+    found = {}
+    for (view,), rows in frame.group_by("view", maintain_order=True):
+        versions = rows["codebook"].unique().to_list()
+        if len(versions) > 1:
+            raise VectorMismatch(f"view {view!r} of item_codes mixes codebooks {sorted(versions)}")
+        place = encode(rows["item_id"], items)
+        paths = rows["codes"].explode(empty_as_null=False).to_numpy().reshape(rows.height, -1)
+        codes = np.full((items.len(), paths.shape[1]), -1, np.int32)
+        codes[place[place < items.len()]] = paths[place < items.len()]
+        found[str(view)] = ItemCodes(versions[0], codes)
+    return found
+
+
 def night_content(as_of: date | None, snapshot: Snapshot, items: pl.Series, settings: SimilaritySettings) -> NightContent:
     """Align a snapshot to the catalogue's item ids. Raises VectorMismatch when one view mixes encoders."""
     tags = _tag_scores(snapshot.item_tag_scores, items)
@@ -196,4 +239,5 @@ def night_content(as_of: date | None, snapshot: Snapshot, items: pl.Series, sett
     preferences = snapshot.user_preferences
     users = pl.concat([preferences["user_id"], snapshot.user_embeddings["user_id"]]).unique().sort()
     likes, dislikes = (_named_tags(preferences, column, users, tags) for column in ("likes", "dislikes"))
-    return NightContent(as_of, views, tags, users, likes, dislikes, _user_facts(snapshot, users, views))
+    codes = _item_codes(snapshot.item_codes, items)
+    return NightContent(as_of, views, tags, users, likes, dislikes, _user_facts(snapshot, users, views), codes)

@@ -4,14 +4,14 @@ Rates are blended with the overall click rate before the same moment (a beta pri
 hundred percent and nothing is read from the future.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.features.rows import Columns, Rows, float32, prefixed
+from nightshift.features.rows import Columns, Doubles, Rows, float32, prefixed
 from nightshift.features.settings import CountSettings
 from nightshift.history import DAY, EventLog, Ints, Timeline
-
-Doubles = NDArray[np.float64]
 
 
 def overall_rate(log: EventLog, moment: Ints) -> Doubles:
@@ -26,30 +26,55 @@ def smoothed(positives: Doubles, events: Ints, prior: Doubles, strength: float) 
     return np.asarray((positives + strength * prior) / (events + strength))
 
 
-def _days_since(line: Timeline, index: Ints, moment: Ints, known: NDArray[np.bool_]) -> Doubles:
-    if not len(line.time):
-        return np.full(len(moment), np.nan)
-    days = (moment - line.time[np.where(known, index, 0)]) / DAY
-    return np.where(known, days, np.nan)
+@dataclass(frozen=True)
+class Tally:
+    """What one side had seen strictly before each moment (rows,): all events, the recent ones, the newest few."""
+
+    events: Ints
+    positives: Doubles
+    recent_events: Ints
+    recent_positives: Doubles
+    newest_events: Ints
+    newest_positives: Doubles
+    first: Ints
+    """Moment of the first event; anything where there is none."""
+    last: Ints
+    """Moment of the newest event; anything where there is none."""
+
+
+def tally(line: Timeline, owner: Ints, moment: Ints, settings: CountSettings) -> Tally:
+    """Count a timeline for each owner and moment (rows,)."""
+    start, stop = line.window(owner, moment)
+    recent = line.window(owner, moment - int(settings.recent_days * DAY))[1]
+    newest = np.maximum(start, stop - settings.recent_events)
+    counts = [(stop - each, line.positives(each, stop)) for each in (start, recent, newest)]
+    edges = [_moment_of(line, index, stop > start) for index in (start, stop - 1)]
+    return Tally(*counts[0], *counts[1], *counts[2], *edges)
+
+
+def _moment_of(line: Timeline, index: Ints, known: NDArray[np.bool_]) -> Ints:
+    return line.time[np.where(known, index, 0)] if len(line.time) else np.zeros(len(index), np.int64)
+
+
+def tally_columns(seen: Tally, moment: Ints, prior: Doubles, settings: CountSettings) -> Columns:
+    """Counts, smoothed rates, days since the last and the first event (rows,); NaN days where there is no event."""
+    some = seen.events > 0
+    return float32(
+        {
+            "events": seen.events,
+            "rate": smoothed(seen.positives, seen.events, prior, settings.smoothing),
+            "recent_events": seen.recent_events,
+            "recent_rate": smoothed(seen.recent_positives, seen.recent_events, prior, settings.smoothing),
+            "newest_rate": smoothed(seen.newest_positives, seen.newest_events, prior, 2.0),
+            "recency_days": np.where(some, (moment - seen.last) / DAY, np.nan),
+            "age_days": np.where(some, (moment - seen.first) / DAY, np.nan),
+        }
+    )
 
 
 def side_columns(line: Timeline, owner: Ints, moment: Ints, prior: Doubles, settings: CountSettings) -> Columns:
     """Counts, smoothed rates, days since the last and the first event of one side, all strictly before each moment."""
-    start, stop = line.window(owner, moment)
-    recent = line.window(owner, moment - int(settings.recent_days * DAY))[1]
-    newest = np.maximum(start, stop - settings.recent_events)
-    events = stop - start
-    return float32(
-        {
-            "events": events,
-            "rate": smoothed(line.positives(start, stop), events, prior, settings.smoothing),
-            "recent_events": stop - recent,
-            "recent_rate": smoothed(line.positives(recent, stop), stop - recent, prior, settings.smoothing),
-            "newest_rate": smoothed(line.positives(newest, stop), stop - newest, prior, 2.0),
-            "recency_days": _days_since(line, stop - 1, moment, events > 0),
-            "age_days": _days_since(line, start, moment, events > 0),
-        }
-    )
+    return tally_columns(tally(line, owner, moment, settings), moment, prior, settings)
 
 
 def count_columns(log: EventLog, rows: Rows, settings: CountSettings) -> Columns:

@@ -3,36 +3,47 @@
 import numpy as np
 
 from nightshift.features.content import NightContent
-from nightshift.features.rows import Columns, Rows, float32
-from nightshift.history import Floats, encode
+from nightshift.features.rows import Columns, Doubles, Rows, float32
+from nightshift.history import Floats, Ints, encode
 
 
-def _named(marks: Floats, scores: Floats) -> Floats:
+def _inner(one: Floats, other: Floats) -> Doubles:
+    """Inner products (rows,) of (rows or 1, k) with (rows, k)."""
+    left, right = one.astype(np.float64), other.astype(np.float64)
+    return np.asarray(right @ left[0] if len(left) == 1 else np.einsum("rk,rk->r", left, right))
+
+
+def _named(marks: Floats, scores: Floats) -> Doubles:
     """Mean score (rows,) of the named tags; NaN where none is named."""
     named = marks.sum(1)
-    return np.where(named > 0, (marks * scores).sum(1) / np.maximum(named, 1.0), np.nan).astype(np.float32)
+    return np.where(named > 0, _inner(marks, scores) / np.maximum(named, 1.0), np.nan)
 
 
 def preference_columns(rows: Rows, content: NightContent) -> Columns:
     """Scores of the tags the user likes and dislikes, cosine of user and item `facts`; NaN and an indicator for unknown users."""
-    user = encode(rows.user_ids, content.user_ids)
+    return preferred(encode(rows.user_ids, content.user_ids), rows.item, content)
+
+
+def preferred(user: Ints, candidate: Ints, content: NightContent) -> Columns:
+    """The same for users by their number in the night's content: one for each candidate (rows,), or one that all share."""
     missing = user >= content.user_ids.len()
+    alone = np.broadcast_to(missing, len(candidate))
     if content.user_ids.len() == 0:
-        return float32({"preference_missing": missing})
+        return float32({"preference_missing": alone})
     user = np.where(missing, 0, user)
-    scores = content.tags.scores[rows.item]
-    unknown = missing | ~content.tags.present[rows.item]
+    scores = content.tags.scores[candidate]
+    unknown = missing | ~content.tags.present[candidate]
     liked, disliked = _named(content.liked_tags[user], scores), _named(content.disliked_tags[user], scores)
     difference = np.nan_to_num(liked) - np.nan_to_num(disliked)
     columns = {"preference_liked": liked, "preference_disliked": disliked, "preference_difference": difference}
     columns = {name: np.where(unknown, np.nan, values) for name, values in columns.items()}
-    return float32({**columns, "preference_summary": _summary(rows, content, user, missing), "preference_missing": missing})
+    return float32({**columns, "preference_summary": _summary(user, candidate, content, missing), "preference_missing": alone})
 
 
-def _summary(rows: Rows, content: NightContent, user: np.ndarray, missing: np.ndarray) -> Floats:
+def _summary(user: Ints, candidate: Ints, content: NightContent, missing: np.ndarray) -> Doubles:
     facts = content.views.get("facts")
     if facts is None or content.user_facts.shape[1] != facts.vectors.shape[1]:
-        return np.full(len(rows), np.nan, np.float32)
+        return np.full(len(candidate), np.nan)
     vectors = content.user_facts[user]
-    known = ~missing & facts.present[rows.item] & vectors.any(1)
-    return np.where(known, (vectors * facts.vectors[rows.item]).sum(1), np.nan).astype(np.float32)
+    known = ~missing & facts.present[candidate] & vectors.any(1)
+    return np.where(known, _inner(vectors, facts.vectors[candidate]), np.nan)

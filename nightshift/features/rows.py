@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,10 @@ from nightshift.history import EventLog, Floats, Ints, encode
 
 if TYPE_CHECKING:
     from nightshift.features.content import NightContent
+
+Doubles = NDArray[np.float64]
+SETTLED = 12
+"""Decimals of a column before it becomes float32: what the order of a float64 sum leaves behind lies below."""
 
 Columns = dict[str, Floats]
 """Feature columns (rows,) by name, float32, NaN where missing."""
@@ -60,5 +64,9 @@ def prefixed(prefix: str, columns: Columns) -> Columns:
 
 
 def float32(columns: dict[str, NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]]) -> Columns:
-    """The columns as float32."""
-    return {name: np.asarray(values, np.float32) for name, values in columns.items()}
+    """The columns as float32; float64 is settled first, so that equal rows have equal bits however they were summed."""
+    return {name: _settled(values).astype(np.float32) for name, values in columns.items()}
+
+
+def _settled(values: NDArray[Any]) -> NDArray[Any]:
+    return np.round(values, SETTLED) if values.dtype == np.float64 else values

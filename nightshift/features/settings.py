@@ -67,6 +67,21 @@ class SimilaritySettings(Frozen):
     """Whitened dimensions of the candidate given to the ranker as columns of their own."""
 
 
+class CodesSettings(Frozen):
+    """Semantic ids: how vectors are quantized. A codebook is fitted once and kept; a change here fits another one."""
+
+    enabled: bool = True
+    """Publishes `item_codes`; false leaves the table empty. What rankers read of it: `examples.features.codes`, `lift.din`."""
+    levels: int = Field(default=3, ge=1, le=8)
+    """Codes of an item, coarse to fine."""
+    size: Literal[2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] | None = None
+    """Centroids of a level. None: 32 under 5,000 items, 64 under 20,000, 128 under 100,000, else 256."""
+    dimensions: int = Field(default=32, ge=1, le=256)
+    """Whitened dimensions that are quantized."""
+    least_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of the catalogue that must have a vector before a codebook is fitted; until then the view has no codes."""
+
+
 class FeatureSettings(Frozen):
     """Everything that decides the feature columns."""
 
@@ -80,6 +95,8 @@ class FeatureSettings(Frozen):
     """The collaborative score."""
     similarity: SimilaritySettings = SimilaritySettings()
     """Similarities to the signed history."""
+    codes: bool = False
+    """Adds click rates and likings of semantic-id prefixes (`item_codes`) to `text`, `llm` and `permuted`."""
     lists: bool = True
     """Adds rank and z-score within the row's list to every similarity, affinity and score column."""
     chunk_rows: int = Field(default=25_000, ge=1)

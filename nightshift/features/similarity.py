@@ -4,40 +4,128 @@ Trees cannot use a vector's coordinates; they can use a cosine. The columns are 
 dimensions in our own measurements and in the winning solutions of the RecSys Challenge 2024.
 """
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
-from nightshift.features.affinity import signed, weights_of
-from nightshift.features.content import View
+import numpy as np
+from numpy.typing import NDArray
+
+from nightshift.features.affinity import cut, profile, shared, signed, weighed
+from nightshift.features.content import View, cosines
 from nightshift.features.counts import overall_rate, smoothed
-from nightshift.features.rows import Columns, Rows, float32, prefixed
+from nightshift.features.rows import Columns, Doubles, Rows, float32, prefixed
 from nightshift.features.settings import CountSettings, SimilaritySettings
 from nightshift.history import EventLog, Floats, Ints, Past
 
-
-def _mean_cosine(view: View, candidate: Ints, past: Past, weights: Floats) -> Floats:
-    """Cosine (rows,) of the candidate with the weighted mean of the past; NaN where the weights are all zero."""
-    mean = weights_of(past, weights, len(view.vectors)) @ view.vectors  # (rows, d)
-    length = np.linalg.norm(mean, axis=1)
-    cosine = (mean * view.vectors[candidate]).sum(1) / np.where(length > 0, length, 1.0)
-    return np.where(length > 0, cosine, np.nan).astype(np.float32)
+FEW = np.float32(0.1)
+"""Weight of no opinion that a similarity-weighted label is shrunk by."""
 
 
-def _top(cosines: Floats, chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], size: int) -> tuple[Floats, Floats]:
-    """Largest, and mean of the `size` largest, among the chosen (rows,); NaN where nothing is chosen."""
-    size = min(size, cosines.shape[1])
-    best = -np.sort(np.partition(np.where(chosen, -cosines, np.inf), size - 1, axis=1)[:, :size], axis=1)
-    found = np.isfinite(best)
-    mean = np.where(found, best, 0.0).sum(1) / np.maximum(found.sum(1), 1)
-    return np.where(found[:, 0], best[:, 0], np.nan), np.where(found[:, 0], mean, np.nan)
+@dataclass(frozen=True)
+class Compared:
+    """Candidates (rows,) beside the events of the past that have a vector; each property is made when a column asks for it."""
+
+    view: View
+    candidate: Ints
+    past: Past
+    settings: SimilaritySettings
+
+    @cached_property
+    def cosines(self) -> Floats:
+        """(rows, length) cosine of each candidate with each event's item."""
+        if not shared(self.past, self.candidate):
+            return self.view.cosines(self.candidate, self.past.items)
+        return cosines(self.view.vectors[self.candidate], self.view.vectors[self.past.items[0]])
+
+    @cached_property
+    def known(self) -> Floats:
+        """(rows, length) the cosines, -inf where there is no event."""
+        return self.cosines if self.past.valid.all() else np.where(self.past.valid, self.cosines, -np.float32(np.inf))
+
+    @cached_property
+    def residual(self) -> Doubles:
+        """(rows or 1, length) labels as distance from the user's own rate."""
+        return signed(self.past)
+
+    @cached_property
+    def ones(self) -> Doubles:
+        """(rows or 1, length) 1 where there is an event."""
+        return self.past.valid.astype(np.float64)
+
+    @cached_property
+    def liked(self) -> Doubles:
+        """(rows,) cosine with the mean liked vector."""
+        return self.mean_cosine(self.past.liked.astype(np.float64))
+
+    @cached_property
+    def disliked(self) -> Doubles:
+        """(rows,) cosine with the mean disliked vector."""
+        return self.mean_cosine(self.past.disliked.astype(np.float64))
+
+    def mean_cosine(self, weights: Doubles) -> Doubles:
+        """Cosine (rows,) of the candidate with the weighted mean of the past; NaN where the weights are all zero."""
+        mean = profile(self.past, weights, self.view.vectors)  # (rows or 1, d)
+        length = np.linalg.norm(mean, axis=1)
+        scaled = mean / np.where(length > 0, length, 1.0)[:, None]
+        vectors = self.view.vectors[self.candidate].astype(np.float64)
+        cosine = vectors @ scaled[0] if len(scaled) == 1 else np.einsum("rd,rd->r", scaled, vectors)
+        return np.where(length > 0, cosine, np.nan)
+
+    def best(self, size: int) -> Doubles:
+        """Mean (rows,) of the `size` largest cosines with liked items; NaN where nothing was liked."""
+        liked = self.past.liked
+        chosen = self.cosines[:, liked[0]] if len(liked) == 1 else np.where(liked, self.cosines, -np.float32(np.inf))
+        found = np.minimum(liked.sum(1), size)
+        most = min(size, chosen.shape[1])
+        if most == 0 or not found.any():
+            return np.full(len(self.candidate), np.nan)
+        top = chosen.max(1, keepdims=True) if most == 1 else -np.sort(np.partition(-chosen, most - 1, axis=1)[:, :most], axis=1)
+        total = np.where(np.isfinite(top), top, 0.0).sum(1, dtype=np.float64)
+        return np.where(found > 0, total / np.maximum(found, 1), np.nan)
+
+    def nearest_labels(self, size: int) -> Doubles:
+        """Mean residual label (rows,) of the `size` nearest events; all that are as near as the last of them count."""
+        length = self.known.shape[1]
+        if length <= size:
+            total, events = self.residual.sum(1), self.ones.sum(1)
+        else:
+            last = np.sort(self.known, axis=1)[:, length - size]  # sorting short rows is quicker than partitioning them
+            near = self.known >= np.maximum(last, -2.0)[:, None]
+            total, events = weighed(near, self.residual, self.ones)
+        return np.broadcast_to(total / (events + 2.0), len(self.candidate))
+
+    def labels(self) -> Doubles:
+        """Mean residual label (rows,) weighed by nearness, exp(sharpness * (cosine - 1))."""
+        near = self.cosines - np.float32(1.0)
+        near *= np.float32(self.settings.sharpness)
+        total, weight = weighed(np.exp(near, out=near), self.residual, self.ones)
+        return np.asarray(total / (weight + FEW))
+
+    def last(self) -> Doubles:
+        """Cosine (rows,) with the newest event."""
+        first = np.where(self.past.valid[:, :1], self.cosines[:, :1], np.nan) if self.cosines.shape[1] else np.full((1, 1), np.nan)
+        return np.broadcast_to(first[:, 0].astype(np.float64), len(self.candidate))
+
+    def recent(self) -> Doubles:
+        """Cosine (rows,) with the mean liked vector, newer events weighing more."""
+        age = np.arange(self.past.valid.shape[1])
+        return self.mean_cosine(self.past.liked * np.exp2(-age / self.settings.half_life))
 
 
-def _nearest_labels(cosines: Floats, residual: Floats, valid: Floats, size: int) -> Floats:
-    """Mean residual label (rows,) of the `size` nearest valid events."""
-    size = min(size, cosines.shape[1])
-    near = np.argpartition(np.where(valid > 0, -cosines, np.inf), size - 1, axis=1)[:, :size]
-    counted = np.take_along_axis(valid, near, 1)
-    total = (np.take_along_axis(residual, near, 1) * counted).sum(1)
-    return np.asarray(total / (counted.sum(1) + 2.0))
+COLUMNS: dict[str, Callable[[Compared], Doubles]] = {
+    "liked": lambda c: c.liked,
+    "disliked": lambda c: c.disliked,
+    "difference": lambda c: np.nan_to_num(c.liked) - np.nan_to_num(c.disliked),
+    "highest": lambda c: c.best(1),
+    "top3": lambda c: c.best(3),
+    "last": lambda c: c.last(),
+    "recent": lambda c: c.recent(),
+    "labels": lambda c: c.labels(),
+    "evidence": lambda c: weighed(c.cosines, c.residual)[0],
+    "nearest_labels": lambda c: c.nearest_labels(c.settings.nearest),
+}
+"""How each similarity column is made."""
 
 
 def history_columns(view: View, candidate: Ints, past: Past, settings: SimilaritySettings) -> Columns:
@@ -45,33 +133,27 @@ def history_columns(view: View, candidate: Ints, past: Past, settings: Similarit
 
     Cosines to the mean liked and mean disliked history and their difference; the highest, the mean of the three highest,
     the last item's, the recency-weighted mean; past labels weighed by similarity (`labels` a mean, `evidence` a sum) and
-    the mean label of the nearest history items. Labels count as distance from the user's own rate.
+    the mean label of the nearest history items. Labels count as distance from the user's own rate. `past` is one row for
+    each candidate, or a single row that several candidates share.
     """
+    seen = _seen(view, past, shared(past, candidate))
+    compared, missing = Compared(view, candidate, seen, settings), ~view.present[candidate]
+    columns = float32({name: COLUMNS[name](compared) for name in settings.columns})
+    return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()} | float32({"missing": missing})
+
+
+def _seen(view: View, past: Past, alone: bool) -> Past:
+    """The events whose item has a vector; a shared past is cut down to them, but keeps the place of its newest event."""
     valid = past.valid & view.present[past.items]
-    seen = Past(past.items, past.labels, past.ages, valid)
-    weight = valid.astype(np.float32)
-    cosines, residual = view.cosines(candidate, past.items), signed(seen)
-    decay = np.exp2(-np.arange(valid.shape[1], dtype=np.float32) / settings.half_life)
-    to_liked, to_disliked = (_mean_cosine(view, candidate, seen, side.astype(np.float32)) for side in (seen.liked, seen.disliked))
-    near = np.exp(settings.sharpness * (cosines - 1.0)) * weight
-    highest, top3 = _top(cosines, seen.liked, 3)
-    columns = float32(
-        {
-            "liked": to_liked,
-            "disliked": to_disliked,
-            "difference": np.nan_to_num(to_liked) - np.nan_to_num(to_disliked),
-            "highest": highest,
-            "top3": top3,
-            "last": np.where(valid[:, 0], cosines[:, 0], np.nan),
-            "recent": _mean_cosine(view, candidate, seen, seen.liked * decay),
-            "labels": (near * residual).sum(1) / (near.sum(1) + np.float32(0.1)),
-            "evidence": (cosines * residual).sum(1),
-            "nearest_labels": _nearest_labels(cosines, residual, weight, settings.nearest),
-        }
-    )
-    missing = ~view.present[candidate]
-    chosen = {name: np.where(missing, np.float32(np.nan), columns[name]) for name in settings.columns}
-    return chosen | float32({"missing": missing})
+    if not alone or valid.all():
+        return Past(past.items, past.labels, past.ages, valid)
+    return cut(Past(past.items, past.labels, past.ages, valid), valid[0] | (np.arange(valid.shape[1]) == 0))
+
+
+def borrowed(events: Ints, clicks: Doubles, known: NDArray[np.bool_], prior: Doubles, counts: CountSettings) -> Columns:
+    """Smoothed click rate and events (rows,) of a candidate's neighbours; NaN where `known` says that it has none."""
+    rate = smoothed(clicks, events, prior, counts.smoothing)
+    return float32({"neighbour_rate": np.where(known, rate, np.nan), "neighbour_events": np.where(known, events, np.nan)})
 
 
 def neighbour_columns(log: EventLog, view: View, candidate: Ints, moment: Ints, counts: CountSettings) -> Columns:
@@ -82,15 +164,17 @@ def neighbour_columns(log: EventLog, view: View, candidate: Ints, moment: Ints, 
     start, stop = log.by_item.window(owner, np.repeat(moment, near.shape[1]))
     events = (stop - start).reshape(near.shape).sum(1)
     clicks = log.by_item.positives(start, stop).reshape(near.shape).sum(1)
-    rate = smoothed(clicks, events, overall_rate(log, moment), counts.smoothing)
-    none = ~known.any(1)
-    return float32({"neighbour_rate": np.where(none, np.nan, rate), "neighbour_events": np.where(none, np.nan, events)})
+    return borrowed(events, clicks, known.any(1), overall_rate(log, moment), counts)
 
 
 def view_columns(log: EventLog, view: View, rows: Rows, past: Past, settings: SimilaritySettings, counts: CountSettings) -> Columns:
     """All columns of one view, named `<view>_<column>`."""
     columns = history_columns(view, rows.item, past, settings) | neighbour_columns(log, view, rows.item, rows.moment, counts)
-    for number in range(min(settings.emit_dimensions, view.dimensions.shape[1])):
-        values = np.where(view.present[rows.item], view.dimensions[rows.item, number], np.nan)
-        columns[f"dimension_{number:02d}"] = values.astype(np.float32)
-    return prefixed(f"{view.name}_", columns)
+    return prefixed(f"{view.name}_", columns | dimension_columns(view, rows.item, settings.emit_dimensions))
+
+
+def dimension_columns(view: View, candidate: Ints, dimensions: int) -> Columns:
+    """`dimension_<nn>`: the first whitened coordinates of each candidate (rows,)."""
+    numbers = range(min(dimensions, view.dimensions.shape[1]))
+    present = view.present[candidate]
+    return float32({f"dimension_{n:02d}": np.where(present, view.dimensions[candidate, n], np.float32(np.nan)) for n in numbers})

@@ -1,10 +1,13 @@
 """How a candidate's tag scores agree with the user's signed history, facet by facet."""
 
-import numpy as np
+from dataclasses import dataclass
 
-from nightshift.features.affinity import SHRINKAGE, signed, weights_of
+import numpy as np
+from numpy.typing import NDArray
+
+from nightshift.features.affinity import SHRINKAGE, profile, signed
 from nightshift.features.content import TagScores
-from nightshift.features.rows import Columns, float32
+from nightshift.features.rows import Columns, Doubles, float32
 from nightshift.history import Floats, Ints, Past
 
 STRONGEST = 3
@@ -19,25 +22,57 @@ def strongest(scores: Floats, size: int = STRONGEST) -> Floats:
     return marks
 
 
-def tag_columns(tags: TagScores, candidate: Ints, past: Past, facets: bool = False) -> Columns:
+@dataclass(frozen=True)
+class Marked:
+    """Tag scores as they are compared: (items, tags) scores and 1 for the strongest of each facet, (tags, facets) shares."""
+
+    facets: tuple[str, ...]
+    scores: Floats
+    tops: Floats
+    present: NDArray[np.bool_]
+    share: Doubles
+    """1 / tags of the facet where the tag is of the facet, else 0."""
+    top_share: Doubles
+    """1 / strongest tags of the facet where the tag is of the facet, else 0."""
+
+    @classmethod
+    def of(cls, tags: TagScores) -> "Marked":
+        """Mark the strongest tags of every item, facet by facet."""
+        names = tuple(sorted(set(tags.facets)))
+        member = np.array([[facet == name for name in names] for facet in tags.facets]).reshape(len(tags.facets), len(names))
+        tops = np.zeros_like(tags.scores)
+        for number in range(len(names)):
+            tops[:, member[:, number]] = strongest(tags.scores[:, member[:, number]])
+        size = member.sum(0)
+        return cls(names, tags.scores, tops, tags.present, member / size, member / np.minimum(size, STRONGEST))
+
+
+def tag_columns(tags: TagScores | Marked, candidate: Ints, past: Past, facets: bool = False) -> Columns:
     """`tag_liking`: signed affinity to the candidate's scores; `tag_overlap`: liked minus disliked share of its strongest tags.
 
-    Sums over facets; with `facets` also `tag_liking_<facet>` and `tag_overlap_<facet>`.
+    Sums over facets; with `facets` also `tag_liking_<facet>` and `tag_overlap_<facet>`. `past` is one row for each
+    candidate, or a single row that all share.
     """
+    tags = tags if isinstance(tags, Marked) else Marked.of(tags)
+    if not tags.facets:
+        return {}
     valid = past.valid & tags.present[past.items]
     seen = Past(past.items, past.labels, past.ages, valid)
-    weights = weights_of(seen, signed(seen), len(tags.scores))
-    marked = weights_of(seen, np.where(seen.liked, 1.0, -1.0).astype(np.float32), len(tags.scores))
-    events = valid.sum(1).astype(np.float32) + SHRINKAGE
-    columns: Columns = {}
-    for facet in sorted(set(tags.facets)):
-        scores = tags.scores[:, [name == facet for name in tags.facets]]
-        tops = strongest(scores)
-        liking = ((weights @ scores) * scores[candidate]).sum(1) / scores.shape[1]
-        overlap = ((marked @ tops) * tops[candidate]).sum(1) / tops[candidate].sum(1)
-        columns |= float32({f"tag_liking_{facet}": liking / events, f"tag_overlap_{facet}": overlap / events})
-    totals = {kind: [values for name, values in columns.items() if name.startswith(kind)] for kind in ("tag_liking", "tag_overlap")}
-    summed = float32({kind: np.sum(np.stack(values), axis=0) for kind, values in totals.items() if values})
-    columns = summed | columns if facets else summed
+    marks = np.where(valid, np.where(seen.liked, 1.0, -1.0), 0.0)
+    events = (valid.sum(1) + SHRINKAGE)[:, None]
+    sides = ("tag_liking", profile(seen, signed(seen), tags.scores), tags.scores, tags.share), (
+        "tag_overlap", profile(seen, marks, tags.tops), tags.tops, tags.top_share,
+    )  # fmt: skip
+    columns: dict[str, Doubles] = {}
+    for name, mine, matrix, share in sides:
+        columns |= _by_facet(name, mine / events, matrix[candidate].astype(np.float64), share, tags.facets if facets else ())
     missing = ~tags.present[candidate]
-    return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()}
+    return {name: np.where(missing, np.float32(np.nan), values) for name, values in float32({**columns}).items()}
+
+
+def _by_facet(name: str, mine: Doubles, wanted: Doubles, share: Doubles, facets: tuple[str, ...]) -> dict[str, Doubles]:
+    """Inner products of profiles (rows or 1, tags) and candidates (rows, tags): their sum over facets, and each of `facets`."""
+    if len(mine) == 1 and not facets:
+        return {name: wanted @ (mine[0] * share.sum(1))}
+    by_facet = (mine * wanted) @ share  # (rows, facets)
+    return {name: by_facet.sum(1)} | {f"{name}_{facet}": by_facet[:, number] for number, facet in enumerate(facets)}
