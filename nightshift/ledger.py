@@ -5,15 +5,10 @@
     <home>/ledger/rejects/...                               one row an answer that was not accepted, with its reason
     <home>/ledger/*/torn/                                   parts whose bytes are not what their name promises
 
-A part is written under a hidden name, synced and renamed, and its file name carries the SHA-256 of its bytes. A part
-that fails that check is moved to `torn/`, named in the log, and its rows are simply asked again. Everything is plain
-Parquet: `pl.read_parquet(".nightshift/ledger/answers/*.parquet")`.
+How parts are written, checked and merged is in `parts.py`; here is what their rows mean. Everything is plain Parquet:
+`pl.read_parquet(".nightshift/ledger/answers/*.parquet")`.
 """
 
-import hashlib
-import io
-import logging
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -23,10 +18,8 @@ from typing import Any
 import polars as pl
 
 from nightshift.errors import NightshiftError, TableError
-from nightshift.leftovers import sweep
+from nightshift.parts import Parts
 from nightshift.tables import MOMENT, STRINGS, VECTOR
-
-log = logging.getLogger(__name__)
 
 _COMMON: dict[str, Any] = {
     "content_key": pl.String,
@@ -68,7 +61,7 @@ VECTORS: dict[str, Any] = {"content_key": pl.String, "encoder_id": pl.String, "v
 """Columns of a vector."""
 
 MANY_PARTS = 64
-"""Compact when a ledger has more parts than this."""
+"""Compact when a ledger has more parts than this that a merge could still take."""
 READS = 10
 """How often a read starts over because another run compacted its parts away; once is already rare."""
 
@@ -79,12 +72,12 @@ class Ledger:
     def __init__(self, folder: Path, schema: dict[str, Any]) -> None:
         self.folder = folder
         self.schema = schema
-        self._good: set[str] = set()
+        self._parts = Parts(folder)
+        self._twice: tuple[list[Path], pl.Series] = ([], pl.Series(dtype=pl.String))
 
     def append(self, rows: pl.DataFrame | Iterable[dict[str, Any]], run_id: str) -> Path:
-        """Add rows as one part, whole or not at all. Returns the part."""
-        frame = self._frame(rows)
-        return self._write(frame, f"{time.time_ns():020d}-{run_id or uuid.uuid4().hex[:8]}")
+        """Add rows as one part, whole or not at all, and for good. Returns the part."""
+        return self._parts.write(self._frame(rows), f"{time.time_ns():020d}-{run_id or uuid.uuid4().hex[:8]}")
 
     def _frame(self, rows: pl.DataFrame | Iterable[dict[str, Any]]) -> pl.DataFrame:
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=self.schema, orient="row")
@@ -92,56 +85,17 @@ class Ledger:
             raise TableError(f"a ledger row in {self.folder} has no content key")
         return frame.select(pl.col(name).cast(dtype) for name, dtype in self.schema.items())
 
-    def _write(self, frame: pl.DataFrame, stem: str) -> Path:
-        buffer = io.BytesIO()
-        frame.write_parquet(buffer, compression="zstd")
-        raw = buffer.getbuffer()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"{stem}-{_digest(raw)}.parquet"
-        hidden = part.with_name(f".{part.name}.{uuid.uuid4().hex[:8]}")
-        try:
-            with hidden.open("wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-            hidden.rename(part)
-        finally:
-            hidden.unlink(missing_ok=True)
-        self._good.add(part.name)
-        return part
-
     def parts(self) -> list[Path]:
         """Whole parts, oldest first. A torn part is set aside and named in the log."""
-        return [part for part in sorted(self.folder.glob("*.parquet")) if self._whole(part)]
-
-    def _whole(self, part: Path) -> bool:
-        if part.name in self._good:
-            return True
-        try:
-            whole = _digest(part.read_bytes()) == part.stem.rsplit("-", 1)[-1]
-        except FileNotFoundError:
-            return False  # compacted away by another run between the listing and the read
-        if whole:
-            self._good.add(part.name)
-        else:
-            self._set_aside(part)
-        return whole
-
-    def _set_aside(self, part: Path) -> None:
-        torn = self.folder / "torn" / part.name
-        torn.parent.mkdir(exist_ok=True)
-        try:
-            part.replace(torn)
-        except FileNotFoundError:
-            return  # another run has set it aside
-        log.warning("%s is torn: its bytes are not what its name promises. Moved to %s; its rows will be asked again.", part, torn.parent)
+        return self._parts.whole()
 
     def scan(self) -> pl.LazyFrame:
         """All rows, lazily; a key answered twice (two runs at once, a killed compaction) appears once, the oldest row.
 
         Prefer `query` where another run may compact between the scan and its collection.
         """
-        return self._once(self._every_row())
+        parts = self.parts()
+        return self._once(self._every_row(parts), self._doubled(parts))
 
     def query(self, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
         """What `ask` makes of the rows, in memory; asked anew when another run compacted their parts away meanwhile."""
@@ -155,16 +109,33 @@ class Ledger:
                 continue
         raise NightshiftError(f"the parts of {self.folder} vanished {READS} times while they were read; is something deleting them?")
 
-    def _every_row(self) -> pl.LazyFrame:
-        parts = self.parts()
+    def _every_row(self, parts: Sequence[Path]) -> pl.LazyFrame:
+        """The rows of these parts; a column that a part of an earlier version lacks is null."""
         return (
-            pl.scan_parquet(parts, schema=self.schema, missing_columns="insert", extra_columns="ignore")
+            pl.scan_parquet(list(parts), schema=self.schema, missing_columns="insert", extra_columns="ignore")
             if parts
             else pl.LazyFrame(schema=self.schema)
         )
 
-    def _once(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        return rows.unique(self._identity(), keep="first", maintain_order=True)
+    def _doubled(self, parts: list[Path]) -> pl.Series:
+        """Content keys that stand more than once. There are next to none, and whoever knows them need not compare a million
+        rows for every question: a filter then reaches the files."""
+        if parts != self._twice[0]:
+            hashes = self._every_row(parts).select(_hash(self._identity()).alias("hash"))
+            alike = hashes.group_by("hash").len().filter(pl.col("len") > 1).collect(engine="streaming")["hash"]
+            self._twice = parts, self._keys_of(parts, alike) if alike.len() else pl.Series(dtype=pl.String)
+        return self._twice[1]
+
+    def _keys_of(self, parts: list[Path], hashes: pl.Series) -> pl.Series:
+        rows = self._every_row(parts).filter(_hash(self._identity()).is_in(hashes.implode()))
+        return rows.select(pl.col("content_key").unique()).collect()["content_key"]
+
+    def _once(self, rows: pl.LazyFrame, doubled: pl.Series) -> pl.LazyFrame:
+        if doubled.is_empty():
+            return rows
+        is_doubled = pl.col("content_key").is_in(doubled.implode())
+        once = rows.filter(is_doubled).unique(self._identity(), keep="first", maintain_order=True)
+        return pl.concat([rows.filter(~is_doubled), once])
 
     def _identity(self) -> list[str]:
         """An attempt counts once a run: a run that the server failed and a later one that asks again are two rows."""
@@ -173,38 +144,51 @@ class Ledger:
 
     def keys(self) -> pl.Series:
         """Every content key with a row."""
-        return self._collected(lambda: self._every_row().select("content_key").unique())["content_key"]
+        return self._collected(lambda: self._every_row(self.parts()).select(pl.col("content_key").unique()))["content_key"]
 
     def lookup(self, keys: pl.Series | Sequence[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of these keys, in no particular order; keys without a row are simply not there."""
         wanted = pl.LazyFrame({"content_key": pl.Series("content_key", keys, dtype=pl.String)}).unique()
         chosen = list(columns or self.schema)
-        return self._collected(lambda: self._once(self._every_row().join(wanted, on="content_key", how="semi")).select(chosen))
+        return self.query(lambda rows: rows.join(wanted, on="content_key", how="semi").select(chosen))
 
     def remove(self, keys: pl.Series | Sequence[str]) -> int:
-        """Forget the rows of these keys (a retry of rejects). Returns how many rows went."""
-        parts = self.parts()
-        rows = self.query(lambda every: every)
-        kept = rows.filter(~pl.col("content_key").is_in(pl.Series(keys, dtype=pl.String).implode()))
+        """Forget the rows of these keys (a retry of rejects). Rewrites only their parts. Returns how many rows went."""
+        chosen = pl.col("content_key").is_in(pl.Series(keys, dtype=pl.String).implode())
+        gone = self._count(chosen)
+        while self._count(chosen):
+            for part in self.parts():
+                self._rewrite_without(chosen, part)
+        return gone
+
+    def _count(self, chosen: pl.Expr) -> int:
+        return int(self.query(lambda rows: rows.filter(chosen).select(pl.len())).item())
+
+    def _rewrite_without(self, chosen: pl.Expr, part: Path) -> None:
+        try:
+            rows = self._every_row([part]).collect()
+        except FileNotFoundError:
+            return  # another run has compacted it away; its rows are looked for again
+        kept = rows.filter(~chosen)
         if kept.height < rows.height:
-            self._replace(parts, kept)
-        return rows.height - kept.height
+            self._parts.replace([part], kept)
 
     def compact(self, many: int = MANY_PARTS) -> bool:
-        """Rewrite many parts as one. Safe to be killed anywhere: rows may then stand twice, and are read once."""
-        sweep(self.folder.glob(".*.parquet.*"))
-        parts = self.parts()
-        if len(parts) <= many:
-            return False
-        self._replace(parts, self.query(lambda every: every))
-        return True
+        """Merge small neighbours when there are many. Safe to be killed anywhere: rows may then stand twice, and are read once.
 
-    def _replace(self, parts: list[Path], rows: pl.DataFrame) -> None:
-        """Write the rows as one part, then drop the others. After a killed compaction the new part may be one of the old ones."""
-        written = self._write(rows, f"{parts[0].name.split('-')[0]}-compacted") if rows.height else None
-        for part in parts:
-            if part != written:
-                part.unlink(missing_ok=True)
+        Holds at most BIG_BYTES of parts in memory and never rewrites a part of half of that, whatever the ledger weighs.
+        """
+        self._parts.finish()
+        groups = self._parts.groups() if self._parts.unsettled() > many else []
+        return sum(self._merge(group) for group in groups) > 0
+
+    def _merge(self, group: list[Path]) -> bool:
+        try:
+            rows = self._every_row(group).collect()
+        except FileNotFoundError:
+            return False  # another run merges them
+        self._parts.replace(group, rows.unique(self._identity(), keep="first", maintain_order=True))
+        return True
 
 
 class Ledgers:
@@ -221,5 +205,5 @@ class Ledgers:
             ledger.compact()
 
 
-def _digest(raw: bytes | memoryview) -> str:
-    return hashlib.sha256(raw).hexdigest()[:32]
+def _hash(names: Sequence[str]) -> pl.Expr:
+    return pl.struct(names).hash() if len(names) > 1 else pl.col(names[0]).hash()
