@@ -7,15 +7,24 @@
 - logloss: mean negative log-likelihood of a row, probabilities clipped to [1e-7, 1 - 1e-7]; lower is better.
 
 All four are ratios of sums over users, or a quadratic form for AUC, so a resample of users is a reweighing.
+
+Metrics of one ranked list a user, from `Ranked` (nightshift.lift.ranked), each the mean over all orders of tied rows:
+`ndcg_at`, `recall_at`, `hit_rate_at`, `precision_at`, `reciprocal_rank`, `average_precision`. Labels are 0 or 1. A user without
+a positive does not count. A positive that is in no list counts as ranked infinitely low. A cut beyond the end of a list
+changes nothing but precision, which always divides by the cut. Equal to trec_eval's ndcg_cut, recall, success, P,
+recip_rank and map where no scores are tied; there, trec_eval orders ties by the document's id.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
-Doubles = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from nightshift.lift.ranked import Codes, Doubles, Ranked
+
+__all__ = ["Codes", "Doubles", "Sums"]
 
 
 @dataclass(frozen=True)
@@ -99,3 +108,79 @@ def logloss(label: Doubles, score: Doubles, user: Codes, users: int) -> Sums:
     chance = np.clip(score, 1e-7, 1 - 1e-7)
     loss = -(label * np.log(chance) + (1 - label) * np.log1p(-chance))
     return Sums(np.bincount(user, loss, users).astype(np.float64), np.bincount(user, minlength=users).astype(np.float64))
+
+
+def ndcg_at(ranked: Ranked, cut: int) -> Sums:
+    """NDCG with gains 0 and 1 and the discount 1 / log2(rank + 1)."""
+    discounts = _running(1.0 / np.log2(np.arange(cut) + 2.0))
+    gained = ranked.positives / ranked.size * _between(ranked, discounts)
+    best = discounts[np.minimum(ranked.relevant, cut)]
+    return _by_user(ranked, gained, np.where(best > 0, best, 1.0))
+
+
+def recall_at(ranked: Ranked, cut: int) -> Sums:
+    """Share of each user's positives among the first `cut`."""
+    return _by_user(ranked, _hits(ranked, cut), np.maximum(ranked.relevant, 1))
+
+
+def precision_at(ranked: Ranked, cut: int) -> Sums:
+    """Positives among the first `cut`, by `cut`, however short the list is."""
+    return _by_user(ranked, _hits(ranked, cut), np.full(ranked.users, cut))
+
+
+def hit_rate_at(ranked: Ranked, cut: int) -> Sums:
+    """Whether any positive is among the first `cut`: one minus the chance that no block brings one there."""
+    n, p, slots = ranked.size, ranked.positives, np.clip(cut - ranked.above, 0, ranked.size)
+    none = np.where(slots > n - p, -np.inf, _log_choose(n - p, np.minimum(slots, n - p)) - _log_choose(n, slots))
+    missed = np.exp(np.bincount(ranked.user, none, ranked.users))  # (users,)
+    return _counted(ranked, 1.0 - missed)
+
+
+def reciprocal_rank(ranked: Ranked, cut: int | None = None) -> Sums:
+    """1 by the rank of the first positive, 0 when it lies beyond `cut`; its mean over users is MRR."""
+    best = ranked.first
+    user, above, n, p = ranked.user[best], ranked.above[best], ranked.size[best], ranked.positives[best]
+    places = np.minimum(n - p + 1, n if cut is None else np.clip(cut - above, 0, None))  # places the first positive can take
+    block = np.repeat(np.arange(len(best)), places)
+    place = np.arange(len(block)) - np.repeat(np.cumsum(places) - places, places) + 1
+    chance = np.exp(_log_choose(n[block] - place, p[block] - 1) - _log_choose(n, p)[block])
+    return _counted(ranked, np.bincount(user[block], chance / (above[block] + place), ranked.users))
+
+
+def average_precision(ranked: Ranked, cut: int | None = None) -> Sums:
+    """Mean over a user's positives of the precision at their ranks, 0 for those beyond `cut`; its mean over users is MAP."""
+    length = int((ranked.above + ranked.size).max(initial=0))
+    cut = length if cut is None else min(cut, length)
+    harmonic = _running(1.0 / (np.arange(cut) + 1.0))
+    slope = (ranked.positives - 1) / np.maximum(ranked.size - 1, 1)  # positives that each tied row ahead is worth
+    inside = _between(ranked, np.arange(cut + 1.0))
+    offset = ranked.hits_above + 1.0 - slope * (ranked.above + 1.0)
+    summed = ranked.positives / ranked.size * (slope * inside + offset * _between(ranked, harmonic))
+    return _by_user(ranked, summed, np.maximum(ranked.relevant, 1))
+
+
+def _running(values: NDArray[Any]) -> Doubles:
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+
+
+def _between(ranked: Ranked, running: Doubles) -> Doubles:
+    """What a block's ranks add up to, ranks beyond the end of `running` adding nothing."""
+    last = len(running) - 1
+    return np.asarray(running[np.minimum(ranked.above + ranked.size, last)] - running[np.minimum(ranked.above, last)])
+
+
+def _hits(ranked: Ranked, cut: int) -> Doubles:
+    return np.asarray(ranked.positives / ranked.size * _between(ranked, np.arange(cut + 1.0)))
+
+
+def _by_user(ranked: Ranked, values: Doubles, scale: NDArray[Any]) -> Sums:
+    return _counted(ranked, np.bincount(ranked.user, values, ranked.users) / scale)
+
+
+def _counted(ranked: Ranked, values: NDArray[Any]) -> Sums:
+    counted = ranked.relevant > 0
+    return Sums(np.where(counted, values, 0.0).astype(np.float64), counted.astype(np.float64))
+
+
+def _log_choose(n: Codes, k: Codes) -> Doubles:
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
