@@ -8,13 +8,15 @@ Every suite asks for a fresh instance only where it must: `make_*` is called onc
 """
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import BaseModel, Field
 
 from nightshift.encoders.base import Encoder
 from nightshift.llm.base import LLM, Answer, Decoding, Question, Request, Scored
+from nightshift.prompts.structure import json_schema, token_limit
 from nightshift.rankers.base import Ranker
 
 AWKWARD_TEXTS = {
@@ -34,10 +36,24 @@ def _requests(texts: list[str], decoding: Decoding) -> list[Request]:
     return [Request(f"key-{place}", instructions, text, decoding) for place, text in enumerate(texts)]
 
 
+class Told(BaseModel, extra="forbid"):
+    """A bounded answer: free text, a closed choice, a list of choices, a number and a flag."""
+
+    summary: str = Field(min_length=1, max_length=60)
+    mood: Literal["dark", "funny", "bitter and cold"]
+    tags: list[Literal["war", "love", "space"]] = Field(min_length=1, max_length=2)
+    stars: int = Field(ge=0, le=5)
+    series: bool
+
+
 class LLMConformance:
-    """What every `LLM` promises. Override `make_llm`; set `scores = False` for a backend that cannot score."""
+    """What every `LLM` promises. Override `make_llm`.
+
+    Set `scores = False` for a backend that cannot score, `keeps_schemas = True` for one that holds answers to a JSON schema.
+    """
 
     scores: ClassVar[bool] = True
+    keeps_schemas: ClassVar[bool] = False
     long_text: ClassVar[int] = 1_000_000
     """Characters of the over-long text."""
     decoding: ClassVar[Decoding] = Decoding(max_new_tokens=8)
@@ -119,6 +135,16 @@ class LLMConformance:
         decoding = self.decoding.model_copy(update={"stop": ("a", "e", "\n")})
         for answer in self._llm().answer(_requests(self.texts, decoding)):
             assert not set("ae\n") & set(answer.text)
+
+    def test_a_schema_is_kept(self) -> None:
+        """Every answer is one JSON object of the schema, within the token limit that follows from it, awkward texts included."""
+        if not self.keeps_schemas:
+            return
+        schema = json_schema(Told)
+        decoding = Decoding(max_new_tokens=token_limit(schema), json_schema=schema)
+        for answer in self._llm().answer(_requests([*self.texts, *AWKWARD_TEXTS.values()], decoding)):
+            assert answer.finish_reason == "stop"
+            assert Told.model_validate_json(answer.text, strict=True)
 
     def test_choices_are_weighed_as_probabilities(self) -> None:
         """Log-probabilities are at most zero, and distinct choices share at most one."""

@@ -11,10 +11,11 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightshift.llm.attention import Prefix, RowCache
 from nightshift.llm.base import Decoding, FinishReason
+from nightshift.llm.grammar import Grammar, completes
 from nightshift.llm.network import Network
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Row:
     """Those after the shared prefix."""
     written: list[int] = field(default_factory=list)
     finish_reason: FinishReason | None = None
+    matcher: Any = None
+    """Where the row stands in its grammar; None where decoding is free."""
 
 
 @dataclass(slots=True)
@@ -56,9 +59,16 @@ class _Flight:
 
 
 class Decoder:
-    """Decodes one queue of rows that share a prefix and a `Decoding`."""
+    """Decodes one queue of rows that share a prefix, a `Decoding` and, where it names a JSON schema, its grammar."""
 
-    def __init__(self, network: Network, prefix: Prefix | None, decoding: Decoding, ended: Callable[[Row], FinishReason | None]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        prefix: Prefix | None,
+        decoding: Decoding,
+        ended: Callable[[Row], FinishReason | None],
+        grammar: Grammar | None = None,
+    ) -> None:
         import torch
 
         self._torch = torch
@@ -67,10 +77,13 @@ class Decoder:
         self._shared = len(prefix.tokens) if prefix else 0
         self._decoding = decoding
         self._ended = ended
+        self._grammar = grammar
         self._generators: dict[str, torch.Generator] = {}
 
     def run(self, rows: Sequence[Row], places: int) -> None:
         """Write every row's answer into it, at most `places` rows in flight."""
+        for row in rows:
+            row.matcher = self._grammar.matcher() if self._grammar else None
         waiting = deque(rows)
         flight: _Flight | None = None
         with self._torch.inference_mode():
@@ -116,14 +129,23 @@ class Decoder:
 
     def _choose(self, flight: _Flight, states: Tensor) -> None:
         """Pick the next token of every row and note which rows it ends."""
-        logits = self._penalised(self._network.logits(states), flight.seen)
+        logits = self._allowed(self._penalised(self._network.logits(states), flight.seen), flight.rows)
         flight.chosen = self._sampled(logits, flight.rows) if self._decoding.temperature > 0 else logits.argmax(-1)
         if self._decoding.repetition_penalty != 1.0:
             flight.seen = self._torch.cat([flight.seen, flight.chosen[:, None]], 1)
         for row, token in zip(flight.rows, flight.chosen.tolist(), strict=True):
             if row.finish_reason is None:
                 row.written.append(token)
-                row.finish_reason = self._ended(row)
+                complete = row.matcher is not None and completes(row.matcher, token)
+                row.finish_reason = "stop" if complete else self._ended(row)
+
+    def _allowed(self, logits: Tensor, rows: list[Row]) -> Tensor:
+        """Minus infinity for every token that would leave the row's grammar."""
+        if self._grammar is None:
+            return logits
+        left = [self._decoding.max_new_tokens - len(row.written) for row in rows]
+        allowed = self._grammar.mask([row.matcher for row in rows], left).to(logits.device)
+        return logits.masked_fill_(~allowed, float("-inf"))
 
     def _penalised(self, logits: Tensor, seen: Tensor) -> Tensor:
         """Divide positive and multiply negative logits of tokens already in the whole prompt or the answer."""

@@ -5,6 +5,7 @@ rankers gain from its answers was in the text already. It counts a token as a wo
 """
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from pydantic import BaseModel, Field
 
 from nightshift.keys import canonical, content_key
 from nightshift.llm.base import Answer, FinishReason, ModelIdentity, Question, Request, Scored
+from nightshift.llm.instances import instance
+from nightshift.llm.schema import compact
 
 VERSION = 1
 """Raised whenever any answer or score of the echo would change."""
@@ -55,8 +58,8 @@ def fields(text: str) -> dict[str, str]:
 def template_reply(request: Request) -> str:
     """The default answer, made of the text's own fields.
 
-    A text that ends in an open label gets the sentence that completes it, one with likes and dislikes gets a taste,
-    any other gets a line of tags and a line of summary.
+    Where the request names a JSON schema it is an instance of it (`nightshift.llm.instances`). Else a text that ends in an open
+    label gets the sentence that completes it, one with likes and dislikes gets a taste, any other a line of tags and a summary.
 
     >>> template_reply(Request("k", "", "Movie: Fargo (1996)\\nAbout: Crime, Drama\\nSummary:"))
     ' Fargo (1996): Crime, Drama.'
@@ -67,14 +70,21 @@ def template_reply(request: Request) -> str:
     ' crime and dark stories; avoids funny ones.'
     """
     found = fields(request.text)
+    if request.decoding.json_schema:
+        said = instance(json.loads(request.decoding.json_schema), found, _sentence(found))
+        return compact(said).encode("utf-8", "replace").decode()  # half a surrogate pair is no JSON
     if {"Liked", "Disliked"} <= found.keys():
         return f" {_tastes(found['Liked'], 'stories')}; avoids {_tastes(found['Disliked'], 'ones')}."
-    first, *rest = [*found.values()] or ["nothing"]
-    sentence = " ".join(": ".join([first, *rest[:1]]).split()[:LONGEST_SENTENCE]).rstrip(".") + "."
+    sentence = _sentence(found)
     if request.text.rstrip(" ").endswith(":"):
         return " " + sentence
-    tags = [tag.lower() for tag in _LIST_ENDS.split((rest or [first])[0]) if tag]
+    tags = [tag.lower() for tag in _LIST_ENDS.split(([*found.values()][:2] or ["nothing"])[-1]) if tag]
     return f"Tags: {', '.join(dict.fromkeys(tags[:5]))}\nSummary: {sentence}"
+
+
+def _sentence(found: dict[str, str]) -> str:
+    """The first two fields as one sentence."""
+    return " ".join(": ".join([*found.values()][:2] or ["nothing"]).split()[:LONGEST_SENTENCE]).rstrip(".") + "."
 
 
 def _tastes(items: str, noun: str) -> str:

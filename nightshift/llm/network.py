@@ -36,6 +36,7 @@ class Network:
         self._head: Any = model.get_output_embeddings()
         self.dtype: Any = self._head.weight.dtype
         self.config: Any = model.config
+        self.vocabulary = int(self._head.weight.shape[0])
         self.end_tokens = _end_tokens(folder, model.config)
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
 

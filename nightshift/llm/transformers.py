@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field
 from nightshift.llm.attention import Prefix
 from nightshift.llm.base import Answer, Decoding, FinishReason, ModelIdentity, Question, Request, Scored
 from nightshift.llm.decode import Decoder, Row
+from nightshift.llm.grammar import Grammars
 from nightshift.llm.network import Network
 from nightshift.llm.score import weigh
 from nightshift.llm.tree import Joint, Tree, grow, joints
@@ -103,6 +104,10 @@ class TransformersLLM:
         return Network(self._folder, dtype, self.settings.threads, self.settings.device)
 
     @cached_property
+    def _grammars(self) -> Grammars:
+        return Grammars(self._folder, self._network.vocabulary, sorted(self._network.end_tokens))
+
+    @cached_property
     def context_tokens(self) -> int:
         """Prompt plus answer may not be longer."""
         own = int(json.loads((self._folder / "config.json").read_text())["max_position_embeddings"])
@@ -117,6 +122,7 @@ class TransformersLLM:
 
         Greedy at temperature 0. The repetition penalty is that of transformers' processor: it looks at every token of
         the whole prompt, the shared prefix included, and of the answer so far; padding is never looked at.
+        With a `json_schema` only tokens that keep to it are chosen, and the answer is closed within its token limit.
         Raises ValueError when instructions alone leave no room, or when requests differ in `decoding`.
         """
         found: dict[int, Answer] = {}
@@ -150,7 +156,8 @@ class TransformersLLM:
         rows = [Row(request.key, prompt, prompt[shared:]) for request, prompt in zip(requests, prompts, strict=True)]
         ordered = sorted(rows, key=lambda row: len(row.own))
         places = self._places(len(ordered[-1].own) + decoding.max_new_tokens)
-        Decoder(self._network, prefix, decoding, self._ending(decoding)).run(ordered, places)
+        grammar = self._grammars.compiled(decoding.json_schema) if decoding.json_schema else None
+        Decoder(self._network, prefix, decoding, self._ending(decoding), grammar).run(ordered, places)
         seconds = (time.perf_counter() - began) / len(rows)
         return [self._answered(row, shared * (place > 0 or not fresh), seconds, decoding) for place, row in enumerate(rows)]
 

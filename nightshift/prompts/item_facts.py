@@ -3,12 +3,17 @@
 The form follows what was measured to work best with a 135M model: plain completion after worked examples, greedy,
 repetition penalty 1.15, stop at the newline. Asked for a line of tags as well, the same model invents words outside
 the vocabulary for two items in three; the tags of `item_facts` are therefore chosen (`item_tag_scores`), not written.
+Larger models that follow instructions are better asked in the JSON form (`nightshift.prompts.facts_json`).
 """
+
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from nightshift.llm.base import Decoding, FinishReason
+from nightshift.prompts.again import before_the_label
 from nightshift.prompts.base import Prompt
+from nightshift.prompts.facts_json import facts_json
 from nightshift.prompts.item_text import ITEM_FIELDS, item_lines, item_row
 from nightshift.prompts.reading import accept, sentence
 from nightshift.prompts.vocabulary import Vocabulary
@@ -20,16 +25,27 @@ LABEL = "Summary:"
 class FactsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """How item facts are written."""
 
+    form: Literal["line", "json"] = "line"
+    """`line`: worked examples and one line to complete, for small models; tags come from the scores. `json`: instructions and
+    one object with a sentence and a tag a facet, for models that follow instructions; tags come from the answer, which
+    needs no scores. Another form is another prompt: every item is asked again."""
     tags_per_facet: int = Field(1, ge=0)
-    """Tags taken from each facet of the vocabulary, the strongest first. Asks nothing again."""
+    """Tags taken from each facet of the vocabulary, the strongest first, where tags come from scores. Asks nothing again."""
     max_summary_words: int = Field(40, ge=5)
     """Longest summary accepted, in words. Not part of the prompt: changing it re-reads stored answers for free."""
+    max_summary_chars: int = Field(200, ge=40)
+    """Longest summary of the form `json`, in characters: part of its schema, and of its token limit. Not read by `line`."""
     max_input_chars: int = Field(400, ge=40)
     """Longest title or description given to the model, in characters. Part of the prompt: changing it asks longer items again."""
     max_new_tokens: int = Field(48, ge=16)
-    """Longest answer in tokens. Part of the content key: changing it asks every item again."""
+    """Longest answer of the form `line` in tokens. Part of the content key: changing it asks every item again."""
     repetition_penalty: float = Field(1.15, ge=1.0)
-    """Keeps a small model from stuttering. Part of the content key."""
+    """Keeps a small model from stuttering in the form `line`; in `json` it would punish quotes and tags, and is not used.
+    Part of the content key."""
+    min_group_items: int = Field(5, ge=1)
+    """Items that must share an attribute to make it a group of `group_facts`. Asks only about groups that come or go."""
+    max_groups: int = Field(64, ge=0)
+    """Most groups of `group_facts`, those with the most items; 0: no sentence a group. Asks only about groups that come or go."""
 
 
 class Facts(BaseModel, extra="forbid", frozen=True):
@@ -38,8 +54,13 @@ class Facts(BaseModel, extra="forbid", frozen=True):
     summary: str
 
 
-def item_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]:
-    """The prompt with its settings applied. Only the vocabulary's examples are part of it, not its tags."""
+def item_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Any]:
+    """The prompt with its settings applied, in the form they ask for."""
+    return facts_json(settings, vocabulary) if settings.form == "json" else facts_line(settings, vocabulary)
+
+
+def facts_line(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]:
+    """The completion form. Only the vocabulary's examples are part of it, not its tags."""
     examples = {example.summary for example in vocabulary.examples}
 
     def parse(answer: str, finish: FinishReason) -> Facts:
@@ -55,6 +76,7 @@ def item_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]
         parse=parse,
         schema=Facts,
         decoding=Decoding(max_new_tokens=settings.max_new_tokens, repetition_penalty=settings.repetition_penalty, stop=("\n",)),
+        again=before_the_label,
     )
 
 

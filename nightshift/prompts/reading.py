@@ -21,11 +21,11 @@ def accept(answer: str, finish: FinishReason) -> str:
     """The stripped answer. Raises RejectedAnswer for a refusal, an empty answer, or one that ran out of tokens."""
     text = answer.strip()
     if finish == "refusal" or REFUSAL.search(text):
-        raise RejectedAnswer("refusal", _shown(text))
+        raise RejectedAnswer("refusal", shown(text))
     if not text:
         raise RejectedAnswer("empty", "the model wrote nothing")
     if finish == "length":
-        raise RejectedAnswer("too_long", f"cut at the token limit: {_shown(text)}")
+        raise RejectedAnswer("too_long", f"cut at the token limit: {shown(text)}")
     return text
 
 
@@ -33,13 +33,14 @@ def sentence(text: str, max_words: int, not_these: Collection[str] = ()) -> str:
     """One clean sentence. Raises RejectedAnswer when it is too long, stutters, or copies an example of the prompt."""
     words = text.split()
     if len(words) > max_words:
-        raise RejectedAnswer("too_long", f"{len(words)} words, at most {max_words}: {_shown(text)}")
+        raise RejectedAnswer("too_long", f"{len(words)} words, at most {max_words}: {shown(text)}")
     if len(words) >= 8 and len({w.lower() for w in words}) < LEAST_VARIETY * len(words):
-        raise RejectedAnswer("repetition", _shown(text))
+        raise RejectedAnswer("repetition", shown(text))
     if text in not_these:
-        raise RejectedAnswer("ungrounded", f"copies an example of the prompt: {_shown(text)}")
+        raise RejectedAnswer("ungrounded", f"copies an example of the prompt: {shown(text)}")
     return text
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """The start of a text, quoted, for a message."""
     return repr(text if len(text) <= 120 else text[:117] + "...")

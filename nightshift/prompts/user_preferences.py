@@ -7,20 +7,21 @@ middle of what the user liked. No user id, name or other user column is on the a
 
 import re
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from nightshift.llm.base import Decoding, FinishReason
+from nightshift.prompts.again import before_the_label
 from nightshift.prompts.base import Prompt
-from nightshift.prompts.item_text import one_line
+from nightshift.prompts.histories import USER_FIELDS, Preferences, history, worked_history, worked_users
+from nightshift.prompts.preferences_json import preferences_json
 from nightshift.prompts.reading import accept, sentence
 from nightshift.prompts.vocabulary import Example, Vocabulary
 
 VERSION = 1
 OPENING = "Taste: Wants"
 """The prompt ends with it, so that even a small model speaks about the user and not about the films."""
-USER_FIELDS = ("liked", "disliked")
-"""Lists of `title [tag, tag]`, newest first, prepared by `nightshift.prompts.portraits`."""
 STEM = 5
 """Letters by which a word and a tag are the same: `violence` and `violent`, `romance` and `romantic`."""
 
@@ -28,6 +29,9 @@ STEM = 5
 class PreferencesSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """How user preferences are read."""
 
+    form: Literal["line", "json"] = "line"
+    """`line`: worked examples and one line to complete, for small models. `json`: instructions and one object with the liked
+    and disliked tags of the vocabulary and a sentence. Another form is another prompt: every user is asked again."""
     recent: int = Field(3, ge=1)
     """Newest liked (and disliked) items shown to the model. Part of the prompt."""
     representative: int = Field(2, ge=0)
@@ -38,23 +42,22 @@ class PreferencesSettings(BaseModel, extra="forbid", frozen=True, use_attribute_
     """Users with fewer events than this get the template: there is nothing to read yet."""
     max_summary_words: int = Field(40, ge=5)
     """Longest summary accepted, in words. Not part of the prompt: changing it re-reads stored answers for free."""
+    max_summary_chars: int = Field(200, ge=40)
+    """Longest summary of the form `json`, in characters: part of its schema, and of its token limit. Not read by `line`."""
     max_new_tokens: int = Field(48, ge=16)
-    """Longest answer in tokens. Part of the content key: changing it asks every user again."""
+    """Longest answer of the form `line` in tokens. Part of the content key: changing it asks every user again."""
     repetition_penalty: float = Field(1.1, ge=1.0)
-    """Keeps a small model from stuttering. Part of the content key."""
-
-
-class Preferences(BaseModel, extra="forbid", frozen=True):
-    """What an answer says about a user."""
-
-    likes: list[str]
-    dislikes: list[str]
-    summary: str
+    """Keeps a small model from stuttering in the form `line`; not used in `json`. Part of the content key."""
 
 
 def user_preferences(settings: PreferencesSettings, vocabulary: Vocabulary) -> Prompt[Preferences]:
-    """The prompt with its settings applied."""
-    users = [(liked, disliked) for liked, disliked in _worked_users(vocabulary.examples) if liked and disliked]
+    """The prompt with its settings applied, in the form they ask for."""
+    return preferences_json(settings, vocabulary) if settings.form == "json" else preferences_line(settings, vocabulary)
+
+
+def preferences_line(settings: PreferencesSettings, vocabulary: Vocabulary) -> Prompt[Preferences]:
+    """The completion form."""
+    users = worked_users(vocabulary.examples)
     written = {_wants(liked, disliked) for liked, disliked in users}
 
     def parse(answer: str, finish: FinishReason) -> Preferences:
@@ -70,10 +73,11 @@ def user_preferences(settings: PreferencesSettings, vocabulary: Vocabulary) -> P
         row_key="user_id",
         fields=USER_FIELDS,
         instructions="".join(_worked(*user) for user in users),
-        build=lambda row: _history(row["liked"], row["disliked"]),
+        build=lambda row: f"{history(row['liked'], row['disliked'])}\n{OPENING}",
         parse=parse,
         schema=Preferences,
         decoding=Decoding(max_new_tokens=settings.max_new_tokens, repetition_penalty=settings.repetition_penalty, stop=("\n", ".")),
+        again=before_the_label,
     )
 
 
@@ -102,22 +106,8 @@ def mentioned(text: str, tags: Collection[str]) -> list[str]:
     return [tag for tag in tags if named(tag)]
 
 
-def _history(liked: Sequence[str], disliked: Sequence[str]) -> str:
-    return f"Liked: {_listed(liked)}\nDisliked: {_listed(disliked)}\n{OPENING}"
-
-
-def _listed(items: Sequence[str]) -> str:
-    return "; ".join(one_line(item, 120) for item in items) or "nothing yet"
-
-
-def _worked_users(examples: Sequence[Example]) -> list[tuple[Sequence[Example], Sequence[Example]]]:
-    """Made-up users over the vocabulary's own example items: a new domain needs no second set of examples."""
-    return [(examples[:1], examples[1:2]), (examples[1:3], examples[:1]), (examples[2:3], examples[3:])]
-
-
 def _worked(liked: Sequence[Example], disliked: Sequence[Example]) -> str:
-    history = _history([_shown(e) for e in liked], [_shown(e) for e in disliked])
-    return f"{history} {_wants(liked, disliked)}.\n\n"
+    return f"{worked_history(liked, disliked)}\n{OPENING} {_wants(liked, disliked)}.\n\n"
 
 
 def _wants(liked: Sequence[Example], disliked: Sequence[Example]) -> str:
@@ -128,7 +118,3 @@ def _taste(examples: Sequence[Example]) -> str:
     firsts = dict.fromkeys(next(iter(e.tags.values())) for e in examples)
     seconds = dict.fromkeys(tag for e in examples for tag in list(e.tags.values())[1:2])
     return f"{' and '.join(firsts)} stories about {' or '.join(seconds)}" if seconds else f"{' and '.join(firsts)} ones"
-
-
-def _shown(example: Example) -> str:
-    return f"{example.title} [{', '.join(list(example.tags.values())[:2])}]"

@@ -9,6 +9,8 @@ FILM = "Title: Fargo (1996)\nGenres: Crime, Drama\nSummary:"
 
 
 class TestEcho(LLMConformance):
+    keeps_schemas = True
+
     def make_llm(self) -> LLM:
         return EchoLLM()
 

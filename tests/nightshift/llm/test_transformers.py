@@ -49,6 +49,8 @@ def reference(model_cache: Path) -> tuple[Any, Any]:
 
 
 class TestConformance(LLMConformance):
+    keeps_schemas = True
+
     @pytest.fixture(autouse=True)
     def _remember_cache(self, model_cache: Path) -> None:
         type(self).cache = model_cache  # type: ignore[attr-defined]
