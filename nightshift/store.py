@@ -1,16 +1,17 @@
 """Publish a table for a night, whole or not at all, and read it back.
 
-    <home>/tables/<table>/as_of=<date>/part-00000.parquet
+    <home>/tables/<table>/as_of=<date>/part-00000-<digest>.parquet
                                        _manifest.json
                                        _rejects.parquet     rows this table could not take, with reasons
 
 A night is written into a fresh hidden folder and moved into place by renames, so a glob over `as_of=*/part-*.parquet`
-never meets a half-written file. Publishing the same content again changes nothing on disk.
+never meets a half-written file. Publishing the same content again changes nothing on disk. A part's name carries the
+SHA-256 of its bytes: who follows a manifest while the night is replaced finds its files or none, never another version's.
 """
 
 import errno
-import os
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from nightshift import __version__
 from nightshift.downloads import sha256_of
+from nightshift.durable import make_folder, rename, sync
 from nightshift.errors import IntegrityError, NightshiftError
 from nightshift.keys import content_key
 from nightshift.leftovers import sweep
@@ -32,6 +34,8 @@ ROWS_PER_PART = 1_000_000
 MANIFEST = "_manifest.json"
 REJECTED = "_rejects.parquet"
 ASIDE = ".replaced-"
+READS, PAUSE_SECONDS = 100, 0.01
+"""How often, and after which pause, a read starts over because another run is replacing its night."""
 
 
 class FileEntry(BaseModel, extra="forbid", frozen=True):
@@ -101,7 +105,7 @@ class Store:
         """
         frame = table.conform(frame)
         target = self.folder(table, as_of)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
         fresh.mkdir()
         try:
@@ -120,7 +124,9 @@ class Store:
             published = self._sound(table, as_of)
             if published and published.says_the_same(manifest):
                 return published
-            _write_text(fresh / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+            (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+            sync(fresh / MANIFEST)
+            sync(fresh)
             _switch(fresh, target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -137,23 +143,31 @@ class Store:
     def manifest(self, table: Table | str, as_of: date) -> Manifest:
         """The manifest of a published night. Raises NightshiftError when the night is not there or not whole."""
         path = self.folder(table, as_of) / MANIFEST
-        if not path.exists():
-            name = table if isinstance(table, str) else table.name
-            raise NightshiftError(f"{name} has no published night {as_of}; published: {_listed(self.nights(name))}")
         try:
-            return Manifest.model_validate_json(path.read_bytes())
+            return Manifest.model_validate_json(_bytes_of(path))
+        except FileNotFoundError:
+            name = table if isinstance(table, str) else table.name
+            raise NightshiftError(f"{name} has no published night {as_of}; published: {_listed(self.nights(name))}") from None
         except ValidationError as error:
             raise IntegrityError(f"{path} is damaged; materialize {as_of} of this table again") from error
 
     def scan(self, table: Table | str, as_of: date) -> pl.LazyFrame:
-        """A published night, lazily, from exactly the files its manifest lists."""
+        """A published night, lazily, from exactly the files its manifest lists.
+
+        Prefer `read` where another run may replace the night between the scan and its collection.
+        """
         manifest = self.manifest(table, as_of)
         folder = self.folder(table, as_of)
         return pl.scan_parquet([folder / file.name for file in manifest.files])
 
     def read(self, table: Table | str, as_of: date) -> pl.DataFrame:
-        """A published night, in memory."""
-        return self.scan(table, as_of).collect()
+        """A published night, in memory: one version of it, also while another run replaces it."""
+        for _ in range(READS):
+            try:
+                return self.scan(table, as_of).collect()
+            except FileNotFoundError:
+                time.sleep(PAUSE_SECONDS)
+        raise IntegrityError(f"{self.folder(table, as_of)} lacks files its manifest lists; materialize {as_of} of this table again")
 
     def read_or_empty(self, table: Table, as_of: date | None) -> pl.DataFrame:
         """A published night, or the table without rows when that night was never published."""
@@ -202,13 +216,31 @@ class Store:
 
 def _write_parts(frame: pl.DataFrame, folder: Path) -> tuple[FileEntry, ...]:
     starts = range(0, max(frame.height, 1), ROWS_PER_PART)
-    return tuple(_write(frame.slice(start, ROWS_PER_PART), folder / f"part-{n:05d}.parquet") for n, start in enumerate(starts))
+    return tuple(_named(_write(frame.slice(start, ROWS_PER_PART), folder / f"part-{n:05d}"), folder) for n, start in enumerate(starts))
+
+
+def _named(entry: FileEntry, folder: Path) -> FileEntry:
+    """The part under its final name, which carries its digest."""
+    name = f"{entry.name}-{entry.sha256[:16]}.parquet"
+    (folder / entry.name).rename(folder / name)
+    return entry.model_copy(update={"name": name})
 
 
 def _write(frame: pl.DataFrame, path: Path) -> FileEntry:
     frame.write_parquet(path, compression="zstd", statistics=True)
-    _sync(path)
+    sync(path)
     return FileEntry(name=path.name, bytes=path.stat().st_size, sha256=sha256_of(path), rows=frame.height)
+
+
+def _bytes_of(path: Path) -> bytes:
+    """A night's manifest; waits where the night is being replaced, between the two renames of its switch."""
+    for _ in range(READS):
+        with suppress(FileNotFoundError):
+            return path.read_bytes()
+        if not any(path.parent.parent.glob(f".{path.parent.name}{ASIDE}*")):
+            break
+        time.sleep(PAUSE_SECONDS)
+    return path.read_bytes()
 
 
 def _switch(fresh: Path, target: Path) -> None:
@@ -219,7 +251,7 @@ def _switch(fresh: Path, target: Path) -> None:
     asides = []
     while True:
         try:
-            fresh.rename(target)
+            rename(fresh, target)
             break
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -241,20 +273,6 @@ def _recover(root: Path) -> None:
             with suppress(OSError):  # another run recovered it, or has just published the night
                 aside.rename(target)
     sweep(folder for folder in root.glob("*/.as_of=*") if ASIDE not in folder.name)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text)
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Make sure the bytes are on the disk before a rename promises them."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _listed(nights: list[date]) -> str:

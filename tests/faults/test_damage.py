@@ -26,7 +26,7 @@ def flip_a_byte_of_a_ledger_part(home: Path) -> None:
 
 
 def flip_a_byte_of_a_published_table(home: Path) -> None:
-    _flip(_newest(home, "tables/item_facts/*/part-00000.parquet"))
+    _flip(_newest(home, "tables/item_facts/*/part-*.parquet"))
 
 
 def _flip(path: Path) -> None:

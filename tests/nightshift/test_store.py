@@ -134,14 +134,14 @@ def flip(path: Path) -> None:
     path.write_bytes(raw)
 
 
-@pytest.mark.parametrize("name", ["part-00000.parquet", "_rejects.parquet"])
+@pytest.mark.parametrize("name", ["part-00000", "_rejects"])
 def test_a_flipped_byte_or_a_lost_file_is_found_and_publishing_again_heals_it(store: Store, name: str) -> None:
     def publish() -> None:
         store.publish(ITEM_FEATURES, NIGHT, features(), rejects=rejected("x"))
 
     publish()
     store.verify(ITEM_FEATURES, NIGHT)
-    path = store.folder(ITEM_FEATURES, NIGHT) / name
+    (path,) = store.folder(ITEM_FEATURES, NIGHT).glob(f"{name}*")
     flip(path)
     with pytest.raises(IntegrityError, match=f"{name}.*materialize 2024-01-02"):
         store.verify(ITEM_FEATURES, NIGHT)
@@ -207,6 +207,52 @@ def test_runs_that_publish_the_same_night_at_once_leave_one_whole_night(tmp_path
     store.verify(ITEM_FEATURES, NIGHT)
     assert store.read(ITEM_FEATURES, NIGHT)["popularity"].n_unique() == 1
     assert [path.name for path in (store.root / "item_features").iterdir()] == ["as_of=2024-01-02"]
+
+
+def test_a_reader_of_a_night_of_many_parts_never_mixes_two_versions_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nightshift.store.ROWS_PER_PART", 1)
+    store, failures = Store(tmp_path), []
+    store.publish(ITEM_FEATURES, NIGHT, features(0.0, rows=12))
+    stop = threading.Event()
+
+    def publish() -> None:
+        try:
+            for value in range(1, 40):
+                store.publish(ITEM_FEATURES, NIGHT, features(float(value), rows=12 - value % 3))
+        except BaseException as error:
+            failures.append(error)
+        stop.set()
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    seen = set()
+    while not stop.is_set():
+        night = store.read(ITEM_FEATURES, NIGHT)
+        (value,) = night["popularity"].unique()
+        assert night.height == 12 - int(value) % 3
+        seen.add(value)
+    publisher.join()
+    assert failures == []
+    assert len(seen) > 1, "nothing was replaced while it was read"
+
+
+def test_a_manifest_is_waited_for_while_its_night_is_being_replaced(store: Store) -> None:
+    store.publish(ITEM_FEATURES, NIGHT, features())
+    target = store.folder(ITEM_FEATURES, NIGHT)
+    aside = target.with_name(f".{target.name}.replaced-0123abcd")
+    target.rename(aside)
+    back = threading.Timer(0.1, lambda: aside.rename(target))
+    back.start()
+    assert store.read(ITEM_FEATURES, NIGHT).height == 3
+    back.join()
+
+
+def test_a_night_that_lacks_a_part_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nightshift.store.READS", 3)
+    store.publish(ITEM_FEATURES, NIGHT, features())
+    next(store.folder(ITEM_FEATURES, NIGHT).glob("part-*")).unlink()
+    with pytest.raises(IntegrityError, match="lacks files its manifest lists; materialize 2024-01-02"):
+        store.read(ITEM_FEATURES, NIGHT)
 
 
 def test_moments_and_lists_survive_the_round_trip(store: Store) -> None:
