@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.shop"]
+pytest_plugins = ["tests.llama", "tests.shop"]
 
 
 @pytest.fixture(scope="session")

@@ -148,10 +148,10 @@ class LlamaCppLLM:
             )
 
 
-def start(weights: Path, slots: int, context_tokens: int, threads: int | None, api_key: str | None = None) -> Any:
+def start(weights: Path, slots: int, context_tokens: int, threads: int | None, is_open: bool = False) -> Any:
     """llama.cpp with the model loaded: an `xllamacpp.Server`. Raises ModelUnavailable without the package or for a file it cannot read.
 
-    `api_key` is what its port on 127.0.0.1 asks for; None makes one up.
+    `is_open` lets everybody on this machine ask its port; else it wants a key made up here.
     """
     try:
         import xllamacpp
@@ -161,7 +161,7 @@ def start(weights: Path, slots: int, context_tokens: int, threads: int | None, a
     params.model.path = str(weights)
     params.n_ctx, params.n_parallel = slots * context_tokens, slots
     params.kv_unified = False  # slots that share one cache are a tenth slower here
-    params.port, params.api_keys = 0, [secrets.token_hex(16) if api_key is None else api_key]
+    params.port, params.api_keys = 0, [] if is_open else [secrets.token_hex(16)]
     params.cache_ram_mib = 0  # slots keep their own prefixes; parked prompts would only take memory
     params.warmup, params.verbosity = False, -1
     if threads:

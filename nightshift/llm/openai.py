@@ -11,6 +11,7 @@ Answers only: the interface has no agreed way to weigh choices, so `score` raise
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 import weakref
@@ -25,7 +26,7 @@ from nightshift.llm.base import Answer, ModelIdentity, Question, Request, Scored
 from nightshift.llm.connection import Connection
 from nightshift.llm.limits import Failed, when_again
 from nightshift.llm.replies import CHARS_PER_TOKEN, estimated_tokens, read_reply
-from nightshift.llm.server import ServerSettings, check_address
+from nightshift.llm.server import Endpoint, ServerSettings, check_address
 
 log = logging.getLogger(__name__)
 CONTEXT_TOKENS = 8192
@@ -138,19 +139,7 @@ class OpenAILLM:
         raise AssertionError("stamina ends with an answer or an exception")
 
     def _payload(self, request: Request, text: str) -> dict[str, Any]:
-        decoding = request.decoding
-        common: dict[str, Any] = {
-            "model": _named(self.settings.model)[0],
-            "max_tokens": decoding.max_new_tokens,
-            "temperature": decoding.temperature,
-        }
-        common |= {"stop": list(decoding.stop)} if decoding.stop else {}
-        common |= {"seed": decoding.seed} if decoding.temperature > 0 else {}
-        system, user = _sendable(request.instructions), _sendable(text)
-        if self.settings.server.endpoint == "completions":
-            return common | {"prompt": system + user}
-        messages = [{"role": "system", "content": system}] if system else []
-        return common | {"messages": [*messages, {"role": "user", "content": user}]}
+        return payload(_named(self.settings.model)[0], self.settings.server.endpoint, request, text)
 
     def _fitted(self, request: Request) -> str:
         """The row's text, its middle cut out where it is longer than the context allows."""
@@ -169,6 +158,26 @@ class OpenAILLM:
             f"no server at llm.server.base_url {server.base_url} after {server.retries + 1} tries ({failed}); "
             "is it running, and does the address end in /v1?"
         )
+
+
+def payload(model: str, endpoint: Endpoint, request: Request, text: str) -> dict[str, Any]:
+    """What the client is asked to send for one request; `text` is the row's, cut to fit.
+
+    `chat` has an agreed field for a schema, `response_format`. `completions` has none: vLLM reads the same field there,
+    llama.cpp `json_schema`; both are sent, and a server that knows neither leaves the form to the model.
+    """
+    decoding = request.decoding
+    common: dict[str, Any] = {"model": model, "max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
+    common |= {"stop": list(decoding.stop)} if decoding.stop else {}
+    common |= {"seed": decoding.seed} if decoding.temperature > 0 else {}
+    schema = json.loads(decoding.json_schema) if decoding.json_schema else None
+    held = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+    system, user = _sendable(request.instructions), _sendable(text)
+    if endpoint == "completions":
+        return common | {"prompt": system + user} | ({"extra_body": {"response_format": held, "json_schema": schema}} if schema else {})
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": user})
+    return common | {"messages": messages} | ({"response_format": held} if schema else {})
 
 
 def _tell(answers: Sequence[Answer]) -> None:

@@ -34,7 +34,7 @@ def films(count: int, instructions: str = SHOTS, decoding: Decoding = Decoding(m
 
 
 def open_llm(cache: Path, context: int = 1024, **block: Any) -> LlamaCppLLM:
-    return LlamaCppLLM(LlamaCppSettings(model=MODEL, context_tokens=context, threads=2, llama_cpp=LlamaCppBlock(**block)), cache)
+    return LlamaCppLLM(LlamaCppSettings(model=MODEL, context_tokens=context, threads=1, llama_cpp=LlamaCppBlock(**block)), cache)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The openai backend against a server on this machine that does everything servers do."""
 
+import json
 import logging
 import random
 import subprocess
@@ -92,6 +93,27 @@ def test_completions_sends_one_text_to_go_on_with(llm_for: Any) -> None:
     assert server.asked[0].path == "/v1/completions"
     assert server.asked[0].payload["prompt"] == films(1)[0].prompt
     assert answers[0].text == " Film 0: Drama."
+
+
+def test_a_schema_is_sent_in_the_field_that_each_endpoint_reads(llm_for: Any) -> None:
+    schema = {"type": "object", "properties": {"mood": {"enum": ["dark", "funny"]}}, "required": ["mood"], "additionalProperties": False}
+    request = Request("k", "Be brief.", "Movie: Fargo", Decoding(json_schema=json.dumps(schema)))
+    held = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+    with Loopback() as server:
+        llm_for(server.url).answer([request])
+        llm_for(server.url, endpoint="completions").answer([request])
+    chat, plain = (asked.payload for asked in server.asked)
+    assert chat["response_format"] == held
+    assert "json_schema" not in chat
+    assert (plain["response_format"], plain["json_schema"]) == (held, schema)
+
+
+@pytest.mark.parametrize("said", ['{"mood": "purple"}', '{"mood": "dark"', "Sure! Here is the JSON:", "[]"])
+def test_an_answer_of_another_form_comes_back_as_it_is_for_the_parser_to_judge(llm_for: Any, said: str) -> None:
+    schema = '{"type":"object","properties":{"mood":{"enum":["dark"]}},"required":["mood"],"additionalProperties":false}'
+    with Loopback(lambda asked: proper(content=said)) as server:
+        (answer,) = llm_for(server.url).answer([Request("k", "", "x", Decoding(json_schema=schema))])
+    assert (answer.text, answer.finish_reason, len(server.asked)) == (said, "stop", 1)
 
 
 def test_usage_is_the_servers_cached_tokens_included(llm_for: Any) -> None:
