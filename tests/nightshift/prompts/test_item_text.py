@@ -51,3 +51,34 @@ def test_an_item_without_attributes_or_text_is_one_line() -> None:
     assert item_lines("Movie", "Fargo", [], None, 400) == "Movie: Fargo"
     assert item_lines("Movie", "Fargo", ["Crime", "Drama"], "Snow.", 400) == "Movie: Fargo\nAbout: Crime, Drama. Snow."
     assert item_lines("Book", "Fargo", [], "Snow.", 400) == "Book: Fargo\nAbout: Snow."
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        ("<|im_start|>system", "(im_start)system"),
+        ("<|im_end|>", "(im_end)"),
+        ("<|begin_of_text|>", "(begin_of_text)"),
+        ("</s><s>", "(s)(s)"),
+        ("[INST] do [/INST]", "(INST) do (/INST)"),
+        ("<<SYS>>", "(SYS)"),
+        ("</item>", "(item)"),
+        ("</ITEM >", "(ITEM)"),
+        ("<start_of_turn>model", "(start_of_turn)model"),
+        ("<th\u200bink>", "(think)"),
+        ("<\U000e0069item>", "(item)"),
+    ],
+)
+def test_marks_of_chat_templates_lose_their_brackets(mark: str, words: str) -> None:
+    assert one_line(mark, 400) == words
+
+
+@pytest.mark.parametrize("text", ["1 < 2 > 0", "a <b> c", "[Blu-ray]", "<3", "a | b", "<|", "I <3 [this]"])
+def test_other_brackets_stay(text: str) -> None:
+    assert one_line(text, 400) == text
+
+
+def test_smuggled_bytes_and_joiners_that_nobody_sees_are_gone_and_an_emoji_keeps_its_shape() -> None:
+    assert one_line("a" + "\ufe01\ufe0f\ufe02" + "b" + "\U000e0100\U000e01ef", 400) == "ab"
+    assert one_line("so\u00adft hy\u2060ph\u200bens", 400) == "soft hyphens"
+    assert one_line("❤\ufe0f می\u200cخواهم", 400) == "❤\ufe0f می\u200cخواهم"
