@@ -101,7 +101,8 @@ def _one_against(matrix: sp.csr_array, candidate: Ints, past: Past, weights: tup
     found = []
     for each in weights:
         mine = np.bincount(matrix.indices[place], each[0][owner] * matrix.data[place], matrix.shape[1])
-        found.append(np.bincount(row, mine[matrix.indices[wanted]] * matrix.data[wanted], len(candidate)))
+        against = np.bincount(row, mine[matrix.indices[wanted]] * matrix.data[wanted], len(candidate))
+        found.append(against.astype(np.float64))  # bincount of nothing is whole numbers
     return found
 
 

@@ -221,15 +221,15 @@ def _pairs(square: Floats, row: Ints, column: Ints, first: NDArray[np.bool_] | N
     """
     if len(row) == 1 < len(column):
         lines = square[row[0]] if first is None or second is None else np.where(first[0][:, None], square[row[0]], second[row[0]])
-        return lines[:, column].T
+        return np.asarray(lines[:, column].T)
     found = square[row, column[:, None]]
-    return found if first is None or second is None else np.where(first, found, second[row, column[:, None]])
+    return np.asarray(found) if first is None or second is None else np.where(first, found, second[row, column[:, None]])
 
 
 def _factor_score(candidate: Floats, history: Floats, residual: Doubles, batch: int = 4096) -> Doubles:
     """Candidate factors times the ridge solution of each history: (rows, k), (rows or 1, length, k), (rows or 1, length) -> (rows,)."""
     if len(history) == 1:
-        return candidate.astype(np.float64) @ _ridge(history, residual)[0]
+        return np.asarray(candidate.astype(np.float64) @ _ridge(history, residual)[0])
     scores = np.empty(len(candidate))
     for start in range(0, len(candidate), batch):
         part = slice(start, start + batch)

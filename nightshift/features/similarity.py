@@ -92,7 +92,7 @@ class Compared:
         else:
             last = np.sort(self.known, axis=1)[:, length - size]  # sorting short rows is quicker than partitioning them
             near = self.known >= np.maximum(last, -2.0)[:, None]
-            total, events = weighed(near, self.residual, self.ones)
+            total, events = weighed(near.astype(np.float64), self.residual, self.ones)
         return np.broadcast_to(total / (events + 2.0), len(self.candidate))
 
     def labels(self) -> Doubles:
@@ -110,7 +110,7 @@ class Compared:
     def recent(self) -> Doubles:
         """Cosine (rows,) with the mean liked vector, newer events weighing more."""
         age = np.arange(self.past.valid.shape[1])
-        return self.mean_cosine(self.past.liked * np.exp2(-age / self.settings.half_life))
+        return self.mean_cosine(self.past.liked.astype(np.float64) * np.exp2(-age / self.settings.half_life))
 
 
 COLUMNS: dict[str, Callable[[Compared], Doubles]] = {
@@ -164,7 +164,7 @@ def neighbour_columns(log: EventLog, view: View, candidate: Ints, moment: Ints, 
     start, stop = log.by_item.window(owner, np.repeat(moment, near.shape[1]))
     events = (stop - start).reshape(near.shape).sum(1)
     clicks = log.by_item.positives(start, stop).reshape(near.shape).sum(1)
-    return borrowed(events, clicks, known.any(1), overall_rate(log, moment), counts)
+    return borrowed(events, clicks, np.asarray(known.any(1)), overall_rate(log, moment), counts)
 
 
 def view_columns(log: EventLog, view: View, rows: Rows, past: Past, settings: SimilaritySettings, counts: CountSettings) -> Columns:
