@@ -7,32 +7,45 @@ import dagster as dg
 import polars as pl
 
 from nightshift.heartbeat import Beat, Heartbeat
-from nightshift.llm import load_tokenizer
+from nightshift.llm.prices import warn_unknown
 from nightshift.night import Night
 from nightshift.plan import Spent, TablePlan, plan_table
+from nightshift.why import RETRIED
 
 MODEL_POOL = "model"
 """Dagster pool that holds one step at a time: two models on one machine run slower than one after the other."""
 
 
 def ask(context: dg.AssetExecutionContext, night: Night, table: str, requests: pl.DataFrame) -> dict[str, Any]:
-    """Answer the pending requests within the budget. Returns the numbers the asset page shows."""
+    """Answer the pending requests within the budget. Returns the numbers the asset page shows.
+
+    What is reserved is asked, then planned anew: answers are shorter than their worst case, and the rest of the budget buys
+    more. It ends when nothing fits, or when a batch was held back because it no longer fitted (a slow night).
+    """
     first = plan = planned(night, table, requests)
-    started = time.monotonic()
-    while plan.pending.height:
+    started, before = time.monotonic(), plan.reserved.clear()
+    if plan.pending.height and not plan.priced:
+        warn_unknown(night.identity.model_id)
+    while plan.reserved.height and not plan.reserved.select("content_key", "attempt").equals(before.select("content_key", "attempt")):
         _answer(context, night, plan)
-        plan = planned(night, table, requests)  # answers are shorter than their worst case: the rest of the budget buys more
+        before, plan = plan.reserved, planned(night, table, requests)
     night.ledgers.compact()
     return numbers(night, table, requests, first, plan, time.monotonic() - started)
 
 
 def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
     """What is pending, by the model's own tokenizer."""
-    tokenizer = load_tokenizer(night.settings.llm, night.settings.cache_folder)
-    count = tokenizer.count if tokenizer else None
-    spent, llm = Spent.of(night.ledgers, night.as_of), night.settings.llm
     return plan_table(
-        night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, night.run_id, llm.cost, llm.keeps_states
+        night.prompts[table],
+        requests,
+        night.ledgers,
+        night.settings.budget,
+        Spent.of(night.ledgers, night.as_of),
+        night.count_tokens,
+        night.run_id,
+        night.settings.llm.price,
+        night.settings.llm.keeps_states,
+        night.identity.model_id,
     )
 
 
@@ -42,30 +55,50 @@ def _answer(context: dg.AssetExecutionContext, night: Night, plan: TablePlan) ->
     def emit(beat: Beat) -> None:
         context.log.info(beat.line())
 
-    with Heartbeat(night.ledgers.answers, plan.table, night.run_id, plan.pending.height, plan.answered, emit):
-        answer_prompts(night.settings, plan.table, night.as_of, night.run_id, plan.pending)
+    with Heartbeat(night.ledgers, plan.table, night.run_id, plan.reserved.height, plan.answered, emit):
+        answer_prompts(night.settings, plan.table, night.as_of, night.run_id, plan.reserved)
 
 
 def numbers(night: Night, table: str, requests: pl.DataFrame, first: TablePlan, last: TablePlan, seconds: float) -> dict[str, Any]:
-    """Calls, tokens, speed and hit rate of the night."""
-    mine = (pl.col("run_id") == night.run_id) & (pl.col("table") == table)
-    columns = ["prompt_tokens", "cached_tokens", "new_tokens", "cost_usd"]
-    rows = pl.concat(
-        ledger.query(lambda rows: rows.filter(mine).select(columns)) for ledger in (night.ledgers.answers, night.ledgers.rejects)
-    )
-    prompt, cached, new, cost = (float(rows[name].cast(pl.Float64).sum()) for name in columns)
+    """Calls paid and avoided, tokens, money, speed and hit rate of the night, and why rows were asked."""
+    rows = _paid(night, table)
+    prompt, cached, new = (int(rows[name].sum()) for name in ("prompt_tokens", "cached_tokens", "new_tokens"))
+    calls, unpriced = rows.height, rows["cost_usd"].null_count()
+    cost = "unknown" if unpriced else float(rows["cost_usd"].sum())
     return {
         "requests": requests.height,
-        "calls": rows.height,
+        "calls": calls,
+        "avoided calls": first.answered,
         "hits": first.answered,
         "hit rate": round(first.answered / max(requests.height, 1), 4),
         "rejected": last.rejected,
-        "deferred": last.deferred,
-        "prompt tokens": int(prompt),
-        "cached tokens": int(cached),
-        "new tokens": int(new),
-        "tokens/s": round((prompt - cached + new) / seconds, 1) if rows.height else 0.0,
+        "deferred": last.deferred + last.pending.height,
+        "prompt tokens": prompt,
+        "cached tokens": cached,
+        "new tokens": new,
+        "tokens/s": round((prompt - cached + new) / seconds, 1) if calls else 0.0,
         "cost (USD)": cost,
+        "model minutes": round(float(rows["seconds"].sum()) / 60, 2),
+        **_avoided(first),
+        **{f"asked: {why}": count for why, count in first.why.items()},
+        "planned new tokens": first.new_tokens,
+        "planned minutes": round(first.seconds / 60, 2),
         "model": night.identity.model_id,
         "prompt": night.prompts[table].prompt_id,
     }
+
+
+def _paid(night: Night, table: str) -> pl.DataFrame:
+    """The run's calls, accepted or not."""
+    mine = (pl.col("run_id") == night.run_id) & (pl.col("table") == table)
+    columns = ("prompt_tokens", "cached_tokens", "new_tokens", "cost_usd", "seconds")
+    answers = night.ledgers.answers.query(lambda rows: rows.filter(mine).select(columns))
+    rejects = night.ledgers.rejects.query(lambda rows: rows.filter(mine, pl.col("reason") != RETRIED).select(columns))
+    return pl.concat([answers, rejects])
+
+
+def _avoided(first: TablePlan) -> dict[str, Any]:
+    """Tokens and money that the answers would have cost again, at the mean of the calls that the plan learned from."""
+    tokens, usd = first.learned.prompt_tokens + first.learned.new_tokens, first.learned.cost_usd
+    money = {} if usd is None else {"avoided cost (USD)": round(first.answered * usd, 6)}
+    return {"avoided tokens": round(first.answered * tokens)} | money

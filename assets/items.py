@@ -1,5 +1,7 @@
 """Group `items`: what a language model and a text encoder understood of the catalogue."""
 
+import dataclasses
+
 import dagster as dg
 import polars as pl
 
@@ -13,7 +15,7 @@ from nightshift.centres import freeze_centres
 from nightshift.checks import coverage, one_row_each, reject_share, tag_drift, vectors_are_sound
 from nightshift.origins import counts, fallbacks
 from nightshift.prompts.item_tag_scores import fit_centres
-from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS
+from nightshift.tables import GROUP_FACTS, INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS
 
 REJECT_SHARE = "The share of answers that were not accepted is below `checks.max_reject_share`."
 
@@ -22,6 +24,38 @@ def _titled(sample: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """The sample with each item's title after its id."""
     titles = items.select("item_id", "title")
     return sample.select("item_id").join(titles, on="item_id", how="left", maintain_order="left").hstack(sample.drop("item_id"))
+
+
+@table_asset(
+    GROUP_FACTS,
+    group="items",
+    kinds={"ai", "beam"},
+    deps=[ITEMS, INTERACTIONS],
+    pool=MODEL_POOL,
+    checks={"one_row_each": "Every group has exactly one row.", "warn:reject_share": REJECT_SHARE},
+)
+def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """One sentence for every group of items that share an attribute: what an item says that has no sentence of its own. Asked first.
+
+    Groups are few, so that a few bad answers are a large share: `reject_share` only warns here.
+    """
+    night = nightshift.night(context)
+    groups = night.groups(night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of))
+    requests = night.group_requests(groups)
+    numbers = ask(context, night, "group_facts", requests)
+    table = written.group_facts(night, groups, requests)
+    refused = reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share)
+    yield from publish(
+        night,
+        GROUP_FACTS,
+        table.frame,
+        [one_row_each(table.frame, groups, "group"), dataclasses.replace(refused, blocking=False)],
+        inputs=manifests(night, ITEMS, INTERACTIONS),
+        rejects=table.rejects,
+        fallbacks=fallbacks(table.frame),
+        numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},
+        sample=each_origin(table.frame),
+    )
 
 
 @table_asset(
@@ -68,23 +102,25 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     ITEM_FACTS,
     group="items",
     kinds={"ai", "beam"},
-    deps=[ITEMS, INTERACTIONS, ITEM_TAG_SCORES],
+    deps=[ITEMS, INTERACTIONS, ITEM_TAG_SCORES, GROUP_FACTS],
     pool=MODEL_POOL,
     checks={"one_row_each": "Every item has exactly one row.", "reject_share": REJECT_SHARE},
 )
 def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """One sentence about every item. Where the budget ends: last night's sentence, else a template; `origin` says which."""
+    """One sentence about every item. Where the budget ends: last night's, else its group's, else a template; `origin` says which."""
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     requests = night.item_requests("item_facts", items, events)
     numbers = ask(context, night, "item_facts", requests)
-    table = written.item_facts(night, items, requests, night.store.read(ITEM_TAG_SCORES, night.as_of))
+    table = written.item_facts(
+        night, items, requests, night.store.read(ITEM_TAG_SCORES, night.as_of), night.store.read(GROUP_FACTS, night.as_of)
+    )
     yield from publish(
         night,
         ITEM_FACTS,
         table.frame,
         [one_row_each(table.frame, items, "item_id"), reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share)],
-        inputs=manifests(night, ITEMS, ITEM_TAG_SCORES),
+        inputs=manifests(night, ITEMS, ITEM_TAG_SCORES, GROUP_FACTS),
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
         numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},

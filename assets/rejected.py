@@ -5,9 +5,9 @@ import polars as pl
 
 from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
-from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEMS, REJECTS, USER_PREFERENCES
+from nightshift.tables import GROUP_FACTS, INTERACTIONS, ITEM_FACTS, ITEMS, REJECTS, USER_PREFERENCES
 
-SOURCES = (ITEMS, INTERACTIONS, ITEM_FACTS, USER_PREFERENCES)
+SOURCES = (ITEMS, INTERACTIONS, GROUP_FACTS, ITEM_FACTS, USER_PREFERENCES)
 
 
 @table_asset(REJECTS, group="rejected", kinds={"polars"}, deps=SOURCES)

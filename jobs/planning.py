@@ -8,8 +8,7 @@ from typing import Any
 import polars as pl
 
 from nightshift import written
-from nightshift.llm import load_tokenizer
-from nightshift.night import PROMPTED, Night
+from nightshift.night import Night
 from nightshift.plan import Spent, TablePlan, plan_table
 from nightshift.sources import read_interactions, read_items
 
@@ -22,7 +21,9 @@ class NightPlan:
     tables: list[TablePlan]
     budget: dict[str, Any]
     exact: bool
-    """Whether prompt tokens were counted by the model's own tokenizer; else they are estimated at four characters a token."""
+    """Whether prompt tokens were counted by the model's own tokenizer; else they are estimated, as the server counted those before."""
+    model: str
+    """Name and revision of the model that would answer."""
 
     def as_json(self) -> dict[str, Any]:
         """What `plan --json` prints."""
@@ -41,22 +42,26 @@ class NightPlan:
 
 def plan_night(night: Night) -> NightPlan:
     """Plan every prompted table. Tables share the budget: what the first would spend is not there for the next."""
-    tokenizer = load_tokenizer(night.settings.llm, night.settings.cache_folder)
-    count = tokenizer.count if tokenizer else None
     at_start = spent = Spent.of(night.ledgers, night.as_of)
-    plans, llm = [], night.settings.llm
+    plans, llm, model = [], night.settings.llm, night.identity.model_id
     for table, requests in requests_of(night).items():
         plan = plan_table(
-            night.prompts[table], requests, night.ledgers, night.settings.budget, spent, count, None, llm.cost, llm.keeps_states
+            night.prompts[table],
+            requests,
+            night.ledgers,
+            night.settings.budget,
+            spent,
+            night.count_tokens,
+            None,
+            llm.price,
+            llm.keeps_states,
+            model,
         )
         plans.append(plan)
         spent = dataclasses.replace(
-            spent,
-            tokens=spent.tokens + plan.prompt_tokens + plan.new_tokens,
-            usd=spent.usd + plan.cost_usd,
-            seconds=spent.seconds + (plan.seconds if plan.pending.height else 0.0),
+            spent, tokens=spent.tokens + plan.tokens, usd=spent.usd + (plan.cost_usd or 0.0), seconds=spent.seconds + plan.seconds
         )
-    return NightPlan(night.as_of, plans, _budget(night, at_start), count is not None)
+    return NightPlan(night.as_of, plans, _budget(night, at_start), night.count_tokens is not None, model)
 
 
 def requests_of(night: Night) -> dict[str, pl.DataFrame]:
@@ -64,10 +69,11 @@ def requests_of(night: Night) -> dict[str, pl.DataFrame]:
     sources, root = night.settings.sources, night.settings.root
     items = read_items(sources.items, root).frame
     events = read_interactions(sources.interactions, root, items, before=night.moment, now=datetime.now(UTC)).frame
-    requests = {table: night.item_requests(table, items, events) for table in PROMPTED[:2]}
+    groups = night.group_requests(night.groups(items, events))
+    requests = {table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")}
     scores = written.item_tag_scores(night, requests["item_tag_scores"]).frame
     users = night.user_rows(items, events, written.chosen_tags(scores, night.settings.facts.tags_per_facet))
-    return requests | {"user_preferences": night.user_requests(users, events)}
+    return {"group_facts": groups} | requests | {"user_preferences": night.user_requests(users, events)}
 
 
 def _budget(night: Night, spent: Spent) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from jobs.graph import build
 from nightshift.config import Settings
 from nightshift.errors import ConfigError, NightFailed, SourceError
 from nightshift.night import Night
-from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES
+from nightshift.tables import GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES
 
 WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
 """Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""
@@ -73,5 +73,5 @@ def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str, str]:
 
 def deferred(night: Night) -> int:
     """Rows that tonight's budget did not afford, as the manifests record them."""
-    tables = [t for t in (ITEM_TAG_SCORES, ITEM_FACTS, USER_PREFERENCES) if night.store.has(t, night.as_of)]
+    tables = [t for t in (GROUP_FACTS, ITEM_TAG_SCORES, ITEM_FACTS, USER_PREFERENCES) if night.store.has(t, night.as_of)]
     return sum(int(night.store.manifest(table, night.as_of).metadata.get("deferred", 0)) for table in tables)

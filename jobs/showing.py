@@ -1,5 +1,6 @@
 """What people read in the terminal: the plan, an item, a user, the lift."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -12,27 +13,48 @@ from jobs.console import console
 from jobs.planning import NightPlan
 from nightshift.errors import InputError
 from nightshift.lift.verdict import verdict
+from nightshift.llm.prices import unknown
 from nightshift.night import Night
+from nightshift.plan import TablePlan
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_PREFERENCES, Table
 from nightshift.tables import TABLES as ALL_TABLES
 
 
 def show_plan(plan: NightPlan) -> None:
-    """The plan as a table, with what it leaves out."""
+    """The plan as a table, why its rows are asked, and what it leaves out."""
     grid = Grid(title=f"Night {plan.as_of}", title_justify="left", box=SIMPLE, padding=(0, 1))
     for name in ("table", "rows", "answered", "pending", "deferred", "tokens", "USD", "minutes"):
         grid.add_column(name, justify="left" if name == "table" else "right", no_wrap=True)
     for table in plan.tables:
-        row = table.as_json()
-        numbers = [row[name] for name in ("rows", "answered", "pending", "deferred")]
-        numbers.append(row["prompt_tokens"] + row["new_tokens"])
-        grid.add_row(table.table, *(f"{number:,}" for number in numbers), f"{row['cost_usd']:.2f}", f"{row['seconds'] / 60:.1f}")
+        counted = (table.rows, table.answered, table.pending.height, table.deferred, table.tokens)
+        usd = "?" if table.cost_usd is None else f"{table.cost_usd:.2f}"
+        grid.add_row(table.table, *(f"{number:,}" for number in counted), usd, f"{table.seconds / 60:.1f}")
     console.print(grid)
+    for line in _said_of(plan):
+        console.print(f"[dim]{escape(line)}[/dim]")
+
+
+def _said_of(plan: NightPlan) -> Iterator[str]:
+    """What the numbers of a plan do not say."""
+    for table in plan.tables:
+        if table.why:
+            yield f"{table.table}: {_reasons(table)}"
     rejected = {table.table: table.rejected for table in plan.tables if table.rejected}
     if rejected:
-        console.print(f"[dim]Asked often enough without an acceptable answer: {rejected}; see the table `rejects`.[/dim]")
+        yield f"Asked often enough without an acceptable answer: {rejected}; see the table `rejects`."
+    if any(table.cost_usd is None for table in plan.tables):
+        yield unknown(plan.model)
     if not plan.exact:
-        console.print("[dim]Token counts are estimated at four characters a token: the model's tokenizer has not been fetched yet.[/dim]")
+        yield "Prompt tokens are estimated, by what the server counted before, else at four characters a token."
+
+
+def _reasons(table: TablePlan) -> str:
+    """`38 text_changed, 2 rejected (too_long 1, refusal 1); about 3 re-asks`."""
+    words = []
+    for why, count in table.why.items():
+        causes = ", ".join(f"{reason} {rows:,}" for reason, rows in table.rejected_for.items()) if why == "rejected" else ""
+        words.append(f"{count:,} {why}" + (f" ({causes})" if causes else ""))
+    return ", ".join(words) + (f"; about {table.reasks:,} re-asks" if table.reasks else "")
 
 
 def show_item(night: Night, item_id: str) -> None:
@@ -85,10 +107,11 @@ def _paid(night: Night, row: dict[str, Any]) -> dict[str, str]:
     if paid.is_empty():
         return by
     answer = paid.row(0, named=True)
+    cost = "unknown price" if answer["cost_usd"] is None else f"${answer['cost_usd']:.2f}"
     tokens = f"{answer['prompt_tokens']} prompt tokens ({answer['cached_tokens']} reused) and {answer['new_tokens']} new"
     return by | {
         "when": f"{answer['created_at']:%Y-%m-%d %H:%M} UTC, for night {answer['as_of']}",
-        "cost": f"{tokens}, {answer['seconds']:.2f} s, ${answer['cost_usd']:.2f}",
+        "cost": f"{tokens}, {answer['seconds']:.2f} s, {cost}",
     }
 
 

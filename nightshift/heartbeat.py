@@ -12,7 +12,7 @@ from typing import Self
 
 import polars as pl
 
-from nightshift.ledger import Ledger
+from nightshift.ledger import Ledgers
 
 EVERY_SECONDS = 5.0
 
@@ -23,11 +23,14 @@ class Beat:
 
     table: str
     done: int
+    """Calls made, whether their answers were accepted or not."""
     total: int
     hits: int
     """Rows the ledger already had, which cost nothing tonight."""
     tokens: int
     seconds: float
+    usd: float | None = 0.0
+    """Money paid; None where the price is unknown."""
 
     @property
     def eta_seconds(self) -> float:
@@ -39,23 +42,43 @@ class Beat:
         hit_rate = self.hits / max(self.hits + self.total, 1)
         left = f"about {self.eta_seconds:.0f} s left" if self.done else "waiting for the first batch"
         speed = self.tokens / self.seconds if self.seconds else 0.0
-        share = self.done / max(self.total, 1)
-        return (
-            f"{self.table}: {self.done:,}/{self.total:,} rows ({share:.0%}), hit rate {hit_rate:.0%}, {speed:,.0f} tokens/s, $0.00, {left}"
-        )
+        done = f"{self.done:,}/{self.total:,} rows ({self.done / max(self.total, 1):.0%})"
+        return f"{self.table}: {done}, hit rate {hit_rate:.0%}, {speed:,.0f} tokens/s, {money(self.usd)}, {left}"
+
+
+def money(usd: float | None) -> str:
+    """Dollars and cents, more digits below a cent, `$?` where the price is unknown.
+
+    >>> money(0.0), money(12.345), money(0.00042), money(None)
+    ('$0.00', '$12.35', '$0.00042', '$?')
+    """
+    if usd is None:
+        return "$?"
+    return f"${usd:.2g}" if 0 < usd < 0.01 else f"${usd:,.2f}"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the ledger holds of one run and table."""
+
+    done: int
+    tokens: int
+    usd: float
+    unpriced: int
+    """Calls without a known price."""
 
 
 class Heartbeat:
     """Calls `emit` every few seconds while the block runs, and once at its end."""
 
     def __init__(
-        self, ledger: Ledger, table: str, run_id: str, total: int, hits: int, emit: Callable[[Beat], None], every: float = EVERY_SECONDS
+        self, ledgers: Ledgers, table: str, run_id: str, total: int, hits: int, emit: Callable[[Beat], None], every: float = EVERY_SECONDS
     ) -> None:
-        self._ledger, self._table, self._run_id = ledger, table, run_id
+        self._ledgers, self._table, self._run_id = ledgers, table, run_id
         self._total, self._hits, self._emit, self._every = total, hits, emit, every
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{table}", daemon=True)
-        self._started, self._before = time.monotonic(), (0, 0)
+        self._started, self._before = time.monotonic(), Counted(0, 0, 0.0, 0)
 
     def __enter__(self) -> Self:
         self._started, self._before = time.monotonic(), self._counted()
@@ -69,16 +92,19 @@ class Heartbeat:
 
     def beat(self) -> Beat:
         """How far the work of this block is now."""
-        (done, tokens), (done_before, tokens_before) = self._counted(), self._before
-        seconds = time.monotonic() - self._started
-        return Beat(self._table, done - done_before, self._total, self._hits, tokens - tokens_before, seconds)
+        now, before, seconds = self._counted(), self._before, time.monotonic() - self._started
+        usd = None if now.unpriced > before.unpriced else now.usd - before.usd
+        return Beat(self._table, now.done - before.done, self._total, self._hits, now.tokens - before.tokens, seconds, usd)
 
-    def _counted(self) -> tuple[int, int]:
-        """Rows and computed tokens (reused ones left out) of this run and table in the ledger."""
+    def _counted(self) -> "Counted":
+        """Calls, computed tokens (reused ones left out) and money of this run and table in the ledger."""
         mine = (pl.col("run_id") == self._run_id) & (pl.col("table") == self._table)
-        numbers = (pl.len(), (pl.col("prompt_tokens") - pl.col("cached_tokens") + pl.col("new_tokens")).sum())
-        done, tokens = self._ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0)
-        return done, int(tokens or 0)
+        tokens = (pl.col("prompt_tokens") - pl.col("cached_tokens") + pl.col("new_tokens")).sum()
+        numbers = (pl.len(), tokens, pl.col("cost_usd").sum(), pl.col("cost_usd").null_count().alias("unpriced"))
+        ledgers = (self._ledgers.answers, self._ledgers.rejects)
+        rows = [ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0) for ledger in ledgers]
+        done, computed, usd, unpriced = (sum(number or 0 for number in numbers) for numbers in zip(*rows, strict=True))
+        return Counted(done, computed, usd, unpriced)
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):

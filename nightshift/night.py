@@ -4,7 +4,7 @@ Assets, the command line and the Beam workers all start from a `Night`; nothing 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 
@@ -12,21 +12,25 @@ import polars as pl
 
 from nightshift.config import Settings
 from nightshift.encoders import identify_encoder
+from nightshift.estimates import CountTokens
+from nightshift.groups import group_rows, membership
 from nightshift.ledger import Ledgers
-from nightshift.llm import identify
+from nightshift.llm import identify, load_tokenizer
 from nightshift.llm.base import ModelIdentity
+from nightshift.llm.echo import EchoLLM
 from nightshift.prompts.base import Prompt
+from nightshift.prompts.group_facts import group_facts
 from nightshift.prompts.item_facts import item_facts
 from nightshift.prompts.item_tag_scores import item_tag_scores
 from nightshift.prompts.portraits import portraits
 from nightshift.prompts.user_preferences import user_preferences
 from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary
 from nightshift.store import Store
+from nightshift.worth import worth
 
-RECENT = timedelta(days=30)
-"""Window of the traffic that orders requests by worth."""
-PROMPTED = ("item_tag_scores", "item_facts", "user_preferences")
-"""Tables a language model works for, in the order in which they draw on the budget."""
+PROMPTED = ("group_facts", "item_tag_scores", "item_facts", "user_preferences")
+"""Tables a language model works for, in the order in which they draw on the budget: a sentence a group is cheap and says
+something about every item, so it comes first."""
 
 
 def midnight(day: date) -> datetime:
@@ -77,25 +81,41 @@ class Night:
         """The prompts by table, settings applied."""
         s, v = self.settings, self.vocabulary
         return {
+            "group_facts": group_facts(s.facts, v),
             "item_tag_scores": item_tag_scores(s.tags, v),
             "item_facts": item_facts(s.facts, v),
             "user_preferences": user_preferences(s.preferences, v),
         }
 
+    @cached_property
+    def count_tokens(self) -> CountTokens | None:
+        """Tokens of whole prompts by the model's own tokenizer; None for a server, and where the model was never fetched."""
+        if self.settings.llm.backend == "echo":
+            return EchoLLM().count_tokens
+        tokenizer = load_tokenizer(self.settings.llm, self.settings.cache_folder)
+        return None if tokenizer is None else lambda texts: [len(ids) for ids in tokenizer.encode(texts)]
+
+    def groups(self, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+        """Groups of items with what a prompt may see of them: `group, items, titles`."""
+        return group_rows(items, events, membership(items, self.settings.facts))
+
+    def group_requests(self, groups: pl.DataFrame) -> pl.DataFrame:
+        """One request a group, those with the most items first."""
+        return self.prompts["group_facts"].requests(groups, self.identity, groups["items"].cast(pl.Float64))
+
     def item_requests(self, table: str, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        """One request an item; items with the most events in the last 30 days first."""
-        return self.prompts[table].requests(items, self.identity, self._traffic(items, events, "item_id"))
+        """One request an item, in the order of `nightshift.worth`."""
+        return self.prompts[table].requests(items, self.identity, self._worth(items, events, "item_id", table))
 
     def user_rows(self, items: pl.DataFrame, events: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
         """Every user with an event before the night, with what a prompt may see of the history (`portraits`)."""
         return portraits(events, items, tags, self.settings.preferences)
 
     def user_requests(self, users: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        """One request a user with enough history; users with the most events in the last 30 days first."""
+        """One request a user with enough history, in the order of `nightshift.worth`."""
         readable = users.filter(pl.col("history_length") >= self.settings.preferences.least_history)
-        return self.prompts["user_preferences"].requests(readable, self.identity, self._traffic(readable, events, "user_id"))
+        table = "user_preferences"
+        return self.prompts[table].requests(readable, self.identity, self._worth(readable, events, "user_id", table))
 
-    def _traffic(self, rows: pl.DataFrame, events: pl.DataFrame, key: str) -> pl.Series:
-        recent = events.filter(pl.col("timestamp") >= self.moment - RECENT).group_by(key).len("traffic")
-        joined = rows.select(key).join(recent, on=key, how="left", maintain_order="left")
-        return joined["traffic"].fill_null(0).cast(pl.Float64)
+    def _worth(self, rows: pl.DataFrame, events: pl.DataFrame, key: str, table: str) -> pl.Series:
+        return worth(rows, events, key, table, self.ledgers, self.as_of, self.moment)

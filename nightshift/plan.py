@@ -1,63 +1,24 @@
-"""What tonight needs: which rows are pending, what they will cost, and what the night's budget buys.
+"""What tonight needs: which rows are pending and why, what they will cost, and what the night's budget buys.
 
-Nothing here loads a model or calls one. A budget is a hard stop: rows are taken in order of worth, and the worst case
-(the whole prompt plus the longest answer) is reserved for each before it is asked. What is left over is `deferred`.
-A rejected row is pending once more, as its next attempt: a re-ask is planned and paid for like any other row.
+Nothing here loads a model or calls one. Rows are taken in order of worth; what the budget does not afford is `deferred`. A
+rejected row is pending once more, as its next attempt: a re-ask is planned and paid for like any other row.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, Field
 
+from nightshift.budget import ATTEMPTS, BudgetSettings, Spent, check_price, limits, reservable, would_ask
+from nightshift.estimates import CountTokens, Estimate, estimate, with_spend, with_tokens
 from nightshift.ledger import Ledgers
+from nightshift.llm.prices import FREE, Price, unknown
 from nightshift.prompts.base import Prompt
+from nightshift.why import attempts, counts, explained
 
-CountTokens = Callable[[Sequence[str]], list[int]]
-Price = Callable[[int, int], float]
-"""US dollars of so many prompt and new tokens."""
-CHARS_PER_TOKEN = 4.0
-"""English text per token of a byte-pair vocabulary, used only until the model's own tokenizer has been fetched."""
-TOKENS_PER_SECOND_SCORED, TOKENS_PER_SECOND_WRITTEN = 8000.0, 2000.0
-"""Prompt (shared prefix included) and new tokens, a 135M model on two cores; replaced by what the ledger has measured."""
-ATTEMPTS = 2
-"""How often a row is asked before it is left to the rejects."""
-
-
-class BudgetSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """What a night may spend on language models. Rows that do not fit are deferred to the next night."""
-
-    tokens: int | None = Field(None, ge=0)
-    """Prompt and new tokens of one night, all tables together. None: no limit."""
-    usd: float | None = Field(None, ge=0)
-    """Money of one night. Local models cost nothing. None: no limit."""
-    minutes: float | None = Field(None, ge=0)
-    """Model time of one night, in minutes, by the speed the ledger has measured. None: no limit."""
-    tables: dict[str, int] = Field(default_factory=dict)
-    """Prompt and new tokens of one night by table, `{item_facts: 60000}`. A table not named has no limit of its own."""
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What was already used of a night's budget."""
-
-    tokens: int = 0
-    usd: float = 0.0
-    seconds: float = 0.0
-    by_table: dict[str, int] | None = None
-
-    @classmethod
-    def of(cls, ledgers: Ledgers, as_of: date) -> "Spent":
-        """Read from the ledger: accepted and rejected answers both cost."""
-        columns = ["table", "prompt_tokens", "new_tokens", "cost_usd", "seconds"]
-        tonight = pl.col("as_of") == as_of
-        frames = [ledger.query(lambda rows: rows.filter(tonight).select(columns)) for ledger in (ledgers.answers, ledgers.rejects)]
-        rows = pl.concat(frames).with_columns((pl.col("prompt_tokens") + pl.col("new_tokens")).alias("tokens"))
-        by_table = dict(rows.group_by("table").agg(pl.col("tokens").sum()).iter_rows())
-        return cls(int(rows["tokens"].sum()), float(rows["cost_usd"].sum()), float(rows["seconds"].sum()), by_table)
+__all__ = ["ATTEMPTS", "BudgetSettings", "CountTokens", "Spent", "TablePlan", "plan_table"]
+SEEN = 2048
+"""Answered prompts from which the tokens of a server's prompts are learned."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +30,49 @@ class TablePlan:
     answered: int
     rejected: int
     pending: pl.DataFrame
-    """REQUESTS columns, `attempt`, `prompt_tokens` and `worst_tokens`; worthiest first; each content key once."""
+    """What the night will ask: REQUESTS columns, `attempt`, `why`, `prompt_tokens`, and what each row is expected to spend
+    and may spend at most; worthiest first; each content key once. The text of a re-ask says what was wrong."""
+    reserved: pl.DataFrame
+    """The first of them, whose worst case fits the budget at once: what may be asked before planning again."""
     deferred: int
-    new_tokens: int
-    tokens_per_second: float
-    cost_usd: float = 0.0
-    """Expected money of the pending rows."""
+    learned: Estimate
+    """The means behind the expectations."""
+    why: dict[str, int] = field(default_factory=dict)
+    """Pending rows by why they are asked."""
+    rejected_for: dict[str, int] = field(default_factory=dict)
+    """Re-asks among them, by the reason for which their last answer was rejected."""
+    priced: bool = True
+    """Whether a price is known."""
 
     @property
     def prompt_tokens(self) -> int:
-        """Prompt tokens of the pending rows."""
+        """Prompt tokens of the pending rows, each asked once."""
         return int(self.pending["prompt_tokens"].sum())
 
     @property
+    def reasks(self) -> int:
+        """Calls expected on top of the pending rows, because answers are rejected."""
+        return round(self.pending["reasks"].sum())
+
+    @property
+    def new_tokens(self) -> int:
+        """Expected new tokens, re-asks included."""
+        return round((self.pending.height + float(self.pending["reasks"].sum())) * self.learned.new_tokens)
+
+    @property
+    def tokens(self) -> int:
+        """Expected prompt and new tokens, re-asks included."""
+        return round(self.pending["expected_tokens"].sum())
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Expected money, re-asks included; None where no price is known."""
+        return float(self.pending["expected_usd"].sum()) if self.priced or self.pending.is_empty() else None
+
+    @property
     def seconds(self) -> float:
-        """Model time of the pending rows at the measured speed."""
-        return (self.prompt_tokens + self.new_tokens) / self.tokens_per_second
+        """Expected model time at the measured speed, re-asks included."""
+        return float(self.pending["expected_seconds"].sum())
 
     def as_json(self) -> dict[str, Any]:
         """The row of `plan --json`."""
@@ -94,17 +82,14 @@ class TablePlan:
             "answered": self.answered,
             "rejected": self.rejected,
             "pending": self.pending.height,
+            "why": self.why,
             "deferred": self.deferred,
+            "reasks": self.reasks,
             "prompt_tokens": self.prompt_tokens,
             "new_tokens": self.new_tokens,
-            "cost_usd": round(self.cost_usd, 6),
+            "cost_usd": None if self.cost_usd is None else round(self.cost_usd, 6),
             "seconds": round(self.seconds, 1),
         }
-
-
-def free(prompt_tokens: int, new_tokens: int) -> float:
-    """What a local model costs: nothing."""
-    return 0.0
 
 
 def plan_table(
@@ -115,102 +100,68 @@ def plan_table(
     spent: Spent,
     count_tokens: CountTokens | None,
     run_id: str | None = None,
-    price: Price = free,
+    price: Price | None = FREE,
     keeps_states: bool = False,
+    model_id: str | None = None,
 ) -> TablePlan:
-    """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where it was never fetched.
+    """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where there is none to be had.
 
     A row for which the server failed keeps its attempts, but `run_id`, the run that plans, asks it only once.
-    `keeps_states` asks scored rows again whose hidden state the ledger has lost.
+    `keeps_states` asks scored rows again whose hidden state the ledger has lost. `model_id` names the model whose calls
+    are learned from. Raises ConfigError for a budget in dollars without a `price`.
     """
-    distinct = requests.unique("content_key", keep="first", maintain_order=True)
-    known = _answered(ledgers, states=keeps_states and bool(prompt.questions))
-    tried = _tried(ledgers)
-    given_up = pl.concat([tried.filter(pl.col("attempt") > ATTEMPTS)["content_key"], _unserved(ledgers, run_id)])
-    is_known = pl.col("content_key").is_in(known.implode())
-    is_given_up = pl.col("content_key").is_in(given_up.implode()) & ~is_known
-    left = distinct.filter(~is_known & ~is_given_up).join(tried, on="content_key", how="left", maintain_order="left")
-    asked = with_tokens(prompt, left.with_columns(pl.col("attempt").fill_null(1)), count_tokens)
-    typical, speed = measured(ledgers, prompt)
-    pending = affordable(asked, budget, spent, prompt.name, speed, price)
-    new_tokens = round(pending.height * typical)
+    check_price(budget, price is not None, lambda: unknown(model_id or "this model"))
+    answered = ledgers.answers.keys()
+    known = _with_states(ledgers, answered) if keeps_states and prompt.questions else answered
+    tried = attempts(ledgers, prompt.name, run_id, ATTEMPTS)
+    is_known = requests["content_key"].is_in(known.implode())
+    is_given_up = requests["content_key"].is_in(tried.filter(pl.col("left") < 1)["content_key"].implode()) & ~is_known
+    distinct = requests.filter(~is_known & ~is_given_up).unique("content_key", keep="first", maintain_order=True)
+    left = distinct.join(tried, on="content_key", how="left", maintain_order="left")
+    learned = estimate(ledgers, prompt, model_id)
+    seen = _seen(ledgers, requests.filter(is_known)) if count_tokens is None else requests.clear()
+    asked = with_tokens(prompt, _asked(prompt, left), count_tokens, seen)
+    longest = 0 if prompt.questions else prompt.decoding.max_new_tokens
+    asked = with_spend(asked, learned, longest, price, pl.when(pl.col("left") > 1).then(learned.reject_share).otherwise(0.0))
+    bounds = limits(budget, spent, prompt.name)
+    pending = explained(would_ask(asked, bounds), ledgers, prompt.name, prompt.prompt_id, answered)
     return TablePlan(
         table=prompt.name,
         rows=requests.height,
-        answered=requests.filter(is_known).height,
-        rejected=requests.filter(is_given_up).height,
+        answered=int(is_known.sum()),
+        rejected=int(is_given_up.sum()),
         pending=pending,
+        reserved=reservable(pending, bounds),
         deferred=asked.height - pending.height,
-        new_tokens=new_tokens,
-        tokens_per_second=speed,
-        cost_usd=price(int(pending["prompt_tokens"].sum()), new_tokens),
+        learned=learned,
+        why=counts(pending),
+        rejected_for=dict(pending.filter(pl.col("why") == "rejected").group_by("reason").len().sort("reason").iter_rows()),
+        priced=price is not None,
     )
 
 
-def _answered(ledgers: Ledgers, states: bool) -> pl.Series:
-    """Keys with an answer and, where the model keeps its states, with their vector too: a torn part may have taken it."""
-    keys = ledgers.answers.keys()
-    if not states:
-        return keys
+def _with_states(ledgers: Ledgers, answered: pl.Series) -> pl.Series:
+    """Keys that have their vector too, where the model keeps its states: a torn part may have taken it."""
     kept = ledgers.vectors.query(lambda rows: rows.filter(pl.col("view") == "hidden").select("content_key"))
-    return keys.filter(keys.is_in(kept["content_key"].implode()))
+    return answered.filter(answered.is_in(kept["content_key"].implode()))
 
 
-def _tried(ledgers: Ledgers) -> pl.DataFrame:
-    """`content_key, attempt`: the attempt that would come next for every key that was rejected before."""
-    answered = pl.col("reason").ne_missing("server")  # where the server failed, the model was never heard
-    return ledgers.rejects.query(lambda rows: rows.filter(answered).group_by("content_key").agg(pl.col("attempt").max() + 1))
+def _asked(prompt: Prompt[Any], left: pl.DataFrame) -> pl.DataFrame:
+    """The rows as they will be asked: the first attempt with the row's text, later ones with what was wrong."""
+    rows = left.with_columns(pl.col("attempt").fill_null(1), pl.col("left").fill_null(ATTEMPTS))
+    again = (pl.col("attempt") > 1) & pl.col("reason").is_not_null()
+    if rows.filter(again).is_empty():
+        return rows
+    texts = [
+        prompt.again(text, reason) if attempt > 1 and reason is not None else text
+        for text, attempt, reason in rows.select("text", "attempt", "reason").iter_rows()
+    ]
+    return rows.with_columns(pl.Series("text", texts, dtype=pl.String))
 
 
-def _unserved(ledgers: Ledgers, run_id: str | None) -> pl.Series:
-    """Keys for which the server failed in this run: asked again by the next one, not in an endless loop."""
-    mine = (pl.col("reason") == "server") & (pl.col("run_id") == pl.lit(run_id, pl.String))
-    return ledgers.rejects.query(lambda rows: rows.filter(mine).select("content_key").unique())["content_key"]
-
-
-def with_tokens(prompt: Prompt[Any], requests: pl.DataFrame, count_tokens: CountTokens | None) -> pl.DataFrame:
-    """Adds `prompt_tokens` (whole prompt) and `worst_tokens` (prompt plus longest answer)."""
-    shared = _count(count_tokens, [prompt.instructions])[0]
-    own = _count(count_tokens, requests["text"].to_list())
-    longest = 0 if prompt.questions else prompt.decoding.max_new_tokens
-    tokens = pl.Series("prompt_tokens", own, dtype=pl.Int64) + shared
-    return requests.with_columns(tokens, (tokens + longest).alias("worst_tokens"))
-
-
-def _count(count_tokens: CountTokens | None, texts: list[str]) -> list[int]:
-    if count_tokens is None:
-        return [round(len(text) / CHARS_PER_TOKEN) for text in texts]
-    return count_tokens(texts)
-
-
-def measured(ledgers: Ledgers, prompt: Prompt[Any]) -> tuple[float, float]:
-    """New tokens a row and tokens a second, as the ledger has seen them for this prompt; defaults before the first night."""
-    numbers = (
-        pl.col("new_tokens").mean().alias("new"),
-        (pl.col("prompt_tokens") + pl.col("new_tokens")).sum().alias("tokens"),
-        pl.col("seconds").sum().alias("seconds"),
-    )
-    seen = ledgers.answers.query(lambda rows: rows.filter(pl.col("prompt_id") == prompt.prompt_id).select(*numbers))
-    new, tokens, seconds = seen.row(0)
-    default = 0.0 if prompt.questions else prompt.decoding.max_new_tokens / 2
-    speed = TOKENS_PER_SECOND_SCORED if prompt.questions else TOKENS_PER_SECOND_WRITTEN
-    return (default if new is None else new, tokens / seconds if seconds else speed)
-
-
-def affordable(requests: pl.DataFrame, budget: BudgetSettings, spent: Spent, table: str, speed: float, price: Price = free) -> pl.DataFrame:
-    """The worthiest rows whose worst case fits what is left of the night's budget."""
-    fits = [pl.col("worst_tokens").cum_sum() <= limit for limit in _token_limits(budget, spent, table, speed)]
-    if budget.usd is not None:
-        worst = [price(prompt, most - prompt) for prompt, most in requests.select("prompt_tokens", "worst_tokens").iter_rows()]
-        fits.append(pl.lit(pl.Series(worst, dtype=pl.Float64)).cum_sum() <= budget.usd - spent.usd)
-    return requests.filter(*fits) if fits else requests
-
-
-def _token_limits(budget: BudgetSettings, spent: Spent, table: str, speed: float) -> list[int]:
-    """What is left of every limit, in tokens."""
-    limits = [limit - spent.tokens for limit in (budget.tokens,) if limit is not None]
-    if table in budget.tables:
-        limits.append(budget.tables[table] - (spent.by_table or {}).get(table, 0))
-    if budget.minutes is not None:
-        limits.append(int((budget.minutes * 60 - spent.seconds) * speed))
-    return limits
+def _seen(ledgers: Ledgers, answered: pl.DataFrame) -> pl.DataFrame:
+    """`text, prompt_tokens` of some requests that the server answered and counted."""
+    some = answered.select("content_key", "text").unique("content_key", maintain_order=True).head(SEEN)
+    if some.is_empty():
+        return some.with_columns(prompt_tokens=pl.lit(0))
+    return some.join(ledgers.answers.lookup(some["content_key"], ["content_key", "prompt_tokens"]), on="content_key")

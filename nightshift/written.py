@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nightshift.answered_tags import with_answered_tags
 from nightshift.answers import read_values
 from nightshift.centres import load_centres
+from nightshift.groups import membership
 from nightshift.keys import content_key
 from nightshift.night import Night
-from nightshift.origins import settle
+from nightshift.origins import FROM_A_MODEL, settle
 from nightshift.prompts.item_tag_scores import centred
-from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_EMBEDDINGS, USER_PREFERENCES, Table
+from nightshift.tables import GROUP_FACTS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_EMBEDDINGS, USER_PREFERENCES, Table
 
 EMBEDDED_CHARS = 1000
 """Longest text given to the encoder, in characters; MiniLM reads 256 word pieces."""
@@ -55,8 +57,26 @@ def chosen_tags(scores: pl.DataFrame, per_facet: int) -> pl.DataFrame:
     return best.sort(["item_id", "score", "tag"], descending=[False, True, False]).group_by("item_id", maintain_order=True).agg(tags="tag")
 
 
-def item_facts(night: Night, items: pl.DataFrame, requests: pl.DataFrame, scores: pl.DataFrame) -> Written:
-    """A summary and tags for every item: written by the model, carried from the night before, or from the template."""
+def group_facts(night: Night, groups: pl.DataFrame, requests: pl.DataFrame) -> Written:
+    """A sentence for every group of items: written by the model, carried from the night before, or from the template."""
+    values = read_values(night.prompts["group_facts"], requests, night.ledgers, night.identity)
+    written = _provenance(night, "group_facts", values.frame.rename({"row_id": "group"}))
+    titles = pl.col("titles").list.join("; ")
+    template = _template_rows(groups.select("group", summary=pl.format("{}: {}.", "group", titles)))
+    keep = ["group", "summary", "prompt_id", "model_id", "content_key", "origin"]
+    last = night.store.read_or_empty(GROUP_FACTS, night.store.before(GROUP_FACTS, night.as_of))
+    rows = settle(groups, written, last.select(keep), template.select(keep), "group")
+    sized = rows.join(groups.select("group", "items"), on="group", maintain_order="left")
+    return Written(sized.select(list(GROUP_FACTS.columns)).sort("group"), values.rejects)
+
+
+def item_facts(
+    night: Night, items: pl.DataFrame, requests: pl.DataFrame, scores: pl.DataFrame, groups: pl.DataFrame | None = None
+) -> Written:
+    """A summary and tags for every item: written by the model, carried from the night before, of its group, or from the template.
+
+    `groups` is tonight's `group_facts`. A group's sentence stands behind the item's title: two items of a group differ.
+    """
     tags = items.select("item_id").join(chosen_tags(scores, night.settings.facts.tags_per_facet), on="item_id", how="left")
     tags = tags.with_columns(pl.col("tags").fill_null(pl.lit([], dtype=pl.List(pl.String))))
     values = read_values(night.prompts["item_facts"], requests, night.ledgers, night.identity)
@@ -64,8 +84,17 @@ def item_facts(night: Night, items: pl.DataFrame, requests: pl.DataFrame, scores
     template = _template_rows(items.select("item_id", summary=_plain_text()))
     keep = ["item_id", "summary", "prompt_id", "model_id", "content_key", "origin"]
     last = night.store.read_or_empty(ITEM_FACTS, night.store.before(ITEM_FACTS, night.as_of))
-    rows = settle(items, written, last.select(keep), template.select(keep), "item_id")
-    return Written(rows.join(tags, on="item_id", maintain_order="left").select(list(ITEM_FACTS.columns)), values.rejects)
+    group = _of_their_groups(night, items, GROUP_FACTS.empty() if groups is None else groups)
+    rows = settle(items, written, last.select(keep), template.select(keep), "item_id", group.select(keep))
+    tagged = with_answered_tags(rows.join(tags, on="item_id", maintain_order="left"), written, last)
+    return Written(tagged.select(list(ITEM_FACTS.columns)), values.rejects)
+
+
+def _of_their_groups(night: Night, items: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    """`<title>. <sentence of its group>` for the items of groups that a model wrote about."""
+    said = groups.filter(pl.col("origin").is_in(FROM_A_MODEL))
+    rows = membership(items, night.settings.facts).join(said, on="group").join(items.select("item_id", "title"), on="item_id")
+    return rows.with_columns(summary=pl.format("{}. {}", "title", "summary"))
 
 
 def user_preferences(night: Night, users: pl.DataFrame, requests: pl.DataFrame) -> Written:

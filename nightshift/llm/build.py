@@ -6,6 +6,7 @@ from typing import Literal
 from nightshift.llm import echo, llama_cpp, openai, transformers
 from nightshift.llm.base import LLM, ModelIdentity
 from nightshift.llm.llama_cpp import LlamaCppBlock, LlamaCppSettings
+from nightshift.llm.prices import FREE, Price, price_of
 from nightshift.llm.server import ServerSettings
 from nightshift.llm.transformers import TransformersSettings
 from nightshift.models.tokens import TextTokenizer
@@ -39,9 +40,17 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
         """Whether the backend weighs choices; others write answers only, and `item_tag_scores` asks them nothing."""
         return self.backend in SCORING
 
-    def cost(self, prompt_tokens: int, new_tokens: int) -> float:
-        """What so many tokens cost, in US dollars: 0 for a local model, else by the prices of `llm.server`."""
-        return self.server.cost(prompt_tokens, new_tokens) if self.backend == "openai" else 0.0
+    @property
+    def price(self) -> Price | None:
+        """Dollars a token: nothing for a local model, None where nobody knows a server's."""
+        if not self.backend.startswith("openai"):
+            return FREE
+        return price_of(self.model, self.server, batch=self.backend.endswith("_batch"))
+
+    def cost(self, prompt_tokens: int, new_tokens: int, cached_tokens: int = 0) -> float | None:
+        """What a call cost, in US dollars; None where the price is unknown."""
+        price = self.price
+        return None if price is None else price.cost(prompt_tokens, new_tokens, cached_tokens)
 
 
 def identify(settings: LLMSettings) -> ModelIdentity:

@@ -33,17 +33,10 @@ class ServerSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     retries: int = Field(5, ge=0)
     """How often a request is sent again after 429, 5xx, a timeout, a broken connection or an unreadable reply."""
     usd_per_million_prompt: float | None = Field(None, ge=0)
-    """Price of a million prompt tokens in US dollars, cached ones included. None: they cost nothing."""
+    """Price of a million prompt tokens in US dollars, cached ones included. None: that of the price list in the package genai-prices,
+    by `base_url` and model name; a model that the list does not know has no price, and a budget in dollars is refused."""
     usd_per_million_new: float | None = Field(None, ge=0)
-    """Price of a million new tokens in US dollars. None: they cost nothing."""
-
-    def cost(self, prompt_tokens: int, new_tokens: int) -> float:
-        """What so many tokens cost, in US dollars.
-
-        >>> ServerSettings(usd_per_million_prompt=2, usd_per_million_new=8).cost(500_000, 250_000)
-        3.0
-        """
-        return (prompt_tokens * (self.usd_per_million_prompt or 0.0) + new_tokens * (self.usd_per_million_new or 0.0)) / 1e6
+    """Price of a million new tokens in US dollars. None: as above. Give what you pay: batch files are halved only by the list."""
 
 
 def check_address(settings: ServerSettings) -> None:

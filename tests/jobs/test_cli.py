@@ -41,13 +41,14 @@ def test_check_plan_run_and_show_work_in_the_folder_of_the_configuration(shop) -
     first = shop.nights()[0].isoformat()
     planned = json.loads(nightshift("plan", "--as-of", first, "--json", cwd=shop.folder).stdout)
     assert planned["as_of"] == first
-    assert {row["table"] for row in planned["tables"]} == {"item_tag_scores", "item_facts", "user_preferences"}
+    assert {row["table"] for row in planned["tables"]} == {"group_facts", "item_tag_scores", "item_facts", "user_preferences"}
+    assert all(row["why"] == {"new": row["pending"]} for row in planned["tables"])
     assert all(row["pending"] > 0 for row in planned["tables"])
     ran = nightshift("run", "--as-of", first, cwd=shop.folder)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "item_facts" in ran.stdout
     again = json.loads(nightshift("plan", "--as-of", first, "--json", cwd=shop.folder).stdout)
-    assert [row["pending"] for row in again["tables"]] == [0, 0, 0]
+    assert [row["pending"] for row in again["tables"]] == [0, 0, 0, 0]
     item = shop.items()["item_id"][0]
     shown = nightshift("show", "item", str(item), cwd=shop.folder)
     assert "echo@" in shown.stdout

@@ -11,7 +11,7 @@ from jobs.running import deferred, run_job
 from nightshift.config import load_settings
 from nightshift.errors import NightFailed, SourceError
 from nightshift.features.proofs import shuffled_future
-from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, LIFT, MOMENT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
+from nightshift.tables import GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, LIFT, MOMENT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
 
@@ -52,6 +52,9 @@ def test_the_plan_says_what_a_run_then_asks_and_zero_afterwards(shop) -> None:
     before = {table.table: table.pending.height for table in planned.tables}
     assert before["item_tag_scores"] == asked["item_tag_scores"]
     assert before["item_facts"] == asked["item_facts"]
+    assert {table.table: table.prompt_tokens for table in planned.tables if table.table != "user_preferences"} == {
+        table: sum(rows["prompt_tokens"]) for (table,), rows in answers.group_by("table") if table != "user_preferences"
+    }, "prompt tokens are exact"
     assert plan_night(shop.night()).pending == 0
 
 
@@ -96,7 +99,7 @@ def test_a_budget_publishes_with_marked_fallbacks_and_the_next_night_goes_on(sho
     first = shop.night().store.read(ITEM_FACTS, shop.nights()[0])
     written = first.filter(pl.col("origin") == "llm").height
     assert 0 < written < first.height
-    assert set(first["origin"]) == {"llm", "template"}
+    assert set(first["origin"]) == {"llm", "group", "template"}, "an item without attributes has no group"
     assert deferred(shop.night()) == first.height - written
     spent = shop.night().ledgers.answers.scan().filter(pl.col("table") == "item_facts").collect()
     assert (spent["prompt_tokens"] + spent["new_tokens"]).sum() <= 900
@@ -104,7 +107,8 @@ def test_a_budget_publishes_with_marked_fallbacks_and_the_next_night_goes_on(sho
     second = shop.night(1).store.read(ITEM_FACTS, shop.nights()[1])
     assert second.filter(pl.col("origin") == "llm").height > written
     manifest = shop.night().store.manifest(ITEM_FACTS, shop.nights()[0])
-    assert manifest.fallbacks == {"template": first.height - written}
+    assert sum(manifest.fallbacks.values()) == first.height - written
+    assert manifest.fallbacks["group"] > manifest.fallbacks["template"]
 
 
 def test_too_many_rejects_fail_the_night_name_rows_and_publish_nothing(shop) -> None:
@@ -122,6 +126,7 @@ def test_a_tolerated_reject_is_in_the_rejects_table_and_its_row_has_a_template(s
     rejects = shop.night().store.read(REJECTS, shop.nights()[0])
     assert set(rejects["reason"]) == {"refusal"}
     assert set(shop.night().store.read(ITEM_FACTS, shop.nights()[0])["origin"]) == {"template"}
+    assert set(shop.night().store.read(GROUP_FACTS, shop.nights()[0])["origin"]) == {"template"}
     assert plan_night(shop.night()).pending == 0
 
 

@@ -6,51 +6,66 @@ from pathlib import Path
 import pytest
 
 from nightshift.heartbeat import Beat, Heartbeat
-from nightshift.ledger import ANSWERS, Ledger
+from nightshift.ledger import ANSWERS, REJECTED, Ledgers
 
 
-def answer(key: str, run_id: str = "tonight", table: str = "item_facts") -> dict[str, object]:
+def answer(key: str, run_id: str = "tonight", table: str = "item_facts", usd: float | None = 0.25) -> dict[str, object]:
     plain: dict[str, object] = dict.fromkeys(ANSWERS)
     now = datetime(2024, 1, 1, tzinfo=UTC)
     return (
         plain
         | {"content_key": key, "run_id": run_id, "table": table, "as_of": date(2024, 1, 1), "created_at": now}
-        | {"prompt_tokens": 10, "cached_tokens": 4, "new_tokens": 2}
+        | {"prompt_tokens": 10, "cached_tokens": 4, "new_tokens": 2, "cost_usd": usd}
     )
 
 
-def test_a_beat_counts_this_blocks_answers_for_this_run_and_table_only(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path, ANSWERS)
-    ledger.append([answer("from an earlier round")], "r")
+def rejected(key: str, **values: object) -> dict[str, object]:
+    row = answer(key)
+    return {name: row.get(name) for name in REJECTED} | {"attempt": 1, "reason": "empty"} | values
+
+
+def test_a_beat_counts_this_blocks_calls_for_this_run_and_table_only(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+    ledgers.answers.append([answer("from an earlier round")], "r")
     beats: list[Beat] = []
-    with Heartbeat(ledger, "item_facts", "tonight", total=4, hits=1, emit=beats.append):
-        ledger.append([answer("a"), answer("b"), answer("c", run_id="last night"), answer("d", table="user_preferences")], "r")
-    assert [(beat.done, beat.total, beat.hits, beat.tokens) for beat in beats] == [(2, 4, 1, 16)]
+    with Heartbeat(ledgers, "item_facts", "tonight", total=4, hits=1, emit=beats.append):
+        ledgers.answers.append([answer("a"), answer("c", run_id="last night"), answer("d", table="user_preferences")], "r")
+        ledgers.rejects.append([rejected("b"), rejected("e", run_id="last night")], "r")
+    assert [(beat.done, beat.total, beat.hits, beat.tokens, beat.usd) for beat in beats] == [(2, 4, 1, 16, 0.5)]
+
+
+def test_money_that_nobody_knows_is_not_shown_as_none_spent(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+    beats: list[Beat] = []
+    with Heartbeat(ledgers, "item_facts", "tonight", total=1, hits=0, emit=beats.append):
+        ledgers.answers.append([answer("a", usd=None)], "r")
+    assert beats[0].usd is None
+    assert "$?" in beats[0].line()
 
 
 def test_it_beats_while_the_work_runs_and_once_more_at_its_end(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path, ANSWERS)
+    ledgers = Ledgers(tmp_path)
     beats: list[Beat] = []
-    with Heartbeat(ledger, "item_facts", "tonight", total=1, hits=0, emit=beats.append, every=0.01):
+    with Heartbeat(ledgers, "item_facts", "tonight", total=1, hits=0, emit=beats.append, every=0.01):
         while not beats:
             time.sleep(0.005)
-        ledger.append([answer("a")], "r")
+        ledgers.answers.append([answer("a")], "r")
     assert beats[0].done == 0
     assert beats[-1].done == 1
 
 
 def test_an_error_in_the_work_is_not_swallowed_and_stops_the_beat(tmp_path: Path) -> None:
     beats: list[Beat] = []
-    with pytest.raises(ValueError, match="broken"), Heartbeat(Ledger(tmp_path, ANSWERS), "t", "r", 1, 0, beats.append, every=60):
+    with pytest.raises(ValueError, match="broken"), Heartbeat(Ledgers(tmp_path), "t", "r", 1, 0, beats.append, every=60):
         raise ValueError("broken")
     assert len(beats) == 1
 
 
 def test_a_line_says_how_far_how_fast_and_how_long() -> None:
-    beat = Beat("item_facts", done=128, total=400, hits=100, tokens=9000, seconds=10)
+    beat = Beat("item_facts", done=128, total=400, hits=100, tokens=9000, seconds=10, usd=1.234)
     assert beat.eta_seconds == pytest.approx(21.25)
     line = beat.line()
-    for part in ("item_facts: 128/400 rows (32%)", "hit rate 20%", "900 tokens/s", "about 21 s left"):
+    for part in ("item_facts: 128/400 rows (32%)", "hit rate 20%", "900 tokens/s", "$1.23", "about 21 s left"):
         assert part in line
 
 

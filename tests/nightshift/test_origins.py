@@ -14,8 +14,8 @@ def source(origin: str | None, **values: str) -> pl.DataFrame:
 TEMPLATE = source("template", a="plain", b="plain", c="plain", d="plain")
 
 
-def settled(written: pl.DataFrame, last: pl.DataFrame) -> dict[str, tuple[str, str]]:
-    frame = settle(ROWS, written, last, TEMPLATE, "item_id")
+def settled(written: pl.DataFrame, last: pl.DataFrame, group: pl.DataFrame | None = None) -> dict[str, tuple[str, str]]:
+    frame = settle(ROWS, written, last, TEMPLATE, "item_id", group)
     assert frame["item_id"].to_list() == ["c", "a", "b", "d"], "one row each, in the order of the rows"
     return {item: (origin, summary) for item, origin, summary in frame.select("item_id", "origin", "summary").iter_rows()}
 
@@ -28,6 +28,18 @@ def test_tonights_answer_wins_over_last_nights_and_that_over_the_template() -> N
         "c": ("carried", "older"),
         "d": ("template", "plain"),
     }
+
+
+def test_a_sentence_of_the_group_stands_in_before_the_template_and_is_never_carried() -> None:
+    group = source(None, a="of its group", b="of its group", c="of its group")
+    last = pl.concat([source("llm", b="old"), source("group", c="of its group, yesterday")])
+    assert settled(source(None, a="new"), last, group) == {
+        "a": ("llm", "new"),
+        "b": ("carried", "old"),
+        "c": ("group", "of its group"),
+        "d": ("template", "plain"),
+    }
+    assert settled(source(None), last)["c"] == ("template", "plain")
 
 
 def test_the_first_night_has_answers_and_templates_only() -> None:

@@ -13,7 +13,7 @@ from nightshift.checks import one_row_each, vectors_are_sound
 from nightshift.config import Settings
 from nightshift.night import Night, midnight
 from nightshift.plan import BudgetSettings, Spent, plan_table
-from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
+from nightshift.tables import GROUP_FACTS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
 from pipelines.answer_prompts import answer_prompts
 from pipelines.embed_texts import embed_texts
 
@@ -75,6 +75,52 @@ def origins(frame: pl.DataFrame, key: str = "item_id") -> dict[str, str]:
 
 
 NOTHING = BudgetSettings(tokens=0)
+THREE_WARS = pl.DataFrame([(n, f"War {n}", None, ["War", "Drama"], None) for n in "789"], schema=ITEMS.schema, orient="row")
+
+
+def grouped(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> pl.DataFrame:
+    groups = tonight.groups(catalogue, events())
+    requests = tonight.group_requests(groups)
+    ask(tonight, "group_facts", requests, budget)
+    return GROUP_FACTS.conform(written.group_facts(tonight, groups, requests).frame)
+
+
+def test_every_group_gets_a_sentence_and_unread_items_carry_it_behind_their_title(tmp_path: Path) -> None:
+    tonight = night(tmp_path, facts={"min_group_items": 3})
+    catalogue = pl.concat([items(), THREE_WARS])
+    groups = grouped(tonight, catalogue)
+    assert groups.select("group", "items", "summary", "origin").rows() == [
+        ("Drama", 3, "A story of Drama", "llm"),
+        ("War", 1, "A story of War", "llm"),
+    ]
+    requests = tonight.item_requests("item_facts", catalogue, events())
+    frame = ITEM_FACTS.conform(written.item_facts(tonight, catalogue, requests, ITEM_TAG_SCORES.empty(), groups).frame)
+    assert origins(frame) == {"1": "group", "2": "template", "3": "template", "7": "group", "8": "group", "9": "group"}
+    row = frame.row(0, named=True)
+    assert row["summary"] == "A dark war. A story of War"
+    assert (row["prompt_id"], row["content_key"]) == (tonight.prompts["group_facts"].prompt_id, groups["content_key"][1])
+
+
+def test_a_group_that_no_model_wrote_about_leaves_its_items_to_the_template(tmp_path: Path) -> None:
+    tonight = night(tmp_path, facts={"min_group_items": 3})
+    groups = grouped(tonight, THREE_WARS, NOTHING)
+    assert set(groups["origin"]) == {"template"}
+    assert groups["summary"].to_list() == ["Drama: War 7; War 8; War 9."]
+    requests = tonight.item_requests("item_facts", THREE_WARS, events())
+    frame = written.item_facts(tonight, THREE_WARS, requests, ITEM_TAG_SCORES.empty(), groups).frame
+    assert set(frame["origin"]) == {"template"}
+
+
+def test_a_groups_sentence_of_last_night_still_stands_in(tmp_path: Path) -> None:
+    blocks = {"facts": {"min_group_items": 3}}
+    first = night(tmp_path, **blocks)
+    first.store.publish(GROUP_FACTS, FIRST, grouped(first, THREE_WARS))
+    renamed = THREE_WARS.with_columns(title=pl.lit("Other ") + pl.col("title"))
+    groups = grouped(night(tmp_path, SECOND, **blocks), renamed, NOTHING)
+    assert groups.select("origin", "summary").rows() == [("carried", "A story of Drama")]
+    requests = first.item_requests("item_facts", renamed, events())
+    frame = written.item_facts(night(tmp_path, SECOND, **blocks), renamed, requests, ITEM_TAG_SCORES.empty(), groups).frame
+    assert set(frame["origin"]) == {"group"}
 
 
 def test_every_item_gets_a_summary_its_tags_and_where_they_came_from(tmp_path: Path) -> None:
@@ -152,9 +198,9 @@ def test_users_with_enough_history_are_read_and_the_others_get_a_template(tmp_pa
 
 def test_the_busiest_rows_of_the_last_thirty_days_come_first(tmp_path: Path) -> None:
     tonight = night(tmp_path)
-    more = pl.concat([events(), events().filter(pl.col("item_id") == "3"), events().filter(pl.col("user_id") == "new")])
+    more = pl.concat([events(), *[events().filter(pl.col("item_id") == "2")] * 2, *[events().filter(pl.col("user_id") == "new")] * 9])
     requests = tonight.item_requests("item_facts", items(), more)
-    assert requests.select("row_id", "worth").rows() == [("3", 2.0), ("1", 1.0), ("2", 1.0)], "events of 40 days ago count nothing"
+    assert requests["row_id"].to_list() == ["2", "3", "1"], "events of 40 days ago count nothing but warmth"
 
 
 def embedded(tonight: Night, told: pl.DataFrame, scores: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
@@ -179,7 +225,7 @@ def test_states_of_two_models_are_never_mixed_in_one_view(tmp_path: Path) -> Non
     fewer = first.vocabulary.model_copy(update={"facets": first.vocabulary.facets[:2]})
     (tmp_path / "fewer.yaml").write_text(yaml.safe_dump(fewer.model_dump(mode="json")))
     changed = night(tmp_path, SECOND, root=tmp_path, tags={"vocabulary": "fewer.yaml"})
-    scores = scored(changed, items(), BudgetSettings(tokens=2))  # two words a prompt: one item is read anew
+    scores = scored(changed, items(), BudgetSettings(tokens=1))  # one token a prompt: one item is read anew
     assert sorted(origins(scores.unique("item_id")).values()) == ["carried", "carried", "llm"]
     frame = embedded(changed, ITEM_FACTS.empty(), scores, items())
     assert frame.filter(pl.col("view") == "hidden").height == 1
