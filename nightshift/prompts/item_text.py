@@ -32,7 +32,7 @@ _LONGEST_MASKED = 400
 
 def one_line(value: str, max_chars: int) -> str:
     """The value without line breaks, control or invisible characters, harmless; the first `max_chars`, cut at a word, and " ..."."""
-    flat = " ".join(_INVISIBLE.sub("", _BREAKS.sub(" ", value)).split())
+    flat = " ".join(visible(value).split())
     window = _SEEN * max_chars + _LONGEST_MASKED
     line = masked(harmless(flat[:window]))
     if len(flat) > window:
@@ -40,6 +40,15 @@ def one_line(value: str, max_chars: int) -> str:
     elif len(line) <= max_chars:
         return line
     return line[:max_chars].rsplit(" ", 1)[0] + " ..."
+
+
+def visible(text: str) -> str:
+    """The text without what a person cannot see; line breaks and control characters become spaces.
+
+    >>> visible("a\\x00b\\u200bc")
+    'a bc'
+    """
+    return _INVISIBLE.sub("", _BREAKS.sub(" ", text))
 
 
 def harmless(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from nightshift.errors import RejectedAnswer
 from nightshift.llm.base import FinishReason
+from nightshift.prompts.item_text import visible
 
 REFUSAL = re.compile(
     r"(^as an ai\b|\bas an ai (?:language )?(?:model|assistant)\b|\bas a language model\b|\bi['’]?m sorry\b|\bi am sorry\b|\bi apologi[sz]e"
@@ -15,6 +16,9 @@ REFUSAL = re.compile(
 """How instruction-tuned models refuse, or say that they do not know the item."""
 LEAST_VARIETY = 0.5
 """Smallest share of distinct words in a text of eight words or more; below it the model is stuttering."""
+
+LONGEST_WORD = 20
+"""Characters a word may have on average; a text beyond it is no sentence."""
 
 
 def accept(answer: str, finish: FinishReason) -> str:
@@ -31,9 +35,12 @@ def accept(answer: str, finish: FinishReason) -> str:
 
 def sentence(text: str, max_words: int, not_these: Collection[str] = ()) -> str:
     """One clean sentence. Raises RejectedAnswer when it is too long, stutters, or copies an example of the prompt."""
+    text = visible(text)
     words = text.split()
     if len(words) > max_words:
         raise RejectedAnswer("too_long", f"{len(words)} words, at most {max_words}: {shown(text)}")
+    if len(text) > max_words * LONGEST_WORD:
+        raise RejectedAnswer("too_long", f"{len(text)} characters in {len(words)} words, at most {max_words * LONGEST_WORD}: {shown(text)}")
     if len(words) >= 8 and len({w.lower() for w in words}) < LEAST_VARIETY * len(words):
         raise RejectedAnswer("repetition", shown(text))
     if text in not_these:

@@ -69,6 +69,15 @@ def test_the_word_limit_is_inclusive() -> None:
     assert reason(" ".join([*words, "more"])) == "too_long"
 
 
+def test_a_word_without_end_is_no_sentence() -> None:
+    assert reason("x" * 801) == reason("digits " + "1" * 100_000) == "too_long"
+    assert sentence("x" * 800, 40)
+
+
+def test_what_nobody_sees_is_no_part_of_a_sentence() -> None:
+    assert sentence("A film\x1b[31m of\u202e two\u200bsome\x00.", 40) == "A film [31m of twosome ."
+
+
 def test_stuttering_starts_below_half_distinct_words_in_eight_or_more() -> None:
     assert LEAST_VARIETY == 0.5
     assert sentence("one two three four ONE TWO THREE FOUR", 40)  # half are distinct
