@@ -85,8 +85,9 @@ def plan(
 ) -> None:
     """What a night would ask: rows, tokens, money, minutes. Loads no model, calls nothing.
 
-    `pending` is what a run would ask now, `deferred` what the night's remaining budget does not afford, `rejected` what
-    was asked often enough without an acceptable answer.
+    `pending` is what a run would ask now and below the table why, `deferred` what the night's remaining budget does not
+    afford, `rejected` what was asked often enough without an acceptable answer. Tokens, money and minutes include the re-asks
+    that are to be expected.
     """
     from jobs.planning import plan_night
     from jobs.showing import show_plan
@@ -176,23 +177,23 @@ def retry(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
     as_of: AsOf = None,
-    table: Annotated[str | None, typer.Option(help="Only this table: item_facts, user_preferences.")] = None,
+    table: Annotated[str | None, typer.Option(help="Only this table: group_facts, item_facts, user_preferences.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only rows whose newest attempt was rejected for this reason.")] = None,
-    key: Annotated[list[str] | None, typer.Option(help="Only this item or user; give it once a row.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Only this item, user or group; give it once a row.")] = None,
 ) -> None:
-    """Forget rejected answers, so that the next run asks their rows again. Calls no model; says what that run would cost.
+    """Let the next run ask rejected rows again. Calls no model; says what that run would cost.
 
-    Every attempt at a chosen row is forgotten, also in `nightshift costs` and in the night's budget. Accepted answers stay.
+    Each chosen row gets as many further attempts as it had at first. What was said and paid stays in the ledger and in `nightshift costs`.
     """
     from jobs.console import console
     from jobs.planning import plan_night
     from jobs.rejected import Chosen
-    from jobs.rejected import retry as forget
+    from jobs.rejected import retry as grant
     from jobs.showing import show_plan
 
     settings = _settings(config, home)
     night = Night(settings, _night(settings, as_of))
-    console.print(f"{forget(night.ledgers, Chosen(table, reason, tuple(key or ()))).height:,} rows forgotten; a run would ask:")
+    console.print(f"{grant(night.ledgers, Chosen(table, reason, tuple(key or ()))).height:,} rows may be asked again; a run would ask:")
     show_plan(plan_night(night))
 
 
@@ -200,11 +201,13 @@ def retry(
 def costs(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
+    by_table: Annotated[bool, typer.Option("--by-table", help="A line for each night, table and model, not for each night.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
-    """What each night paid, and what the ledger spared it: calls, tokens, money, hit rate. Calls no model.
+    """What each night paid, and what the ledger spared it: calls, tokens, money, minutes, hit rate. Calls no model.
 
-    Avoided calls are requests whose answer an earlier night had paid for, priced at the mean of their table's calls.
+    Rejected answers count, retried ones too. Avoided calls are requests whose answer an earlier night had paid for, priced
+    at the mean of their table's calls. A local model costs no dollars, but minutes.
     """
     from jobs.costs import costs as told
     from jobs.costs import show_costs
@@ -212,7 +215,7 @@ def costs(
     from nightshift.store import Store
 
     folder = _settings(config, home).home_folder
-    spent = told(Store(folder), Ledgers(folder))
+    spent = told(Store(folder), Ledgers(folder), by_table)
     if as_json:
         typer.echo(json.dumps(spent, indent=2))
     else:

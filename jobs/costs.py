@@ -11,41 +11,54 @@ from jobs.console import console
 from nightshift.ledger import Ledgers
 from nightshift.night import PROMPTED
 from nightshift.store import Store
+from nightshift.why import RETRIED
 
 PAID = ("calls", "prompt_tokens", "new_tokens", "cost_usd", "seconds")
 SUMMED = (*PAID, "requests", "avoided_calls", "avoided_tokens", "avoided_usd")
+MONEY = ("cost_usd", "avoided_usd")
 
 
-def costs(store: Store, ledgers: Ledgers) -> dict[str, Any]:
-    """What `costs --json` prints: `nights`, oldest first, and their `total`.
+def costs(store: Store, ledgers: Ledgers, by_table: bool = False) -> dict[str, Any]:
+    """What `costs --json` prints: `nights`, oldest first, and their `total`; `by_table` splits nights by table and model.
 
     Avoided is a request that a run did not have to make, because an earlier night had paid for the answer. It is priced
-    at the mean of the table's calls.
+    at the mean of the table's calls. Money is null where a price was unknown.
     """
     paid, asked = _paid(ledgers), _asked(store)
-    rows = paid.join(asked, on=["as_of", "table"], how="full", coalesce=True).fill_null(0)
+    rows = paid.join(asked, on=["as_of", "table"], how="full", coalesce=True)
+    rows = rows.with_columns(pl.col(pl.Int64, pl.UInt32).fill_null(0), pl.col("seconds", "cost_usd").fill_null(0.0))
     avoided = (pl.col("requests") - pl.col("settled") - pl.col("unasked")).clip(lower_bound=0)
     rows = rows.join(_mean_prices(paid), on="table", how="left").with_columns(avoided_calls=avoided)
     rows = rows.with_columns(
         avoided_tokens=(pl.col("avoided_calls") * pl.col("mean_tokens").fill_null(0)).round().cast(pl.Int64),
         avoided_usd=pl.col("avoided_calls") * pl.col("mean_usd").fill_null(0),
     )
-    nights = rows.group_by("as_of").agg(pl.col(name).sum() for name in SUMMED).sort("as_of")
+    keys = ["as_of", "table", "models"] if by_table else ["as_of"]
+    sums = [pl.col(name).sum() for name in (*SUMMED, "unpriced")]
+    nights = rows.group_by(keys).agg(sums).sort(keys)
     return {
-        "nights": [_with_hit_rate(night) | {"as_of": str(night["as_of"])} for night in nights.to_dicts()],
-        "total": _with_hit_rate(nights.select(pl.col(name).sum() for name in SUMMED).to_dicts()[0]),
+        "nights": [_told(night) | {"as_of": str(night["as_of"])} for night in nights.to_dicts()],
+        "total": _told(rows.select(sums).to_dicts()[0]),
     }
 
 
 def _paid(ledgers: Ledgers) -> pl.DataFrame:
     """What each night paid for each table; `settled` are the calls whose answers were accepted."""
-    sums = (pl.col(name).sum() for name in ("prompt_tokens", "new_tokens", "cost_usd", "seconds"))
-    columns = ["as_of", "table", "prompt_tokens", "new_tokens", "cost_usd", "seconds"]
-    rows = pl.concat(
-        ledger.query(lambda every: every.select(columns)).with_columns(accepted=pl.lit(accepted))
-        for ledger, accepted in ((ledgers.answers, True), (ledgers.rejects, False))
+    columns = ["as_of", "table", "model_id", "prompt_tokens", "new_tokens", "cost_usd", "seconds"]
+    answers = ledgers.answers.query(lambda rows: rows.select(columns)).with_columns(accepted=pl.lit(value=True))
+    heard = pl.col("reason").ne_missing(RETRIED)
+    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns)).with_columns(accepted=pl.lit(value=False))
+    return (
+        pl.concat([answers, rejects])
+        .group_by("as_of", "table")
+        .agg(
+            *(pl.col(name).sum() for name in ("prompt_tokens", "new_tokens", "cost_usd", "seconds")),
+            calls=pl.len().cast(pl.Int64),
+            settled=pl.col("accepted").sum().cast(pl.Int64),
+            unpriced=pl.col("cost_usd").null_count().cast(pl.Int64),
+            models=pl.col("model_id").unique().sort().str.join(", "),
+        )
     )
-    return rows.group_by("as_of", "table").agg(*sums, calls=pl.len().cast(pl.Int64), settled=pl.col("accepted").sum().cast(pl.Int64))
 
 
 def _asked(store: Store) -> pl.DataFrame:
@@ -67,21 +80,31 @@ def _mean_prices(paid: pl.DataFrame) -> pl.DataFrame:
     return paid.group_by("table").agg(mean_tokens=tokens / calls, mean_usd=pl.col("cost_usd").sum() / calls)
 
 
-def _with_hit_rate(numbers: dict[str, Any]) -> dict[str, Any]:
-    return numbers | {"hit_rate": round(numbers["avoided_calls"] / max(numbers["requests"], 1), 4)}
+def _told(numbers: dict[str, Any]) -> dict[str, Any]:
+    """With the hit rate; without money where some calls had no price."""
+    unknown = dict.fromkeys(MONEY) if numbers.pop("unpriced") else {}
+    return numbers | unknown | {"hit_rate": round(numbers["avoided_calls"] / max(numbers["requests"], 1), 4)}
 
 
 def show_costs(told: dict[str, Any]) -> None:
     """Nights and their total as a table."""
+    by_table = any("table" in night for night in told["nights"])
+    named = ("night", "table", "model") if by_table else ("night",)
     grid = Grid(box=SIMPLE, padding=(0, 1))
-    for name in ("night", "calls", "tokens", "USD", "minutes", "avoided\ncalls", "avoided\ntokens", "avoided\nUSD", "hit rate"):
-        grid.add_column(name, justify="left" if name == "night" else "right", no_wrap=True)
+    for name in (*named, "calls", "tokens", "USD", "minutes", "avoided\ncalls", "avoided\ntokens", "avoided\nUSD", "hit rate"):
+        grid.add_column(name, justify="left" if name in named else "right", no_wrap=name != "model")
     for row in (*told["nights"], told["total"] | {"as_of": "total"}):
-        grid.add_row(row["as_of"], *_cells(row))
+        grid.add_row(row["as_of"], *((row.get("table") or "", row.get("models") or "") if by_table else ()), *_cells(row))
     console.print(grid)
+    if told["total"]["cost_usd"] is None:
+        console.print("[dim]USD ?: no price was known for some calls when they were made.[/dim]")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    paid = [f"{row['calls']:,}", f"{row['prompt_tokens'] + row['new_tokens']:,}", f"{row['cost_usd']:.2f}", f"{row['seconds'] / 60:.1f}"]
-    spared = [f"{row['avoided_calls']:,}", f"{row['avoided_tokens']:,}", f"{row['avoided_usd']:.2f}", f"{row['hit_rate']:.1%}"]
+    paid = [f"{row['calls']:,}", f"{row['prompt_tokens'] + row['new_tokens']:,}", _usd(row["cost_usd"]), f"{row['seconds'] / 60:.1f}"]
+    spared = [f"{row['avoided_calls']:,}", f"{row['avoided_tokens']:,}", _usd(row["avoided_usd"]), f"{row['hit_rate']:.1%}"]
     return paid + spared
+
+
+def _usd(amount: float | None) -> str:
+    return "?" if amount is None else f"{amount:.2f}"

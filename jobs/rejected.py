@@ -1,17 +1,21 @@
-"""Answers that were not accepted: look at them, and forget them so that the next run asks again."""
+"""Answers that were not accepted: look at them, and let the next run ask again."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import polars as pl
 from rich.box import SIMPLE
-from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from jobs.console import console
-from nightshift.ledger import Ledger, Ledgers
+from nightshift.ledger import REJECTED, Ledger, Ledgers
 from nightshift.night import Night
+from nightshift.prompts.item_text import visible
 from nightshift.tables import REJECTS
+from nightshift.why import RETRIED, SERVER
 
 COLUMNS = ("table", "row", "reason", "attempts", "answer")
 ANSWER_CHARS = 60
@@ -44,18 +48,47 @@ def rejected(night: Night, chosen: Chosen) -> pl.DataFrame:
 
 
 def retry(ledgers: Ledgers, chosen: Chosen) -> pl.DataFrame:
-    """Forget every attempt at the chosen rows that have no accepted answer. Returns `table, row, reason`, one a row."""
-    open_ = unanswered(ledgers.rejects, ledgers.answers.keys())
-    forgotten = chosen.of(open_)
-    ledgers.rejects.remove(forgotten["content_key"])
-    return forgotten.select("table", "row", "reason")
+    """Let the chosen rows that have no accepted answer be asked again. Returns `table, row, reason`, one a row.
+
+    What was said and paid stays: a row `retried` is added, and the next attempt goes on counting from the last, so that a
+    model that samples does not repeat itself.
+    """
+    granted = chosen.of(unanswered(ledgers.rejects, ledgers.answers.keys()))
+    if granted.height:
+        run_id = f"retry-{uuid.uuid4().hex[:8]}"
+        spent = {"prompt_tokens": 0, "cached_tokens": 0, "new_tokens": 0, "seconds": 0.0, "cost_usd": 0.0}
+        now = {"run_id": run_id, "created_at": datetime.now(UTC), "reason": RETRIED}
+        rows = granted.with_columns(pl.lit(value).alias(name) for name, value in {**spent, **now}.items())
+        ledgers.rejects.append(_all_columns(rows.rename({"row": "row_id"})), run_id)
+    return granted.select("table", "row", reason="said")
+
+
+def _all_columns(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select((pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in REJECTED.items())
 
 
 def unanswered(rejects: Ledger, answered: pl.Series) -> pl.DataFrame:
-    """`content_key, table, row, reason` of the newest attempt at every row without an accepted answer."""
-    rows = rejects.query(lambda every: every.select("content_key", "table", "attempt", "reason", row="row_id"))
-    newest = rows.sort("attempt").unique("content_key", keep="last", maintain_order=True)
-    return newest.filter(~pl.col("content_key").is_in(answered.implode())).sort("table", "row")
+    """The newest attempt at every row without an accepted answer that a model was heard about since it was last retried.
+
+    `content_key, table, row, attempt, reason, said` and what names the call (`as_of, model_id, prompt_id, text_key`).
+    """
+    columns = ("content_key", "table", "attempt", "reason", "as_of", "model_id", "prompt_id", "text_key")
+    rows = rejects.query(lambda every: every.filter(pl.col("reason") != SERVER).select(*columns, row="row_id"))
+    granted = rows.filter(pl.col("reason") == RETRIED).group_by("content_key").agg(granted=pl.col("attempt").max())
+    newest = rows.filter(pl.col("reason") != RETRIED).sort("attempt").unique("content_key", keep="last", maintain_order=True)
+    heard = newest.join(granted, on="content_key", how="left").filter(pl.col("attempt") > pl.col("granted").fill_null(0))
+    open_ = heard.filter(~pl.col("content_key").is_in(answered.implode())).drop("granted")
+    return open_.with_columns(said="reason").sort("table", "row")
+
+
+def printable(text: str, most: int) -> str:
+    """The start of a text on one line, without anything that a terminal obeys or that nobody sees.
+
+    >>> printable("red\\x1b[31m\\n  alert\\u202e", 60)
+    'red [31m alert'
+    """
+    line = " ".join(visible(text[: 4 * most]).split())
+    return line if len(line) <= most and len(text) <= 4 * most else f"{line[: most - 1]}…"
 
 
 def show_rejected(rejects: pl.DataFrame, limit: int) -> None:
@@ -63,10 +96,9 @@ def show_rejected(rejects: pl.DataFrame, limit: int) -> None:
     grid = Grid(box=SIMPLE, padding=(0, 1))
     for name in COLUMNS:
         grid.add_column(name, justify="right" if name == "attempts" else "left")
-    for row in rejects.head(limit).iter_rows():
-        *words, attempts, answer = row
-        said = " ".join((answer or "").split())[:ANSWER_CHARS]
-        grid.add_row(*(escape(word) for word in words), "" if attempts is None else str(attempts), escape(said))
+    for *words, attempts, answer in rejects.head(limit).iter_rows():
+        shown = [*words, "" if attempts is None else str(attempts), answer or ""]
+        grid.add_row(*(Text(printable(text, ANSWER_CHARS)) for text in shown))
     console.print(grid)
     reasons = rejects.group_by("table", "reason").len().sort("table", "reason")
     for table, reason, count in reasons.iter_rows():

@@ -14,6 +14,7 @@ from nightshift.ledger import Ledgers
 from nightshift.llm.base import FinishReason, ModelIdentity
 from nightshift.prompts.base import Prompt
 from nightshift.tables import REJECTS
+from nightshift.why import RETRIED
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,10 @@ def read_values(prompt: Prompt[Any], requests: pl.DataFrame, ledgers: Ledgers, i
     """Accepted values and rejects of these requests. Rows that were never asked are in neither."""
     wanted = requests.select("content_key", "row_id")
     said = ledgers.answers.lookup(wanted["content_key"], ["content_key", "text", "finish_reason"])
-    refused = ledgers.rejects.lookup(wanted["content_key"], ["content_key", "text", "finish_reason", "attempt"])
-    newest = refused.sort("attempt", pl.col("finish_reason") == "error", descending=[True, False])  # what a model said comes first
+    refused = ledgers.rejects.lookup(wanted["content_key"], ["content_key", "text", "finish_reason", "attempt", "reason"])
+    refused = refused.filter(pl.col("reason").ne_missing(RETRIED)).drop("reason")
+    unheard = pl.col("finish_reason").is_in(["error", "waiting"])
+    newest = refused.sort("attempt", unheard, descending=[True, False])  # what a model said comes first
     refused = newest.drop("attempt").join(said, on="content_key", how="anti")
     values, reasons = _parsed(prompt, pl.concat([said, refused]))
     accepted = _frame(prompt.schema, values)
@@ -56,6 +59,8 @@ def _parsed(prompt: Prompt[Any], answers: pl.DataFrame) -> tuple[dict[str, BaseM
 
 def parse(prompt: Prompt[Any], text: str | None, finish: FinishReason) -> BaseModel | RejectedAnswer:
     """The value an answer says, or the rejection with its reason."""
+    if finish == "waiting":
+        return RejectedAnswer("waiting", text or "still worked on")
     if finish == "error":
         return RejectedAnswer("server", text or "no usable reply")
     try:

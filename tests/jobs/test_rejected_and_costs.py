@@ -9,6 +9,7 @@ from jobs.planning import plan_night
 from jobs.rejected import Chosen, rejected, retry
 from jobs.running import run_job
 from nightshift.config import load_settings
+from nightshift.night import PROMPTED
 
 
 def run(shop, number: int = 0) -> None:  # type: ignore[no-untyped-def]
@@ -23,7 +24,7 @@ def refused(shop):  # type: ignore[no-untyped-def]
     return shop
 
 
-def test_rejects_are_listed_with_attempts_and_forgotten_ones_are_asked_again(refused) -> None:
+def test_rejects_are_listed_with_attempts_and_retried_ones_are_asked_again_and_still_paid(refused) -> None:
     night = refused.night()
     found = rejected(night, Chosen())
     assert set(found["reason"]) == {"refusal"}
@@ -31,17 +32,25 @@ def test_rejects_are_listed_with_attempts_and_forgotten_ones_are_asked_again(ref
     assert rejected(night, Chosen(reason="empty")).is_empty()
     row = found.filter(found["table"] == "item_facts")["row"][0]
     assert plan_night(night).pending == 0
+    paid = costs(night.store, night.ledgers)
     assert retry(night.ledgers, Chosen(table="item_facts", rows=(row,))).rows() == [("item_facts", row, "refusal")]
+    assert retry(night.ledgers, Chosen(table="item_facts", rows=(row,))).is_empty(), "once is enough"
+    assert costs(night.store, night.ledgers) == paid, "what was paid stays paid"
     assert {t.table: t.pending["row_id"].to_list() for t in plan_night(night).tables if t.pending.height} == {"item_facts": [row]}
+    run(refused)
+    again = costs(night.store, night.ledgers)["total"]
+    assert again["calls"] == paid["total"]["calls"] + 2, "two further attempts"
+    assert plan_night(night).pending == 0
+    assert set(rejected(night, Chosen(table="item_facts", rows=(row,)))["attempts"]) == {4}
     shown = CliRunner().invoke(app, ["rejects", "--config", str(refused.config), "--limit", "3"])
     assert shown.exit_code == 0
     assert f"3 of {found.height}" in shown.output
 
 
-def test_retry_says_how_many_rows_it_forgot_and_what_a_run_would_ask(refused) -> None:
+def test_retry_says_how_many_rows_it_chose_and_what_a_run_would_ask(refused) -> None:
     done = CliRunner().invoke(app, ["retry", "--config", str(refused.config), "--as-of", str(refused.nights()[0]), "--table", "item_facts"])
     assert done.exit_code == 0, done.output
-    assert "60 rows forgotten" in done.output
+    assert "60 rows may be asked again" in done.output
     assert "pending" in done.output
 
 
@@ -58,3 +67,9 @@ def test_a_second_night_avoids_the_calls_that_the_first_one_paid(shop) -> None:
     shown = CliRunner().invoke(app, ["costs", "--config", str(shop.config)])
     assert shown.exit_code == 0
     assert "total" in shown.output
+    split = costs(shop.night().store, shop.night().ledgers, by_table=True)
+    assert split["total"] == told["total"]
+    assert {row["table"] for row in split["nights"]} == set(PROMPTED)
+    assert {row["models"] for row in split["nights"] if row["calls"]} == {shop.night().identity.model_id}
+    assert sum(row["calls"] for row in split["nights"]) == told["total"]["calls"]
+    assert "item_facts" in CliRunner().invoke(app, ["costs", "--by-table", "--config", str(shop.config)]).output
