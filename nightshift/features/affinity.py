@@ -17,9 +17,9 @@ SHRINKAGE = 2.0
 """Events of no preference that an affinity is shrunk by."""
 
 
-def shared(past: Past, candidate: Ints) -> bool:
-    """Whether several candidates (rows,) are compared with one and the same past."""
-    return len(past.items) == 1 < len(candidate)
+def shared(past: Past) -> bool:
+    """Whether all candidates are compared with one and the same past, `Past` of a single row."""
+    return len(past.items) == 1
 
 
 def cut(past: Past, kept: NDArray[np.bool_]) -> Past:
@@ -73,7 +73,7 @@ def attribute_columns(matrix: sp.csr_array, candidate: Ints, past: Past) -> Colu
     """Overlap of each candidate's attributes (rows,) with the past: signed mean and sum, share of the past, the newest ten."""
     ones = past.valid.astype(np.float64)
     weights = (ones, signed(past), ones * (np.arange(ones.shape[1]) < 10))
-    against = _one_against if shared(past, candidate) else _each_against
+    against = _one_against if shared(past) else _each_against
     overlap, liking, newest = against(matrix, candidate, past, weights)
     empty = matrix.indptr[candidate] == matrix.indptr[candidate + 1]
     columns = float32(

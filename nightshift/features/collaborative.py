@@ -185,7 +185,7 @@ def collaborative_columns(log: EventLog, rows: Rows, past: Past, refits: Refits)
 def applied(fitted: Fit, candidate: Ints, past: Past) -> Columns:
     """What a fit says of candidates (rows,) given a past of one row each, or one that all share; NaN for items it did not know."""
     slot, history = fitted.slot[candidate], fitted.slot[past.items]
-    if shared(past, candidate):  # only the events that count
+    if shared(past):  # only the events that count
         kept = past.valid[0] & (history[0] >= 0)
         past, history = cut(past, kept), history[:, kept]
     valid = past.valid & (history >= 0)
@@ -219,7 +219,7 @@ def _pairs(square: Floats, row: Ints, column: Ints, first: NDArray[np.bool_] | N
 
     With `first` (rows or 1, length), entries where it is false come from the `second` square.
     """
-    if len(row) == 1 < len(column):
+    if len(row) == 1:
         lines = square[row[0]] if first is None or second is None else np.where(first[0][:, None], square[row[0]], second[row[0]])
         return np.asarray(lines[:, column].T)
     found = square[row, column[:, None]]

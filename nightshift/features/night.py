@@ -102,13 +102,13 @@ def _attribute_likings(items: pl.DataFrame, past: Past) -> Columns:
     marks = np.zeros((items.height, names.len()), np.float32)
     marks[item, attribute] = 1.0
     liking = weights_of(past, signed(past), items.height) @ marks[:, common]
-    seen = weights_of(past, past.valid.astype(np.float32), items.height) @ marks[:, common]
+    seen = weights_of(past, past.valid.astype(np.float64), items.height) @ marks[:, common]
     return _named("base__liking_", names.gather(common).to_list(), np.asarray(liking / (seen + SHRINKAGE), np.float32))
 
 
 def _mean_liked(view: View, past: Past) -> Columns:
     """`<view>_liked_<nn>`: mean whitened coordinates of what the user liked; NaN, and `missing` 1, for users who liked nothing known."""
-    liked = (past.liked & view.present[past.items]).astype(np.float32)
+    liked = (past.liked & view.present[past.items]).astype(np.float64)
     count = liked.sum(1)
     mean = weights_of(past, liked, len(view.vectors)) @ view.dimensions / np.maximum(count, 1.0)[:, None]
     mean = np.where(count[:, None] > 0, mean, np.nan).astype(np.float32)

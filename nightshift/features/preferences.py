@@ -26,9 +26,9 @@ def preference_columns(rows: Rows, content: NightContent) -> Columns:
 
 def preferred(user: Ints, candidate: Ints, content: NightContent) -> Columns:
     """The same for users by their number in the night's content: one for each candidate (rows,), or one that all share."""
-    missing = user >= content.user_ids.len()
+    missing = user >= len(content.liked_tags)
     alone = np.broadcast_to(missing, len(candidate))
-    if content.user_ids.len() == 0:
+    if len(content.liked_tags) == 0:
         return float32({"preference_missing": alone})
     user = np.where(missing, 0, user)
     scores = content.tags.scores[candidate]

@@ -34,7 +34,7 @@ class Compared:
     @cached_property
     def cosines(self) -> Floats:
         """(rows, length) cosine of each candidate with each event's item."""
-        if not shared(self.past, self.candidate):
+        if not shared(self.past):
             return self.view.cosines(self.candidate, self.past.items)
         return cosines(self.view.vectors[self.candidate], self.view.vectors[self.past.items[0]])
 
@@ -136,7 +136,7 @@ def history_columns(view: View, candidate: Ints, past: Past, settings: Similarit
     the mean label of the nearest history items. Labels count as distance from the user's own rate. `past` is one row for
     each candidate, or a single row that several candidates share.
     """
-    seen = _seen(view, past, shared(past, candidate))
+    seen = _seen(view, past, shared(past))
     compared, missing = Compared(view, candidate, seen, settings), ~view.present[candidate]
     columns = float32({name: COLUMNS[name](compared) for name in settings.columns})
     return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()} | float32({"missing": missing})
