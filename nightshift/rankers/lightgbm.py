@@ -99,6 +99,12 @@ class LightGBMRanker:
             return np.zeros(0)
         return np.asarray(booster.predict(matrix, num_threads=self.settings.threads), np.float64)
 
+    def predict_matrix(self, matrix: NDArray[np.float32], threads: int = 1) -> NDArray[np.float64]:
+        """Probabilities (rows,) for a matrix (rows, features) whose columns are `features` in order: no frame, one thread."""
+        if not len(matrix):
+            return np.zeros(0)
+        return np.asarray(self._fitted().predict(matrix, num_threads=threads), np.float64)
+
     def importances(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first."""
         gain = self._fitted().feature_importance("gain")
