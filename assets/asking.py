@@ -1,6 +1,7 @@
 """Ask a model for what one table still needs tonight: plan, answer, count. Shared by the three tables that are prompted."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -17,20 +18,31 @@ MODEL_POOL = "model"
 
 
 def ask(context: dg.AssetExecutionContext, night: Night, table: str, requests: pl.DataFrame) -> dict[str, Any]:
-    """Answer the pending requests within the budget. Returns the numbers the asset page shows.
-
-    What is reserved is asked, then planned anew: answers are shorter than their worst case, and the rest of the budget buys
-    more. It ends when nothing fits, or when a batch was held back because it no longer fitted (a slow night).
-    """
-    first = plan = planned(night, table, requests)
-    started, before = time.monotonic(), plan.reserved.clear()
-    if plan.pending.height and not plan.priced:
+    """Answer the pending requests within the budget. Returns the numbers the asset page shows."""
+    started = time.monotonic()
+    first, last = spend(lambda: planned(night, table, requests), lambda plan: _answer(context, night, plan))
+    if first.pending.height and not first.priced:
         warn_unknown(night.identity.model_id)
-    while plan.reserved.height and not plan.reserved.select("content_key", "attempt").equals(before.select("content_key", "attempt")):
-        _answer(context, night, plan)
-        before, plan = plan.reserved, planned(night, table, requests)
     night.ledgers.compact()
-    return numbers(night, table, requests, first, plan, time.monotonic() - started)
+    return numbers(night, table, requests, first, last, time.monotonic() - started)
+
+
+def spend(plan_anew: Callable[[], TablePlan], answer: Callable[[TablePlan], None]) -> tuple[TablePlan, TablePlan]:
+    """Ask what is reserved, plan anew, and so on: answers are shorter than their worst case, and what is left buys more rows.
+
+    It ends when nothing fits any more, or when what was reserved was held back to the last row because the night turned
+    slow. Returns the first plan and the last.
+    """
+    first = plan = plan_anew()
+    asked = plan.reserved.clear()
+    while plan.reserved.height and not _same(plan.reserved, asked):
+        answer(plan)
+        asked, plan = plan.reserved, plan_anew()
+    return first, plan
+
+
+def _same(left: pl.DataFrame, right: pl.DataFrame) -> bool:
+    return left.select("content_key", "attempt").equals(right.select("content_key", "attempt"))
 
 
 def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:

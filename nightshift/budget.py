@@ -2,7 +2,8 @@
 
 A budget is a hard stop. Before rows are asked, their worst case (the whole prompt and the longest answer) is reserved; when
 a batch is about to be asked it is checked once more against what the ledger has by then. What was reserved and not used
-buys further rows, so that in the end a night spends about what `would_ask` foresees.
+buys further rows, so that in the end a night spends about what `would_ask` foresees. Minutes are reserved as they are
+expected, for a speed has no worst case: a night that turns slow overruns them by one batch.
 """
 
 from collections.abc import Callable

@@ -137,7 +137,8 @@ def _rates(seen: pl.DataFrame, chars: pl.Expr, size: pl.Expr) -> tuple[float, fl
 def with_spend(rows: pl.DataFrame, learned: Estimate, longest: int, price: Price | None, again: pl.Expr) -> pl.DataFrame:
     """Adds `expected_<unit>` and `worst_<unit>` for tokens, usd and seconds.
 
-    `longest` is the longest answer in tokens; `again` the expected number of re-asks of a row, each as dear as the row.
+    `longest` is the longest answer in tokens; `again` the expected number of re-asks of a row, each as dear as the row. A
+    speed has no worst case: `worst_seconds` is what one call is expected to take.
     """
     prompt, most, dollars = pl.col("prompt_tokens"), pl.col("most_prompt_tokens"), price or Price(0.0, 0.0, 0.0)
     cached, calls = pl.min_horizontal(prompt, pl.lit(learned.cached_tokens)), 1 + again
@@ -145,7 +146,7 @@ def with_spend(rows: pl.DataFrame, learned: Estimate, longest: int, price: Price
     return rows.with_columns(
         worst_tokens=most + longest,
         worst_usd=most * max(dollars.prompt, dollars.cached) + longest * dollars.new,
-        worst_seconds=learned.seconds(most - cached, longest),
+        worst_seconds=learned.seconds(prompt - cached, learned.new_tokens),
         expected_tokens=(prompt + learned.new_tokens) * calls,
         expected_usd=usd * calls,
         expected_seconds=learned.seconds(prompt - cached, learned.new_tokens) * calls,

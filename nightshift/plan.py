@@ -5,6 +5,7 @@ rejected row is pending once more, as its next attempt: a re-ask is planned and 
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -16,7 +17,7 @@ from nightshift.llm.prices import FREE, Price, unknown
 from nightshift.prompts.base import Prompt
 from nightshift.why import attempts, counts, explained
 
-__all__ = ["ATTEMPTS", "BudgetSettings", "CountTokens", "Spent", "TablePlan", "plan_table"]
+__all__ = ["ATTEMPTS", "BudgetSettings", "CountTokens", "Spent", "TablePlan", "plan_table", "still_fits"]
 SEEN = 2048
 """Answered prompts from which the tokens of a server's prompts are learned."""
 
@@ -138,6 +139,22 @@ def plan_table(
         rejected_for=dict(pending.filter(pl.col("why") == "rejected").group_by("reason").len().sort("reason").iter_rows()),
         priced=price is not None,
     )
+
+
+def still_fits(
+    prompt: Prompt[Any], batch: pl.DataFrame, ledgers: Ledgers, budget: BudgetSettings, as_of: date, model_id: str | None = None
+) -> bool:
+    """Whether a batch of reserved rows fits what the ledger says is left: tokens and money at its worst, time at the speed by now.
+
+    Looked at just before the batch is asked: the night may have turned slow, or another process may be spending too. What
+    two processes have in flight at once is the most that they can spend beyond a limit together.
+    """
+    learned = estimate(ledgers, prompt, model_id)
+    computed = max(0.0, int(batch["prompt_tokens"].sum()) - batch.height * learned.cached_tokens)
+    needs = {name: float(batch[f"worst_{name}"].sum()) for name in ("tokens", "usd")}
+    needs["seconds"] = learned.seconds(computed, batch.height * learned.new_tokens)
+    left = limits(budget, Spent.of(ledgers, as_of), prompt.name)
+    return all(needs[limit.unit] <= limit.left + 1e-9 for limit in left)
 
 
 def _with_states(ledgers: Ledgers, answered: pl.Series) -> pl.Series:

@@ -6,6 +6,7 @@ next attempt, until it was asked ATTEMPTS times: whoever plans decides whether t
 the server failed (reason `server`) has not been asked: the next run asks it, as the same attempt.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -20,13 +21,17 @@ from nightshift.errors import RejectedAnswer
 from nightshift.ledger import REJECTED, Ledgers
 from nightshift.llm.base import LLM, Answer, Decoding, Request, Scored
 from nightshift.night import Night
+from nightshift.plan import still_fits
 from nightshift.prompts.base import Prompt
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
 
+log = logging.getLogger(__name__)
 Owners = dict[str, dict[str, str]]
 """`row_id` and `text_key` of each content key."""
+RESERVED = ("prompt_tokens", "worst_tokens", "worst_usd")
+"""Columns of a plan that a budget is held against once more before a batch is asked."""
 RETRY_TEMPERATURE = 0.7
 """A greedy model would repeat itself; a second attempt samples, seeded by the attempt."""
 
@@ -48,6 +53,9 @@ class Batch:
     def do(self, rows: pl.DataFrame) -> dict[str, int]:
         """Ask the rows, which share their `attempt`, append what came back, and count it."""
         prompt, attempt = self.night.prompts[self.table], int(rows["attempt"][0])
+        if not self._affords(prompt, rows):
+            log.info("%s: a batch of %d rows is held back; the night's budget no longer affords it", self.table, rows.height)
+            return {"rows": 0, "accepted": 0, "rejected": 0}
         llm = loaded_llm(self.settings.llm, self.settings.cache_folder)
         decoding = for_attempt(prompt.decoding, attempt)
         requests = [Request(key, prompt.instructions, text, decoding) for key, text in rows.select("content_key", "text").iter_rows()]
@@ -56,6 +64,13 @@ class Batch:
         if prompt.questions:
             return self._keep_scores(ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners)
         return self._ask(ledgers, prompt, llm, requests, owners, attempt)
+
+    def _affords(self, prompt: Prompt[Any], rows: pl.DataFrame) -> bool:
+        """Whether the night's budget has room for the batch by now; rows that nobody planned are not held back."""
+        budget, night = self.settings.budget, self.night
+        if not budget.limited or not set(RESERVED) <= set(rows.columns):
+            return True
+        return still_fits(prompt, rows, night.ledgers, budget, self.as_of, night.identity.model_id)
 
     def missing(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that this run has not yet heard about: neither answered nor, at this attempt, rejected."""
@@ -130,7 +145,7 @@ class Batch:
             "prompt_tokens": said.prompt_tokens,
             "cached_tokens": said.cached_tokens,
             "seconds": said.seconds,
-            "cost_usd": self.settings.llm.cost(said.prompt_tokens, said.new_tokens if isinstance(said, Answer) else 0),
+            "cost_usd": self.settings.llm.cost(said.prompt_tokens, said.new_tokens if isinstance(said, Answer) else 0, said.cached_tokens),
         }
 
 
@@ -153,7 +168,8 @@ def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pen
 def batches(pending: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
     """What the workers are given: batches of one attempt each, the attempt of the worthiest row first."""
     tried = pending if "attempt" in pending.columns else pending.with_columns(attempt=pl.lit(1))
-    rows = tried.select("content_key", "row_id", "text_key", "text", pl.col("attempt").cast(pl.Int64))
+    reserved = [name for name in RESERVED if name in tried.columns]
+    rows = tried.select("content_key", "row_id", "text_key", "text", pl.col("attempt").cast(pl.Int64), *reserved)
     for attempt in rows["attempt"].unique(maintain_order=True):
         yield from cut(rows.filter(pl.col("attempt") == attempt), batch_rows)
 

@@ -159,10 +159,10 @@ def test_the_tightest_limit_of_the_night_counts_and_what_was_spent_is_gone(
 
 def test_minutes_are_bought_at_the_speed_the_ledger_has_measured(ledgers: Ledgers) -> None:
     answered(ledgers, "old", seconds=112.0)  # 100 prompt tokens and 4 new ones, each as slow as three
-    # at worst a row takes its prompt and thirty seconds: 33, 35, 33, 34
-    assert reserved(plan(ledgers, budget=BudgetSettings(minutes=68 / 60))) == "ab"
+    # a row takes its prompt and twelve seconds: 15, 17, 15, 16
+    assert reserved(plan(ledgers, budget=BudgetSettings(minutes=32 / 60))) == "ab"
     answered(ledgers, "older", seconds=0.0, prompt_tokens=112_000 - 112, new_tokens=0)
-    assert reserved(plan(ledgers, budget=BudgetSettings(minutes=68 / 60))) == "abcd"
+    assert reserved(plan(ledgers, budget=BudgetSettings(minutes=32 / 60))) == "abcd"
 
 
 def test_expected_tokens_and_seconds_come_from_the_ledger_once_it_has_some(ledgers: Ledgers) -> None:
