@@ -106,7 +106,7 @@ class Builder:
         if "llm" in families:
             columns |= prefixed("llm__", self._written(log, rows, past, content))
         if "permuted" in families:
-            columns |= prefixed("permuted__", self._written(log, rows, past, self._placebo(log, number)))
+            columns |= prefixed("permuted__", self._written(log, rows, past, self.placebo(log, number)))
         for name, function in self.extra.items():
             columns |= prefixed(f"{name}__", function(log, rows, content))
         return columns
@@ -129,7 +129,8 @@ class Builder:
         columns = self._views(log, rows, past, content, ("hidden", "tags", "facts"))
         return columns | tag_columns(content.tags, rows.item, past, self.settings.similarity.facets) | preference_columns(rows, content)
 
-    def _placebo(self, log: EventLog, number: int) -> NightContent:
+    def placebo(self, log: EventLog, number: int) -> NightContent:
+        """A night's content with the answers dealt to other items of like popularity."""
         mapping = permutation(log, self.nights, self.seed)
         key = (number, mapping.tobytes())
         if key not in self._placebos:

@@ -1,0 +1,103 @@
+"""What the network knows an item by: its id, the heads of its semantic ids, its attributes. numpy and polars only."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from nightshift.features.affinity import attribute_lists
+from nightshift.history import Ints, encode
+from nightshift.rankers.context import Context
+
+DEPTHS = 2
+"""Heads of a semantic id that are embedded: c1 and c1c2; a longer one is nearly the item itself."""
+
+
+@dataclass(frozen=True)
+class CodeView:
+    """Semantic ids of one view, as they were when the network was fitted."""
+
+    name: str
+    """`<family>__<view>`"""
+    codebook: str
+    size: int
+    """Codes of a level."""
+
+    @property
+    def rows(self) -> int:
+        """Embeddings of all heads: none, c1, c1c2."""
+        return 1 + self.size + self.size**2
+
+    def heads(self, codes: np.ndarray[Any, np.dtype[np.int32]]) -> Ints:
+        """(items, DEPTHS) embedding rows of the heads; 0 without codes."""
+        first, second = codes[:, 0].astype(np.int64), codes[:, min(1, codes.shape[1] - 1)].astype(np.int64)
+        inside = (first >= 0) & (first < self.size) & (second < self.size)
+        heads = np.stack([1 + first, 1 + self.size + first * self.size + second], axis=1)
+        return np.where(inside[:, None], heads, 0)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Vocabularies that were fixed when the network was fitted."""
+
+    ids: pl.Series
+    """Known items; an id's embedding row is its place plus one, 0 is the unknown id."""
+    attributes: pl.Series
+    """Known attributes; the same."""
+    codes: tuple[CodeView, ...]
+
+    @classmethod
+    def fit(cls, context: Context, until: int, least_events: int, codes: bool, attributes: bool) -> Self:
+        """Items with enough events before a moment, the catalogue's attributes, and the newest codebooks."""
+        past = context.log.before(until)
+        known = np.bincount(past.item, minlength=context.items.height) >= least_events
+        names = attribute_lists(context.items)[0] if attributes else pl.Series([], dtype=pl.String)
+        newest = context.codes(len(context.builder.nights) - 1) if codes else {}
+        views = tuple(CodeView(name, found.codebook, int(found.codes.max()) + 1) for name, found in newest.items() if found.present.any())
+        return cls(context.items["item_id"].filter(pl.Series(known)), names, views)
+
+    @property
+    def code_rows(self) -> int:
+        """Embeddings of all views' heads."""
+        return sum(view.rows for view in self.codes)
+
+    def id_rows(self, items: pl.Series) -> Ints:
+        """(items,) embedding row of each id."""
+        place = encode(items, self.ids)
+        return np.where(place < self.ids.len(), place + 1, 0)
+
+    def head_rows(self, context: Context, night: int) -> Ints:
+        """(items, DEPTHS x views) embedding rows of a night's semantic ids; those of another codebook count as none."""
+        found, items = context.codes(night) if self.codes else {}, context.items.height
+        parts, offset = [np.zeros((items, 0), np.int64)], 0
+        for view in self.codes:
+            codes = found.get(view.name)
+            same = codes is not None and codes.codebook == view.codebook
+            parts.append(offset + (view.heads(codes.codes) if codes is not None and same else np.zeros((items, DEPTHS), np.int64)))
+            offset += view.rows
+        return np.hstack(parts)
+
+    def attribute_rows(self, items: pl.DataFrame) -> tuple[Ints, Ints]:
+        """Embedding rows of all items' attributes one after the other, and where each item's begin (items + 1,)."""
+        names, owner, attribute = attribute_lists(items)
+        known = self.attribute_places(names)[attribute]
+        kept = known > 0
+        begins = np.concatenate([[0], np.cumsum(np.bincount(owner[kept], minlength=items.height))])
+        return known[kept], begins.astype(np.int64)
+
+    def attribute_places(self, names: pl.Series) -> Ints:
+        """(names,) embedding row of each attribute, 0 for an unknown one."""
+        place = encode(names, self.attributes)
+        return np.where(place < self.attributes.len(), place + 1, 0)
+
+    def about(self) -> dict[str, Any]:
+        """What is saved, as JSON."""
+        codes = [{"name": view.name, "codebook": view.codebook, "size": view.size} for view in self.codes]
+        return {"ids": self.ids.to_list(), "attributes": self.attributes.to_list(), "codes": codes}
+
+    @classmethod
+    def of(cls, about: dict[str, Any]) -> Self:
+        """Back from what was saved."""
+        ids, attributes = (pl.Series(about[name], dtype=pl.String) for name in ("ids", "attributes"))
+        return cls(ids, attributes, tuple(CodeView(**view) for view in about["codes"]))

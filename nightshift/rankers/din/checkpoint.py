@@ -1,0 +1,46 @@
+"""Where a training run stands, as one file of plain arrays. A checkpoint of other rows or settings is not read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The newest checkpoint of one run."""
+
+    path: Path | None
+    """The file; None keeps none."""
+    fingerprint: str
+    """What the run is about: rows, settings, seed. A file with another one belongs to another run."""
+
+    def save(self, state: dict[str, Tensor]) -> None:
+        """Write beside the file, then switch: a kill leaves the older checkpoint whole."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        arrays: dict[str, Any] = {FINGERPRINT: np.array(self.fingerprint)} | {name: tensor.numpy() for name, tensor in state.items()}
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+        partial.replace(self.path)
+
+    def load(self) -> dict[str, Tensor]:
+        """The state that was saved, or nothing."""
+        if self.path is None or not self.path.exists():
+            return {}
+        with np.load(self.path, allow_pickle=False) as arrays:
+            if str(arrays[FINGERPRINT]) != self.fingerprint:
+                return {}
+            return {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != FINGERPRINT}
+
+    def remove(self) -> None:
+        """The run is over."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
