@@ -20,13 +20,16 @@ from nightshift.tables import LIFT, RANKING_EXAMPLES, RANKING_SCORES
 def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Every arm with every seed on the same split; what each said about every test row. The `llm` ranker is saved for serving."""
     from nightshift.lift.suite import train_arms
+    from nightshift.serving.recipe import save_recipe
 
     night = nightshift.night(context)
     examples = night.store.read(RANKING_EXAMPLES, night.as_of)
     trained = train_arms(examples, night.settings.lift, context.log.info)
     folder = night.settings.home_folder / "models"
     for arm, ranker in trained.rankers.items():
-        ranker.save(folder / f"lightgbm-{arm}" / f"as_of={night.as_of}")
+        place = folder / f"lightgbm-{arm}" / f"as_of={night.as_of}"
+        ranker.save(place)
+        save_recipe(place, night.settings.examples.features)
     numbers = {"arms": len(trained.rankers), "seeds": night.settings.lift.seeds, "models": str(folder)}
     checks = [not_empty(trained.scores)]
     yield from publish(night, RANKING_SCORES, trained.scores, checks, inputs=manifests(night, RANKING_EXAMPLES), numbers=numbers)

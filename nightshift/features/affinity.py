@@ -51,7 +51,7 @@ def weighed(values: NDArray[np.floating], *weights: Doubles) -> list[Doubles]:
 def signed(past: Past, strength: float = 10.0, prior: float = 0.5) -> Doubles:
     """(rows, length) label minus the user's own smoothed rate: liking what one always likes says little. 0 where padded."""
     events = past.valid.sum(1, keepdims=True)
-    own = (past.labels.sum(1, keepdims=True, dtype=np.float64) + strength * prior) / (events + strength)
+    own = ((past.labels * past.valid).sum(1, keepdims=True, dtype=np.float64) + strength * prior) / (events + strength)
     return np.where(past.valid, past.labels - own, 0.0)
 
 

@@ -1,0 +1,81 @@
+"""The feature columns of candidates for one user at one moment: the families of `Builder`, by the same functions, for a single list."""
+
+import numpy as np
+
+from nightshift.features.affinity import attribute_columns
+from nightshift.features.collaborative import NAMES, applied
+from nightshift.features.counts import tally_columns
+from nightshift.features.lists import is_placed, one_list
+from nightshift.features.preferences import preferred
+from nightshift.features.rows import Columns, float32, prefixed
+from nightshift.features.similarity import borrowed, dimension_columns, history_columns
+from nightshift.features.tags import tag_columns
+from nightshift.history import Ints, Past
+from nightshift.serving.live import Live, past_of, user_tally
+
+FAMILIES = {"base": (), "text": ("raw",), "llm": ("hidden", "tags", "facts")}
+"""Families that can be served, and the views each of them reads. The placebo cannot."""
+
+
+def candidate_columns(live: Live, user_id: str, item: Ints, moment: int, families: tuple[str, ...]) -> Columns:
+    """Columns (rows,), or (1,) where all rows share the value. `moment` is after all events of `live`; `item` are its numbers."""
+    items, times, labels = live.user(live.number_of(user_id))
+    past = past_of(items, times, labels, moment, live.night.settings.history_length)
+    columns: Columns = {}
+    if "base" in families:
+        mine = tally_columns(user_tally(times, labels, moment, live), np.array([moment]), live.prior, live.night.settings.counts)
+        columns |= prefixed("base__", prefixed("user_", mine) | _item_side(live, item, moment, past))
+    for family in ("text", "llm"):
+        if family in families:
+            columns |= prefixed(f"{family}__", _views(live, item, past, FAMILIES[family]))
+    if "llm" in families:
+        columns |= prefixed("llm__", _written(live, user_id, item, past))
+    return columns | _listed(columns, len(item)) if live.night.settings.lists else columns
+
+
+def _item_side(live: Live, item: Ints, moment: int, past: Past) -> Columns:
+    counted = tally_columns(live.item_tally(item, moment), np.array([moment]), live.prior, live.night.settings.counts)
+    size = float32({"list_size": np.array([len(item) if live.night.about["lists"] else np.nan])})
+    return (
+        prefixed("item_", counted) | size | attribute_columns(live.night.attributes, item, past) | _collaborative(live, item, moment, past)
+    )
+
+
+def _collaborative(live: Live, item: Ints, moment: int, past: Past) -> Columns:
+    fitted = live.fit_at(moment)
+    columns = applied(fitted, item, past) if fitted else dict.fromkeys(NAMES, np.full(1, np.nan, np.float32))
+    return columns | float32({"collab_missing": np.isnan(columns["collab_odds"])})
+
+
+def _views(live: Live, item: Ints, past: Past, names: tuple[str, ...]) -> Columns:
+    """Similarities and borrowed click rates of every view the night has."""
+    columns: Columns = {}
+    for name in names:
+        view = live.night.content.views.get(name)
+        if view is not None:
+            settings = live.night.settings.similarity
+            found = history_columns(view, item, past, settings) | _borrowed(live, name, item)
+            columns |= prefixed(f"{name}_", found | dimension_columns(view, item, settings.emit_dimensions))
+    return columns
+
+
+def _borrowed(live: Live, name: str, item: Ints) -> Columns:
+    near = live.night.neighbours[name][item]  # (rows, nearest); -1 is the unknown item, which has no events
+    events, positives = live.tallies["events"], live.tallies["positives"]
+    return borrowed(events[near].sum(1), positives[near].sum(1), np.asarray((near >= 0).any(1)), live.prior, live.night.settings.counts)
+
+
+def _written(live: Live, user_id: str, item: Ints, past: Past) -> Columns:
+    night = live.night
+    tagged = tag_columns(night.marked, item, past, night.settings.similarity.facets)
+    return tagged | preferred(night.preferring.of([user_id]), item, night.content)
+
+
+def _listed(columns: Columns, rows: int) -> Columns:
+    """Rank and z-score of every score among the candidates."""
+    names = [name for name in columns if is_placed(name)]
+    if rows < 2 or not names:
+        return {f"{name}_{kind}": np.full(1, np.nan, np.float32) for name in names for kind in ("rank", "z")}
+    scores = np.stack([np.broadcast_to(columns[name], rows) for name in names])
+    rank, z = one_list(scores)
+    return {f"{name}_rank": rank[n] for n, name in enumerate(names)} | {f"{name}_z": z[n] for n, name in enumerate(names)}

@@ -1,0 +1,177 @@
+"""Features of a home for serving: the newest whole night, memory-mapped, and the events since.
+
+One object for a process and all its threads. Requests read one state from beginning to end; `refresh` and `add_events`
+make the next state beside it and put it in its place, so that a request never meets half of two nights.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from nightshift.errors import ConfigError, NightshiftError
+from nightshift.features.rows import Columns
+from nightshift.features.settings import FeatureSettings
+from nightshift.history import EventLog, Ints, without_duplicates
+from nightshift.serving.columns import FAMILIES, candidate_columns
+from nightshift.serving.live import NOBODY, Live, no_events, refitted
+from nightshift.serving.night import ServedNight, open_night
+from nightshift.serving.recipe import newest_recipe
+from nightshift.serving.whole import WholeNight, newest_whole, whole_night
+from nightshift.store import Store
+from nightshift.tables import INTERACTIONS, MOMENT
+
+FOLDER = "serving"
+EVENT = ("user_id", "item_id", "timestamp", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of the events given to `add_events`."""
+
+    known: int
+    """Events that requests now see, earlier calls included."""
+    before_the_night: int
+    """Events older than the night, which has its own; left out."""
+    of_unknown_items: int
+    """Events of items that the night's catalogue lacks; kept, and seen when a night has the item."""
+
+
+def microseconds(now: datetime) -> int:
+    """Microseconds since 1970; a moment without a time zone is UTC."""
+    aware = now if now.tzinfo else now.replace(tzinfo=UTC)
+    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
+
+
+_MICROSECOND = datetime.resolution
+
+
+class Features:
+    """The features of one home. Open it once a process."""
+
+    def __init__(self, store: Store, settings: FeatureSettings, folder: Path, live: Live, as_of: date | None) -> None:
+        self._store, self.settings, self._folder, self._only = store, settings, folder, as_of
+        self._live, self._cut = live, live
+        self._events = pl.DataFrame(schema={name: INTERACTIONS.schema[name] for name in EVENT})
+        self._writing = threading.Lock()
+
+    @classmethod
+    def open(
+        cls, home: Path | str, settings: FeatureSettings | None = None, as_of: date | None = None, folder: Path | str | None = None
+    ) -> "Features":
+        """Open the newest whole night of a home, or the night `as_of`.
+
+        `settings` are those of the training rows (None: what the newest saved ranker was trained with). `folder` holds the
+        mapped arrays, `<home>/serving` unless another is named; where they are missing they are made, in seconds to minutes.
+        Raises NightshiftError when no night is whole, IntegrityError when a table of it is damaged.
+        """
+        home = Path(home)
+        if not home.is_dir():
+            raise NightshiftError(f"{home} is not there; name the folder that holds tables/ and models/ (default: .nightshift)")
+        settings, folder = settings or newest_recipe(home), Path(folder) if folder else home / FOLDER
+        if settings.codes:
+            raise ConfigError("columns of semantic-id prefixes (examples.features.codes) are not served; train without them")
+        store = Store(home)
+        night = whole_night(store, as_of) if as_of else newest_whole(store)
+        return cls(store, settings, folder, _live(open_night(store, night, settings, folder)), as_of)
+
+    @property
+    def as_of(self) -> date:
+        """The night that is served."""
+        return self._live.night.as_of
+
+    @property
+    def night(self) -> ServedNight:
+        """The night that is served, as mapped arrays."""
+        return self._live.night
+
+    def refresh(self) -> bool:
+        """Serve the newest whole night if it is another one; True when it is. Milliseconds when nothing changed.
+
+        Keeps the night that is served when none is whole just now. Events added before are kept where the new night does
+        not know them yet. Safe beside requests; call it from a timer.
+        """
+        with self._writing:
+            try:
+                whole = self._whole()
+                night = open_night(self._store, whole, self.settings, self._folder)
+            except NightshiftError:
+                return False
+            if night.key == self._live.night.key:
+                return False
+            self._put(_live(night), self._live.until)
+            return True
+
+    def add_events(self, events: pl.DataFrame, until: datetime | None = None) -> Added:
+        """Let requests see events since the night: columns user_id, item_id, timestamp, label (1 positive, 0 negative).
+
+        `until` says up to where the stream is complete (default: the newest event): collaborative scores are refitted when
+        it passes a refit point, which takes seconds in this call and never in a request. Costs time in proportion to
+        the events since the night, so hand them over in batches. Raises PolarsError for a frame without these columns.
+        """
+        fresh = events.select(pl.col(name).cast(INTERACTIONS.schema[name]) for name in EVENT).drop_nulls()
+        with self._writing:
+            self._events = pl.concat([self._events, fresh])
+            known = max(self._live.until, microseconds(until)) if until else self._live.until
+            return self._put(_live(self._live.night), known)
+
+    def columns(self, user: str, candidates: Sequence[str], now: datetime | None = None) -> pl.DataFrame:
+        """The feature columns of candidates for a user, as `ranking_examples` has them for the same events and moment.
+
+        One row a candidate, in order. Where the source has lists (impressions), the candidates are one.
+        """
+        live, moment = self.at(now)
+        families = tuple(name for name in FAMILIES if name in self.settings.families)
+        found = candidate_columns(live, user, live.night.items.of(candidates), moment, families)
+        return pl.DataFrame({"item_id": list(candidates)} | {name: _full(found, name, len(candidates)) for name in found})
+
+    def at(self, now: datetime | None) -> tuple[Live, int]:
+        """What is known at a moment, and the moment in microseconds: `now`, or the night's 00:00 UTC where `now` is before it."""
+        live = self._live
+        moment = max(microseconds(now or datetime.now(UTC)), live.night.moment)
+        if moment > live.newest or not len(live.added.time):
+            return live, moment
+        cut = self._cut
+        kept = int(np.searchsorted(live.added.time, moment))
+        if cut.night is not live.night or len(cut.added.time) != kept or cut.refits is not live.refits:
+            cut = self._cut = live.before(moment)
+        return cut, moment
+
+    def _whole(self) -> WholeNight:
+        return whole_night(self._store, self._only) if self._only else newest_whole(self._store)
+
+    def _put(self, bare: Live, until: int) -> Added:
+        """Serve a night with the events that were added and that it does not know."""
+        late = self._events.filter(self._events["timestamp"].to_physical() >= bare.night.moment)
+        known = bare.night.items.of(late["item_id"].to_list()) < len(bare.night.items)
+        before, unknown = self._events.height - late.height, int((~known).sum())
+        self._events = late
+        log, users = _encoded(late.filter(pl.Series(known, dtype=pl.Boolean)), bare.night)
+        newest = int(log.time[-1]) if len(log.time) else bare.until
+        live = replace(bare, added=log, new_users=users, until=max(until, newest, bare.until))
+        self._live = refitted(live)
+        return Added(len(log.time), before, unknown)
+
+
+def _live(night: ServedNight) -> Live:
+    return refitted(Live(night, no_events(), night.moment))
+
+
+def _encoded(events: pl.DataFrame, night: ServedNight) -> tuple[EventLog, dict[str, int]]:
+    """Events as a log in the night's numbers, and numbers for users who are new."""
+    whole = without_duplicates(events.with_columns(request_id=pl.lit(None, pl.String)))
+    names = whole["user_id"].to_list()
+    user = night.users.of(names)
+    absent = sorted({names[place] for place in np.flatnonzero(user >= len(night.users)).tolist()})
+    new = {name: len(night.users) + place for place, name in enumerate(absent)}
+    user = np.array([new.get(name, number) for name, number in zip(names, user.tolist(), strict=True)], np.int64)
+    time: Ints = whole["timestamp"].cast(MOMENT).to_physical().to_numpy()
+    return EventLog(NOBODY, NOBODY, user, night.items.of(whole["item_id"].to_list()), time, whole["label"].to_numpy()), new
+
+
+def _full(columns: Columns, name: str, rows: int) -> pl.Series:
+    return pl.Series(name, np.broadcast_to(columns[name], rows).copy(), pl.Float32)

@@ -1,0 +1,89 @@
+"""A folder of arrays that are memory-mapped: written once under a key, opened in milliseconds, shared by all processes.
+
+<folder>/<key>/about.json      what it is, and the bytes of every array
+               <name>.npy      plain NumPy arrays
+"""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightshift.durable import make_folder, rename, sync
+from nightshift.errors import IntegrityError
+from nightshift.leftovers import sweep
+
+ABOUT = "about.json"
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
+    """Write the folder whole or not at all; when another process was quicker, its folder stands."""
+    make_folder(folder.parent)
+    sweep(folder.parent.glob(".*"))
+    fresh = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    fresh.mkdir()
+    try:
+        for name, values in arrays.items():
+            _save(fresh / f"{name}.npy", values)
+        sizes = {name: (fresh / f"{name}.npy").stat().st_size for name in arrays}
+        (fresh / ABOUT).write_text(json.dumps({**about, "bytes": sizes}, indent=1), "utf-8")
+        sync(fresh / ABOUT)
+        if not (folder / ABOUT).exists():
+            _place(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.ascontiguousarray(values), allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _place(fresh: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # without its about.json it is nobody's
+    try:
+        rename(fresh, folder)
+    except OSError:
+        if not (folder / ABOUT).exists():
+            raise
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What the folder says of itself. Raises IntegrityError when it is torn; FileNotFoundError when there is none."""
+    raw = (folder / ABOUT).read_text("utf-8")
+    try:
+        about: dict[str, Any] = json.loads(raw)
+        wrong = [name for name, size in about["bytes"].items() if (folder / f"{name}.npy").stat().st_size != size]
+    except (ValueError, KeyError, AttributeError, FileNotFoundError) as error:
+        raise IntegrityError(f"{folder} is damaged ({error}); delete it, it is made again from the night's tables") from error
+    if wrong:
+        raise IntegrityError(f"{folder / wrong[0]}.npy has not its length; delete the folder, it is made again from the night's tables")
+    return about
+
+
+def map_arrays(folder: Path, about: Mapping[str, Any]) -> Arrays:
+    """The arrays, mapped: pages are read when they are touched."""
+    return {name: _map(folder / f"{name}.npy") for name in about["bytes"]}
+
+
+def _map(path: Path) -> NDArray[Any]:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except ValueError:  # an array without entries cannot be mapped
+        return np.asarray(np.load(path, allow_pickle=False))
+
+
+def keep_newest(folder: Path, mine: Path, kept: int = 3) -> None:
+    """Remove all but the newest few keys and `mine`. Who has mapped a removed one keeps reading it."""
+    others = sorted((path for path in folder.glob("as_of=*") if path != mine), key=lambda path: path.name, reverse=True)
+    for path in others[kept - 1 :]:
+        shutil.rmtree(path, ignore_errors=True)

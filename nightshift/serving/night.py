@@ -1,0 +1,121 @@
+"""One night as serving sees it: mapped arrays under the names that the feature functions know."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+
+from nightshift.errors import IntegrityError
+from nightshift.features.collaborative import Fit
+from nightshift.features.content import NightContent, TagScores, View
+from nightshift.features.settings import FeatureSettings
+from nightshift.features.tags import Marked
+from nightshift.features.whitening import Whitening
+from nightshift.history import Ints, midnight
+from nightshift.keys import canonical, content_key
+from nightshift.serving.ids import Ids
+from nightshift.serving.mapped import Arrays, keep_newest, map_arrays, read_about, write_arrays
+from nightshift.serving.prepare import FORMAT, night_arrays
+from nightshift.serving.whole import WholeNight
+from nightshift.store import Store
+
+FITTED = Whitening(np.zeros(0), np.zeros((0, 0)))
+"""Vectors are stored whitened; nothing is whitened at serving."""
+
+
+@dataclass(frozen=True)
+class ServedNight:
+    """A night's mapped arrays."""
+
+    as_of: date
+    key: str
+    settings: FeatureSettings
+    arrays: Arrays
+    about: dict[str, Any]
+
+    @property
+    def moment(self) -> int:
+        """00:00 UTC of the night in microseconds since 1970."""
+        return midnight(self.as_of)
+
+    @cached_property
+    def items(self) -> Ids:
+        """The catalogue."""
+        return Ids(self.arrays["items_names"], self.arrays["items_numbers"])
+
+    @cached_property
+    def users(self) -> Ids:
+        """Users with an event before the night."""
+        return Ids(self.arrays["users_names"], self.arrays["users_numbers"])
+
+    @cached_property
+    def preferring(self) -> Ids:
+        """Users for whom the night wrote something."""
+        return Ids(self.arrays["preferring_names"], self.arrays["preferring_numbers"])
+
+    @cached_property
+    def attributes(self) -> sp.csr_array:
+        """(items + 1, attributes)"""
+        parts = self.arrays["attributes_value"], self.arrays["attributes_code"], self.arrays["attributes_start"]
+        return sp.csr_array(parts, shape=(len(self.items) + 1, int(self.arrays["attributes_count"][0])), copy=False)
+
+    @cached_property
+    def neighbours(self) -> dict[str, Ints]:
+        """View -> (items + 1, nearest) numbers of near items; -1, the unknown item, where there are fewer."""
+        return {name: self.arrays[f"view_{name}_neighbours"] for name in self.about["views"]}
+
+    @cached_property
+    def marked(self) -> Marked:
+        """Tag scores as they are compared."""
+        tags = (self.arrays[f"tags_{name}"] for name in ("scores", "tops", "present", "share", "top_share"))
+        return Marked(tuple(sorted(set(self.about["facets"]))), *tags)
+
+    @cached_property
+    def content(self) -> NightContent:
+        """Views, tags and preferences; users are those of `preferring`."""
+        views = {name: self._view(name) for name in self.about["views"]}
+        tags = TagScores((), tuple(self.about["facets"]), self.marked.scores, self.marked.present)
+        users = pl.Series("user_id", [], pl.String)
+        liked, disliked, facts = (self.arrays[name] for name in ("liked_tags", "disliked_tags", "user_facts"))
+        return NightContent(self.as_of, views, tags, users, liked, disliked, facts)
+
+    def _view(self, name: str) -> View:
+        vectors, present = self.arrays[f"view_{name}_vectors"], self.arrays[f"view_{name}_present"]
+        dimensions = self.arrays.get(f"view_{name}_dimensions", vectors[:, :0])
+        return View(name, vectors, present, self.settings.similarity.nearest, FITTED, dimensions)
+
+    @cached_property
+    def fitted(self) -> Fit | None:
+        """The newest collaborative fit before the night; None where there were too few events."""
+        if self.about["refit"] is None:
+            return None
+        names = ("slot", "odds_liked", "odds_disliked", "cosine", "ease", "item_rate", "factors")
+        return Fit(**{name: self.arrays[f"fit_{name}"] for name in names}, overall=float(self.arrays["fit_overall"][0]))
+
+
+def key_of(night: WholeNight, settings: FeatureSettings) -> str:
+    """Folder name of a night's arrays: the night, and what its tables and the settings say."""
+    return f"as_of={night.as_of}-{content_key(str(FORMAT), night.digest, canonical(settings))[:16]}"
+
+
+def open_night(store: Store, night: WholeNight, settings: FeatureSettings, folder: Path) -> ServedNight:
+    """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where they are damaged."""
+    mine = folder / key_of(night, settings)
+    try:
+        about = read_about(mine)
+    except (FileNotFoundError, NotADirectoryError, IntegrityError):
+        about = _made(store, night, settings, mine)
+    return ServedNight(night.as_of, mine.name, settings, map_arrays(mine, about), about)
+
+
+def _made(store: Store, night: WholeNight, settings: FeatureSettings, mine: Path) -> dict[str, Any]:
+    (mine / "about.json").unlink(missing_ok=True)
+    arrays, about = night_arrays(store, night, settings)
+    write_arrays(mine, arrays, about)
+    keep_newest(mine.parent, mine)
+    return read_about(mine)

@@ -1,0 +1,135 @@
+"""From a night's Parquet tables to the arrays that serving maps: whitened vectors, tallies, timelines, the collaborative fit.
+
+Everything that does not depend on the request is computed here, once a night, with the functions that make the training
+rows. Arrays of items have one row more than the catalogue: the last one is the item nobody knows, with no vector, no
+attribute and no event, so that an unknown candidate is a row like any other.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nightshift.features.affinity import attribute_matrix
+from nightshift.features.collaborative import Fit, fit, refit_moments
+from nightshift.features.content import NightContent, Snapshot, View, night_content
+from nightshift.features.counts import tally
+from nightshift.features.settings import CountSettings, FeatureSettings
+from nightshift.features.tags import Marked
+from nightshift.history import EventLog, midnight
+from nightshift.serving.ids import Ids
+from nightshift.serving.mapped import Arrays
+from nightshift.serving.whole import WholeNight
+from nightshift.store import Store
+from nightshift.tables import INTERACTIONS, ITEMS
+
+WRITTEN = ("item_tag_scores", "item_embeddings", "item_facts", "user_preferences", "user_embeddings")
+FORMAT = 1
+"""Raised when the arrays change their names or meaning; part of the key."""
+
+
+def night_arrays(store: Store, night: WholeNight, settings: FeatureSettings) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays of a whole night, and what is to be said of them. Raises IntegrityError when a table is damaged."""
+    items = night.read(store, ITEMS.name)
+    snapshot = Snapshot(**{name: night.read(store, name) for name in WRITTEN})
+    content = night_content(night.as_of, snapshot, items["item_id"], settings.similarity)
+    events = night.read(store, INTERACTIONS.name)
+    log = EventLog.of(events, items["item_id"]).before(midnight(night.as_of))
+    arrays, about = arrays_of(items, content, log, settings)
+    return arrays, about | {"lists": events["request_id"].null_count() < events.height}
+
+
+def arrays_of(items: pl.DataFrame, content: NightContent, log: EventLog, settings: FeatureSettings) -> tuple[Arrays, dict[str, Any]]:
+    """The same from what the tables hold; `log` ends at the night."""
+    assert content.as_of is not None
+    moment = midnight(content.as_of)
+    arrays: Arrays = _prefixed("items", Ids.arrays(items["item_id"])) | _prefixed("users", Ids.arrays(log.users))
+    arrays |= _user_arrays(log) | _item_arrays(log, moment, settings.counts) | _attributes(items)
+    for name, view in content.views.items():
+        arrays |= _prefixed(f"view_{name}", _view(view, settings.similarity.emit_dimensions))
+    arrays |= _prefixed("tags", _tags(Marked.of(content.tags))) | _preferences(content)
+    moments = refit_moments([log.time], settings.collaborative)
+    moments = moments[moments <= moment]
+    if len(moments):
+        arrays |= _prefixed("fit", _fit(log.before(int(moments[-1])), settings))
+    about = {
+        "views": list(content.views),
+        "facets": list(content.tags.facets),
+        "events": len(log.time),
+        "positives": float(log.label.sum(dtype=np.float64)),
+        "first_event": int(log.time[0]) if len(log.time) else None,
+        "refit": int(moments[-1]) if len(moments) else None,
+    }
+    return arrays, about
+
+
+def _prefixed(prefix: str, arrays: dict[str, NDArray[Any]]) -> Arrays:
+    return {f"{prefix}_{name}": values for name, values in arrays.items()}
+
+
+def _starts(owner: NDArray[np.int64], owners: int) -> NDArray[np.int64]:
+    """(owners + 2,) where each owner's events begin and, one further, end; the last owner is the unknown one."""
+    return np.searchsorted(owner, np.arange(owners + 2))
+
+
+def _user_arrays(log: EventLog) -> Arrays:
+    line = log.by_user
+    starts = _starts(line.owner, log.users.len())
+    mine: dict[str, NDArray[Any]] = {"start": starts, "item": line.other.astype(np.int32), "time": line.time, "label": line.label}
+    return _prefixed("user", mine) | {"time": log.time}
+
+
+def _item_arrays(log: EventLog, moment: int, counts: CountSettings) -> Arrays:
+    """Tallies as of the night (items + 1,), and what finds the recent events of an item at a later moment."""
+    line, item = log.by_item, np.arange(log.items.len() + 1)
+    moments = np.unique(log.time)
+    keys = line.owner * (len(moments) + 1) + np.searchsorted(moments, line.time)
+    running = np.concatenate([[0.0], np.cumsum(line.label, dtype=np.float64)])
+    seen = tally(line, item, np.full(len(item), moment), counts)
+    tallies = {name: getattr(seen, name) for name in ("events", "positives", "newest_events", "newest_positives", "first", "last")}
+    starts = _starts(line.owner, log.items.len())
+    return _prefixed("item", tallies) | {"item_start": starts, "item_keys": keys, "item_running": running, "moments": moments}
+
+
+def _attributes(items: pl.DataFrame) -> Arrays:
+    matrix = attribute_matrix(items)
+    ends = np.append(matrix.indptr, matrix.indptr[-1]).astype(np.int64)
+    shape = np.array([matrix.shape[1]])
+    return {"attributes_start": ends, "attributes_code": matrix.indices, "attributes_value": matrix.data, "attributes_count": shape}
+
+
+def _beyond(values: NDArray[Any], last: Any = 0) -> NDArray[Any]:
+    """The array with the row of the unknown item behind it."""
+    return np.concatenate([values, np.full((1, *values.shape[1:]), last, values.dtype)])
+
+
+def _view(view: View, emitted: int) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {
+        "vectors": _beyond(view.vectors), "present": _beyond(view.present), "neighbours": _beyond(view.neighbours, -1).astype(np.int32),
+    }  # fmt: skip
+    return arrays | ({"dimensions": _beyond(view.dimensions[:, :emitted])} if emitted else {})
+
+
+def _tags(marked: Marked) -> dict[str, NDArray[Any]]:
+    shares = {"share": marked.share, "top_share": marked.top_share}
+    return {"scores": _beyond(marked.scores), "tops": _beyond(marked.tops), "present": _beyond(marked.present), **shares}
+
+
+def _preferences(content: NightContent) -> Arrays:
+    arrays: Arrays = {"liked_tags": content.liked_tags, "disliked_tags": content.disliked_tags, "user_facts": content.user_facts}
+    return _prefixed("preferring", Ids.arrays(content.user_ids)) | arrays
+
+
+def _fit(past: EventLog, settings: FeatureSettings) -> dict[str, NDArray[Any]]:
+    fitted = fit_of(past.user, past.item, past.label, past.items.len(), settings)
+    names = ("slot", "odds_liked", "odds_disliked", "cosine", "ease", "item_rate", "factors")
+    return {name: getattr(fitted, name) for name in names} | {"overall": np.array([fitted.overall])}
+
+
+def fit_of(user: NDArray[np.int64], item: NDArray[np.int64], label: NDArray[np.float32], items: int, settings: FeatureSettings) -> Fit:
+    """The collaborative fit of events, with a slot for the unknown item behind those of the catalogue."""
+    numbered = np.unique(user, return_inverse=True)[1].astype(np.int64)
+    fitted = fit(numbered, item, label, items, settings.collaborative)
+    return replace(fitted, slot=_beyond(fitted.slot, -1))

@@ -1,0 +1,95 @@
+"""What a ranker reads at serving is what it was trained on: the same numbers for the same pair, moment and events."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nightshift.features.settings import ExampleSettings, FeatureSettings, SimilaritySettings
+from nightshift.rankers.lightgbm import LightGBMRanker
+from nightshift.serving import Features, Ranker
+from tests.served import NIGHTS, Served
+
+FAMILIES = ("base", "text", "llm")
+EVENT = ["user_id", "item_id", "timestamp", "label"]
+
+
+def served(folder: Path, settings: FeatureSettings) -> Served:
+    home = Served(folder, settings=ExampleSettings(features=settings))
+    home.publish(NIGHTS[1])
+    return home
+
+
+def differences(home: Served, features: Features, rows: pl.DataFrame, step: int) -> tuple[int, dict[str, float]]:
+    """Compared rows, and the largest difference of each column between stored rows and the same rows through serving."""
+    names = [name for name in rows.columns if name.split("__")[0] in FAMILIES]
+    compared, worst, known = 0, dict.fromkeys(names, 0.0), features.night.moment
+    for _, group in list(rows.sort("timestamp", "user_id", "item_id").group_by("group_id", maintain_order=True))[::step]:
+        now = group["timestamp"].min()
+        assert isinstance(now, datetime)
+        moment = int(group["timestamp"].to_physical().min())  # type: ignore[arg-type]
+        time = pl.col("timestamp").to_physical()
+        features.add_events(home.world.interactions.filter(time >= known, time < moment).select(EVENT), until=now)
+        known = moment
+        found = features.columns(group["user_id"][0], group["item_id"].to_list(), now)
+        compared += group.height
+        for name in names:
+            stored = group[name].to_numpy()
+            rebuilt = found[name].to_numpy() if name in found.columns else np.full(len(stored), np.nan)
+            gap = np.where(np.isnan(stored) & np.isnan(rebuilt), 0.0, np.abs(stored - rebuilt))
+            worst[name] = max(worst[name], float(np.nan_to_num(gap, nan=np.inf).max()))
+    return compared, worst
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FeatureSettings(families=FAMILIES),
+        FeatureSettings(
+            families=FAMILIES,
+            history_length=7,
+            similarity=SimilaritySettings(
+                columns=("liked", "disliked", "top3", "last", "recent", "nearest_labels"), nearest=3, facets=True, emit_dimensions=3
+            ),
+        ),
+    ],
+    ids=["defaults", "every column, short history"],
+)
+def test_training_rows_rebuilt_through_serving_are_equal(tmp_path: Path, settings: FeatureSettings) -> None:
+    home = served(tmp_path, settings)
+    rows = home.examples(*NIGHTS[:2]).filter(pl.col("as_of") == NIGHTS[1])
+    features = Features.open(tmp_path, settings)
+    compared, worst = differences(home, features, rows, step=3)
+    assert compared > 200
+    assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
+
+
+def test_rows_after_a_collaborative_refit_are_equal_once_the_stream_has_passed_it(tmp_path: Path) -> None:
+    settings = FeatureSettings(families=("base",))
+    home = served(tmp_path, settings)
+    features = Features.open(tmp_path, settings)
+    refit = datetime(2024, 1, 18, tzinfo=UTC)  # a grid point of seven days since 1970
+    rows = home.examples(*NIGHTS[:2]).filter(pl.col("timestamp") >= refit)
+    before = features._live.refits
+    compared, worst = differences(home, features, rows, step=4)
+    assert compared > 50
+    assert len(features._live.refits) == len(before) + 1
+    assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
+
+
+def test_probabilities_are_those_of_the_training_rows(tmp_path: Path) -> None:
+    home = served(tmp_path, FeatureSettings())
+    rows = home.train(*NIGHTS[:2])
+    ranker = Ranker.load(tmp_path)
+    stored = LightGBMRanker.load(tmp_path / "models" / "lightgbm-llm" / f"as_of={NIGHTS[1]}")
+    first = rows.filter(pl.col("as_of") == NIGHTS[1]).sort("timestamp")
+    now = first["timestamp"][0]
+    group = first.filter(pl.col("group_id") == first["group_id"][0])
+    earlier = home.world.interactions.filter(pl.col("timestamp") < now, pl.col("timestamp").dt.date() >= NIGHTS[1])
+    ranker.features.add_events(earlier.select(EVENT), until=now)
+    ranked = ranker.rank(group["user_id"][0], group["item_id"].to_list(), now)
+    wanted = dict(zip(group["item_id"], stored.predict(group), strict=True))
+    assert list(ranked.items) == sorted(wanted, key=lambda item: -wanted[item])
+    np.testing.assert_allclose(ranked.probabilities, [wanted[item] for item in ranked.items], atol=1e-9)

@@ -1,0 +1,106 @@
+"""A home with published nights and a trained ranker, made without models, pipelines or orchestration: what serving finds."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
+from nightshift.features.content import Snapshot
+from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.night import item_features, user_features
+from nightshift.features.settings import ExampleSettings
+from nightshift.rankers.lightgbm import LightGBMRanker, LightGBMSettings
+from nightshift.serving.recipe import save_recipe
+from nightshift.store import Store, digest_of
+from nightshift.tables import (
+    INTERACTIONS,
+    ITEM_EMBEDDINGS,
+    ITEM_FEATURES,
+    ITEM_TAG_SCORES,
+    ITEMS,
+    RANKING_EXAMPLES,
+    TABLES,
+    USER_EMBEDDINGS,
+    USER_FEATURES,
+    USER_PREFERENCES,
+)  # fmt: skip
+
+NIGHTS = (date(2024, 1, 8), date(2024, 1, 15), date(2024, 1, 21))
+SMALL = SyntheticSettings(n_users=50, n_items=120, days=20)
+WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, USER_PREFERENCES, USER_EMBEDDINGS)
+
+
+def snapshot(world: World, night: date) -> Snapshot:
+    """What models might have written by a night: a later one has read more items; some users have preferences."""
+    number = NIGHTS.index(night) if night in NIGHTS else 0
+    written = world.items["item_id"].head(90 + 10 * number).implode()
+    vectors = world.embeddings()
+    facts = vectors.filter(pl.col("view") == "raw").with_columns(view=pl.lit("facts"))
+    users = world.interactions["user_id"].unique().sort().gather_every(2)
+    random = np.random.default_rng(number)
+    preferences = pl.DataFrame({"user_id": users}).with_columns(
+        history_length=pl.lit(3, pl.Int32), last_event_at=pl.lit(world.settings.start), likes=pl.lit([world.topics[number]]),
+        dislikes=pl.lit([world.topics[3], "no such tag"]), summary=pl.lit("Likes things."), origin=pl.lit("llm"),
+        prompt_id=pl.lit("p/v1"), model_id=pl.lit("m@1"), content_key=pl.lit(None, pl.String),
+    )  # fmt: skip
+    told = random.normal(size=(users.len(), 64)).astype(np.float32).tolist()
+    user_vectors = pl.DataFrame({"user_id": users, "view": "facts", "encoder_id": facts["encoder_id"][0], "vector": told})
+    return Snapshot(
+        item_tag_scores=world.tag_scores().filter(pl.col("item_id").is_in(written)),
+        item_embeddings=ITEM_EMBEDDINGS.conform(pl.concat([vectors, facts]).filter(pl.col("item_id").is_in(written))),
+        user_preferences=USER_PREFERENCES.conform(preferences),
+        user_embeddings=USER_EMBEDDINGS.conform(user_vectors),
+    )
+
+
+@dataclass
+class Served:
+    """A home on disk and the world behind it."""
+
+    home: Path
+    world: World = field(default_factory=lambda: make_world(SMALL))
+    settings: ExampleSettings = field(default_factory=ExampleSettings)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.home)
+
+    def events_before(self, night: date) -> pl.DataFrame:
+        return self.world.interactions.filter(pl.col("timestamp").dt.date() < night)
+
+    def publish(self, night: date, upto: str = USER_FEATURES.name) -> None:
+        """Publish the tables of a night in their order, the last one being `upto`."""
+        store, events, written = self.store, self.events_before(night), snapshot(self.world, night)
+        frames = {ITEMS.name: self.world.items, INTERACTIONS.name: events}
+        frames |= {table.name: getattr(written, table.name) for table in WRITTEN}
+        for name, frame in frames.items():
+            store.publish(TABLES[name], night, frame)
+            if name == upto:
+                return
+        inputs = digest_of({name: store.manifest(name, night) for name in frames})
+        for table, build in ((ITEM_FEATURES, item_features), (USER_FEATURES, user_features)):
+            frame = build(self.world.items, events, written, night, self.settings.features)
+            store.publish(table, night, frame, inputs=inputs)
+            if table.name == upto:
+                return
+
+    def examples(self, *nights: date) -> pl.DataFrame:
+        """The training rows of all events, as the newest of the nights would publish them."""
+        snapshots = {night: snapshot(self.world, night) for night in nights}
+        return build_examples(ExampleInputs(self.world.items, self.world.interactions, snapshots), self.settings)
+
+    def train(self, *nights: date, arm: str = "llm", rounds: int = 60) -> pl.DataFrame:
+        """Publish training rows and save a ranker with its recipe, as the weekly job does."""
+        rows = self.examples(*nights)
+        self.store.publish(RANKING_EXAMPLES, nights[-1], rows)
+        families = {"base": ("base",), "llm": ("base", "llm"), "text": ("base", "text")}[arm]
+        features = tuple(name for name in rows.columns if "__" in name and name.split("__")[0] in families)
+        ranker = LightGBMRanker(LightGBMSettings(rounds=rounds, patience=rounds, threads=1))
+        ranker.fit(rows.filter(pl.col("split") == "train"), rows.filter(pl.col("split") == "valid"), features)
+        folder = self.home / "models" / f"lightgbm-{arm}" / f"as_of={nights[-1]}"
+        ranker.save(folder)
+        save_recipe(folder, self.settings.features)
+        return rows
