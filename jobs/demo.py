@@ -75,6 +75,6 @@ def _written_user(night: Night) -> list[str]:
 def _say_budget(settings: Settings) -> None:
     limits = ", ".join(f"{tokens:,} tokens a night for {table}" for table, tokens in settings.budget.tables.items())
     console.print(
-        f"[dim]The demo's budget buys prose for the most-seen rows only ({limits}); the others carry a sentence of their group or a template, marked in `origin`, "
-        "and are first in line the next night. Every item has its tag scores.[/dim]"
+        f"[dim]The demo's budget buys prose for the most-seen rows only ({limits}); the others carry their group's sentence or a "
+        "template, marked in `origin`, and are first in line the next night. Every item has its tag scores.[/dim]"
     )
