@@ -1,11 +1,15 @@
 """A Dask cluster for one step: the one at an address, or one of our own on this machine."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nightshift.config import BeamSettings
 from nightshift.errors import ConfigError
-from pipelines.workers import threads_each
+from pipelines.workers import environment, threads_each
+
+QUIET = {"DASK_LOGGING__DISTRIBUTED": "warning"}
+"""Dask's workers tell every connection they open; warnings stay."""
 
 
 @contextmanager
@@ -21,8 +25,9 @@ def cluster(settings: BeamSettings) -> Iterator[str]:
     if settings.address is not None:
         yield settings.address
         return
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     with (
-        threads_each(settings.threads_of_a_worker),
+        environment(threads_each(settings.threads_of_a_worker) | QUIET),
         LocalCluster(n_workers=settings.workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as ours,
     ):
         yield ours.scheduler_address

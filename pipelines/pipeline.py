@@ -39,8 +39,8 @@ class DoBatch(beam.DoFn):
 
 
 def work_off(task: Task, place: Place) -> None:
-    """Do one batch, unless it is done; only what the ledger misses, if another worker had begun it."""
-    if place.done:
+    """Do one batch, unless it is done or work was stopped; only what the ledger misses, if another worker had begun it."""
+    if place.done or place.stopped:
         return
     rows = place.rows() if place.begin() else task.missing(place.rows())
     if rows.height:
@@ -48,8 +48,11 @@ def work_off(task: Task, place: Place) -> None:
     place.finish()
 
 
-def run_pipeline(runner: str, options: list[str], places: list[Place], task: Task, dealt: bool = True) -> None:
-    """Run it to its end. `dealt` lets a runner deal the batches to its workers; undealt they keep their order of worth."""
+def run_pipeline(runner: Any, options: list[str], places: list[Place], task: Task, dealt: bool = True) -> None:
+    """Run it to its end. `runner` is a name or an instance.
+
+    `dealt` lets the runner deal the batches to its workers; undealt they keep their order of worth.
+    """
     pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
     batches = pipeline | "Batches" >> beam.Create(places, reshuffle=False)
     if dealt:

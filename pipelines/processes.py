@@ -9,12 +9,14 @@ import contextlib
 import logging
 import os
 import pickle
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from nightshift.config import BeamSettings
 from nightshift.errors import NightFailed
@@ -29,25 +31,43 @@ RESTARTS = 3
 WORKER_LOST = 75
 """Exit code of the child when a worker died."""
 FAILED = 76
-"""Exit code when a task raised; the message is in the work folder."""
+"""Exit code when a task raised."""
+MESSAGE, LOG, STOP = "failed.txt", "workers.log", "stop"
+"""Files in the work folder: why the child ended; what workers printed; begin no more batches."""
+GRACE_SECONDS = 300.0
+"""How long the other workers may take to finish their batches after one died."""
 
 
 def in_processes(settings: BeamSettings, places: list[Place], task: Task) -> None:
     """Do every batch on `settings.workers` processes. Raises NightFailed with the task's message, or when workers keep dying."""
-    for attempt in range(RESTARTS + 1):
-        left = [place for place in places if not place.done] if attempt else places
-        code = _supervised(settings, left, task)
+    for _ in range(RESTARTS + 1):
+        code = _supervised(settings, places, task) if places else 0
         if code == 0:
             return
         if code == FAILED:
-            raise NightFailed(f"a worker failed: {_message_file(left).read_text('utf-8')}")
-        log.warning("a worker process died (exit code %d); what it had in its hands is asked again", code)
-    raise NightFailed(f"worker processes died {RESTARTS + 1} times; is memory short? Set beam.workers lower, or a smaller beam.batch_rows")
+            raise NightFailed(f"a worker failed: {places[0].beside(MESSAGE).read_text('utf-8')}")
+        log.warning("%s; what it had in its hands is asked again", _last_words(places[0], code))
+        places = _left(places)
+    raise NightFailed(f"worker processes died {RESTARTS + 1} times; is memory short? Set beam.workers or beam.batch_rows lower")
+
+
+def _left(places: list[Place]) -> list[Place]:
+    """What is not done, ready for new workers."""
+    left = [place for place in places if not place.done]
+    for place in left:
+        place.lose()
+    if left:
+        left[0].beside(STOP).unlink(missing_ok=True)
+    return left
+
+
+def _last_words(place: Place, code: int) -> str:
+    return last_line(place.beside(MESSAGE).read_text("utf-8")) if code == WORKER_LOST else f"the runner's process ended with code {code}"
 
 
 def _supervised(settings: BeamSettings, places: list[Place], task: Task) -> int:
-    with threads_each(settings.threads_of_a_worker):
-        child = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, start_new_session=True)
+    variables = os.environ | threads_each(settings.threads_of_a_worker)
+    child = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, start_new_session=True, env=variables)
     try:
         assert child.stdin is not None
         pickle.dump((settings, places, task), child.stdin)
@@ -66,31 +86,57 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         child.stdin.close()
 
 
-def _message_file(places: list[Place]) -> Path:
-    return Path(places[0].path).with_name("failed.txt")
-
-
 def _follow(parent: IO[bytes]) -> None:
     """End the group when the parent is gone."""
     parent.read()
     os.killpg(0, signal.SIGKILL)
 
 
-def _worker_died(what: threading.ExceptHookArgs) -> None:
-    threading.__excepthook__(what)
-    if what.thread is not None and what.thread.name == "run_worker":  # Beam's thread that waits for one worker process
+def _runner(log_file: Path) -> Any:
+    """Beam's direct runner whose workers write what they say last to a file; their logs come through Beam all the same."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.portability.api import beam_provision_api_pb2
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo, FnApiRunner
+    from apache_beam.runners.portability.portable_runner import JobServiceHandle
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main 2>>{shlex.quote(str(log_file))}"
+    levels = PipelineOptions(["--default_sdk_harness_log_level=WARNING", '--sdk_harness_log_level_overrides={"__main__":"ERROR"}'])
+    told = JobServiceHandle.encode_pipeline_options(levels.get_all_options(drop_default=True))
+    provision = ExtendedProvisionInfo(beam_provision_api_pb2.ProvisionInfo(pipeline_options=told))
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command), provision_info=provision)
+
+
+class Mourner:
+    """Ends the runner's process after a worker died, once the others have finished the batches in their hands."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self.places = places
+        self.lost = 0
+
+    def __call__(self, what: threading.ExceptHookArgs) -> None:
+        """The hook for exceptions that end a thread; Beam has a thread named run_worker for each worker process."""
+        if what.thread is None or what.thread.name != "run_worker":
+            threading.__excepthook__(what)
+            return
+        self.lost += 1
+        self.places[0].beside(STOP).touch()
+        self.places[0].beside(MESSAGE).write_text(str(what.exc_value), "utf-8")
+        until = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < until and sum(place.in_hand for place in self.places) > self.lost:
+            time.sleep(0.05)
         os._exit(WORKER_LOST)
 
 
 def _main() -> None:
     settings, places, task = pickle.load(sys.stdin.buffer)
-    threading.excepthook = _worker_died
+    threading.excepthook = Mourner(places)
     threading.Thread(target=_follow, args=(sys.stdin.buffer,), daemon=True).start()
-    options = ["--direct_running_mode=multi_processing", f"--direct_num_workers={settings.workers}", *settings.options]
+    logging.getLogger("apache_beam.runners.portability.fn_api_runner.fn_runner").setLevel(logging.ERROR)  # our workers are no mistake
     try:
-        run_pipeline("FnApiRunner", options, places, task)
+        run_pipeline(_runner(places[0].beside(LOG)), [f"--direct_num_workers={settings.workers}", *settings.options], places, task)
     except Exception as error:
-        _message_file(places).write_text(last_line(str(error)), "utf-8")
+        places[0].beside(MESSAGE).write_text(last_line(str(error)), "utf-8")
         os._exit(FAILED)
     os._exit(0)  # Beam's threads have nothing left to say
 

@@ -3,18 +3,21 @@
 One line of nightshift.yaml chooses (`beam`); content keys and tables are the same everywhere.
 """
 
+import socket
 from collections.abc import Callable, Iterable
 
 import polars as pl
 
 from nightshift.config import BeamSettings, Settings
-from nightshift.errors import NightFailed, NightshiftError
+from nightshift.errors import ConfigError, NightFailed, NightshiftError
 from pipelines.dask import cluster
 from pipelines.pipeline import Task, last_line, run_pipeline
 from pipelines.processes import in_processes
 from pipelines.work import Place, laid_out
 
 DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+REACH_SECONDS = 10.0
+"""How long a scheduler or job service may take to accept a connection."""
 
 
 def do_all(settings: Settings, run_id: str, batches: Iterable[pl.DataFrame], task: Task) -> None:
@@ -25,20 +28,24 @@ def do_all(settings: Settings, run_id: str, batches: Iterable[pl.DataFrame], tas
 
 def _direct(settings: BeamSettings, places: list[Place], task: Task) -> None:
     """Beam's in-process runner by its own name: `DirectRunner` would first try to download the Prism binary."""
-    if settings.workers > 1:
-        in_processes(settings, places, task)
+    workers = min(settings.workers, len(places))
+    if workers > 1:
+        in_processes(settings.model_copy(update={"workers": workers}), places, task)
     else:
         run_pipeline("FnApiRunner", ["--direct_running_mode=in_memory", *settings.options], places, task, dealt=False)
 
 
 def _dask(settings: BeamSettings, places: list[Place], task: Task) -> None:
     """One Dask task a batch: a worker that dies takes no finished neighbours along."""
+    if settings.address is not None:
+        _reach(settings.address)
     with cluster(settings) as address:
         options = [f"--dask_client_address={address}", "--dask_partition_size=1", *settings.options]
         _told(lambda: run_pipeline(DASK, options, places, task))
 
 
 def _portable(settings: BeamSettings, places: list[Place], task: Task) -> None:
+    _reach(settings.address or "")
     options = [f"--job_endpoint={settings.address}", *settings.options]
     if not any(option.startswith("--environment_type") for option in options):
         options.append("--environment_type=LOOPBACK")  # batches come back to this process
@@ -47,6 +54,17 @@ def _portable(settings: BeamSettings, places: list[Place], task: Task) -> None:
 
 def _dataflow(settings: BeamSettings, places: list[Place], task: Task) -> None:
     _told(lambda: run_pipeline("DataflowRunner", list(settings.options), places, task))
+
+
+def _reach(address: str) -> None:
+    """Ask at the door first: the runners themselves wait for minutes. Raises ConfigError for an address without a port."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError(f"beam.address is {address!r}; write it like localhost:8099 or tcp://scheduler:8786")
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_SECONDS).close()
+    except OSError as error:
+        raise NightFailed(f"nobody answers at beam.address {address}: {error}; is the scheduler or job service running?") from error
 
 
 def _told(run: Callable[[], None]) -> None:

@@ -2,12 +2,15 @@
 
     <home>/work/<run>-<random>/rows.arrow      one record batch a model batch (Arrow IPC, zstd)
     <home>/work/<run>-<random>/<n>.begun       a worker has batch n in its hands, or died with it
+    <home>/work/<run>-<random>/<n>.lost        a worker is known to have died with batch n
     <home>/work/<run>-<random>/<n>.done        what batch n gave is in the ledger
+    <home>/work/<run>-<random>/stop            begin no more batches
 
 A runner moves a few bytes for each batch, and a worker reads just its rows, wherever it runs: all it needs is the home
 folder under the same path. The folder goes when the work is done; what a killed process left is swept after a day.
 """
 
+import contextlib
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -41,19 +44,38 @@ class Place:
             self._mark("begun").open("x").close()
         except FileExistsError:
             return False
-        return True
+        return not self._mark("lost").exists()
 
     def finish(self) -> None:
         """Say that the ledger has everything this batch gave."""
         self._mark("done").touch()
+
+    def lose(self) -> None:
+        """Say that whoever had it in hand is dead."""
+        with contextlib.suppress(FileNotFoundError):
+            self._mark("begun").rename(self._mark("lost"))
 
     @property
     def done(self) -> bool:
         """Whether it was ever finished."""
         return self._mark("done").exists()
 
+    @property
+    def in_hand(self) -> bool:
+        """Whether a worker has begun and not finished it."""
+        return self._mark("begun").exists() and not self.done
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no more batches of this file shall be begun."""
+        return self.beside("stop").exists()
+
+    def beside(self, name: str) -> Path:
+        """A file of this name in the work folder."""
+        return Path(self.path).with_name(name)
+
     def _mark(self, state: str) -> Path:
-        return Path(self.path).with_name(f"{self.number}.{state}")
+        return self.beside(f"{self.number}.{state}")
 
 
 @contextmanager

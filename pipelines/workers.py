@@ -14,8 +14,10 @@ from nightshift.llm.base import LLM
 
 one_at_a_time = threading.Lock()
 """Held while a batch is worked off: some runners call from several threads, and a model answers one batch at a time."""
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")
-"""What Dask and we set for new worker processes. They are read once, when a library is loaded."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Read once, when torch or a BLAS is loaded: they must stand before a worker process starts."""
+DASK_SETS = (*THREAD_VARIABLES, "MALLOC_TRIM_THRESHOLD_")
+"""What Dask sets in the process that starts a cluster, and would leave there."""
 
 
 @lru_cache(maxsize=1)
@@ -30,11 +32,16 @@ def loaded_encoder(settings: EncoderSettings, cache: Path) -> Encoder:
     return build_encoder(settings, cache)
 
 
+def threads_each(count: int) -> dict[str, str]:
+    """Environment of a worker process whose model computes with so many threads."""
+    return {name: str(count) for name in THREAD_VARIABLES}
+
+
 @contextmanager
-def threads_each(count: int) -> Iterator[None]:
-    """Worker processes started inside the block compute with so many threads; this process stays as it is."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update({name: str(count) for name in THREAD_VARIABLES if name.endswith("_NUM_THREADS")})
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Processes started inside the block have these variables; this process has its own again afterwards."""
+    before = {name: os.environ.get(name) for name in (*DASK_SETS, *variables)}
+    os.environ.update(variables)
     try:
         yield
     finally:
