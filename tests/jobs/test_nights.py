@@ -11,6 +11,7 @@ from jobs.running import deferred, run_job
 from nightshift.config import load_settings
 from nightshift.errors import NightFailed, SourceError
 from nightshift.features.proofs import shuffled_future
+from nightshift.night import PROMPTED
 from nightshift.tables import GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, LIFT, MOMENT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
@@ -163,3 +164,25 @@ def test_three_nights_and_a_training_end_in_scores_and_lift(shop) -> None:
     assert {("llm", "base"), ("llm", "permuted"), ("llm", "text")} <= set(lift.select("arm", "against").iter_rows())
     assert len(store.nights(USER_PREFERENCES)) == 3
     assert (shop.folder / ".nightshift" / "models" / "lightgbm-llm" / f"as_of={last}").is_dir()
+
+
+def test_a_plan_says_why_it_would_ask_again(shop) -> None:
+    run(shop)
+
+    def why() -> dict[str, dict[str, int]]:
+        return {table.table: table.why for table in plan_night(shop.night()).tables if table.why}
+
+    assert why() == {}
+    items = shop.items()
+    shop.write_items(items.with_columns(title=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("A new title")).otherwise("title")))
+    assert why()["item_facts"] == why()["item_tag_scores"] == {"text_changed": 1}
+    shop.write_items(items)
+    assert why() == {}
+    shop.write(llm={"backend": "echo", "reply": "Another {first}"})
+    assert set(why()) == set(PROMPTED)
+    assert {why()[table].keys() == {"model_changed"} for table in ("group_facts", "item_tag_scores", "item_facts")} == {True}
+    shop.write(facts={"max_new_tokens": 40})
+    assert set(why()) == {"group_facts", "item_facts"}
+    assert why()["item_facts"] == {"prompt_changed": items.height}
+    shop.write(facts={"max_summary_words": 20})
+    assert why() == {}, "what is accepted is read anew, not asked anew"
