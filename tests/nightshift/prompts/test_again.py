@@ -14,7 +14,8 @@ from nightshift.prompts.vocabulary import load_vocabulary
 MOVIES = load_vocabulary("movies", Path())
 ITEM = {"title": "Fargo (1996)", "text": "Snow.", "attributes": ["Crime"]}
 USER = {"liked": ["Fargo [dark]"], "disliked": []}
-REASONS = [reason for reason in get_args(RejectReason) if reason != "server"]
+NO_ANSWER = {"server", "waiting"}
+REASONS = [reason for reason in get_args(RejectReason) if reason not in NO_ANSWER]
 
 
 def prompts(form: Any) -> list[tuple[Any, dict[str, Any]]]:
