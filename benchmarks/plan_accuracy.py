@@ -43,7 +43,9 @@ class Use:
 def planned(night: Night, requests: pl.DataFrame, price: Price) -> TablePlan:
     """The night's plan, as a run makes it."""
     prompt, model = night.prompts[TABLE], night.identity.model_id
-    return plan_table(prompt, requests, night.ledgers, BudgetSettings(), Spent(), night.count_tokens, night.run_id, price, False, model)
+    return plan_table(
+        prompt, requests, night.ledgers, night.settings.budget, Spent(), night.count_tokens, night.run_id, price, False, model
+    )
 
 
 def foreseen(plan: TablePlan) -> Use:
@@ -79,9 +81,9 @@ def tell(name: str, plan: Use, real: Use) -> None:
 
 
 def settings(folder: Path, home: str, cache: Path) -> Settings:
-    """The demo's, with another home."""
+    """The demo's without its budget, with another home."""
     template = Path(__file__).parents[1] / "jobs" / TEMPLATE
-    return load_settings(template, folder / home).model_copy(update={"cache": cache})
+    return load_settings(template, folder / home).model_copy(update={"cache": cache, "budget": BudgetSettings()})
 
 
 def main() -> None:

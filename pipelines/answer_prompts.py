@@ -54,7 +54,7 @@ class Batch:
         """Ask the rows, which share their `attempt`, append what came back, and count it."""
         prompt, attempt = self.night.prompts[self.table], int(rows["attempt"][0])
         if not self._affords(prompt, rows):
-            log.info("%s: a batch of %d rows is held back; the night's budget no longer affords it", self.table, rows.height)
+            log.warning("%s: a batch of %d rows is held back; the night's budget no longer affords it", self.table, rows.height)
             return {"rows": 0, "accepted": 0, "rejected": 0}
         llm = loaded_llm(self.settings.llm, self.settings.cache_folder)
         decoding = for_attempt(prompt.decoding, attempt)
