@@ -16,6 +16,7 @@ from nightshift.errors import RejectedAnswer
 from nightshift.llm.base import LLM, Answer, Request
 from nightshift.llm.echo import EchoLLM
 from nightshift.prompts.again import HINTS
+from nightshift.prompts.group_facts import group_facts
 from nightshift.prompts.item_facts import FactsSettings, item_facts
 from nightshift.prompts.item_tag_scores import TagSettings, item_tag_scores
 from nightshift.prompts.user_preferences import PreferencesSettings, user_preferences
@@ -29,6 +30,7 @@ MOVIES = load_vocabulary("movies", Path())
 FORMS = ("line", "json")
 FACTS = {form: item_facts(FactsSettings(form=form), MOVIES) for form in FORMS}  # type: ignore[arg-type]
 USERS = {form: user_preferences(PreferencesSettings(form=form), MOVIES) for form in FORMS}  # type: ignore[arg-type]
+GROUPS = group_facts(FactsSettings(), MOVIES)
 TAGS = item_tag_scores(TagSettings(), MOVIES)
 CAP = FactsSettings().max_input_chars + len(" ...")
 MARKS = re.compile(r"<\|[^<>|]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?think>", re.IGNORECASE)
@@ -46,7 +48,7 @@ def built(text: str) -> dict[str, str]:
     """What each prompt makes of a row with this text in every field."""
     asked = {f"facts {form}": prompt.build(item(text)) for form, prompt in FACTS.items()}
     asked |= {f"users {form}": prompt.build(history(text)) for form, prompt in USERS.items()}
-    return asked | {"tags": TAGS.build(item(text))}
+    return asked | {"tags": TAGS.build(item(text)), "groups": GROUPS.build({"group": text, "titles": [text, "Fargo"]})}
 
 
 @pytest.mark.parametrize("text", ALL.values(), ids=ALL)
