@@ -82,3 +82,8 @@ def test_smuggled_bytes_and_joiners_that_nobody_sees_are_gone_and_an_emoji_keeps
     assert one_line("a" + "\ufe01\ufe0f\ufe02" + "b" + "\U000e0100\U000e01ef", 400) == "ab"
     assert one_line("so\u00adft hy\u2060ph\u200bens", 400) == "soft hyphens"
     assert one_line("❤\ufe0f می\u200cخواهم", 400) == "❤\ufe0f می\u200cخواهم"
+
+
+@given(st.text("ab 1\t\x00é\u200b.,", max_size=40), st.integers(1, 30))
+def test_a_plain_text_takes_the_same_way_as_any_other(value: str, cap: int) -> None:
+    assert one_line(value, cap) == one_line(f"{value}\n", cap) == one_line(f"\u200b{value}", cap)
