@@ -83,10 +83,13 @@ class Batch:
     def _ask(
         self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: Owners, attempt: int
     ) -> dict[str, int]:
+        model_id = llm.identity.model_id
         outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)]
-        good = [self._row(prompt, llm, answer) | owners[answer.key] for answer, said in outcomes if not isinstance(said, RejectedAnswer)]
+        good = [
+            self._row(prompt, model_id, answer) | owners[answer.key] for answer, said in outcomes if not isinstance(said, RejectedAnswer)
+        ]
         bad = [
-            self._row(prompt, llm, answer) | owners[answer.key] | {"attempt": attempt, "reason": said.reason}
+            self._row(prompt, model_id, answer) | owners[answer.key] | {"attempt": attempt, "reason": said.reason}
             for answer, said in outcomes
             if isinstance(said, RejectedAnswer)
         ]
@@ -96,8 +99,8 @@ class Batch:
             ledgers.rejects.append([{name: row[name] for name in REJECTED} for row in bad], self.run_id)
         return {"rows": len(requests), "accepted": len(good), "rejected": len(bad)}
 
-    def _row(self, prompt: Prompt[Any], llm: LLM, answer: Answer) -> dict[str, Any]:
-        return self._common(prompt, llm.identity.model_id, answer) | {
+    def _row(self, prompt: Prompt[Any], model_id: str, answer: Answer) -> dict[str, Any]:
+        return self._common(prompt, model_id, answer) | {
             "text": answer.text,
             "finish_reason": answer.finish_reason,
             "new_tokens": answer.new_tokens,

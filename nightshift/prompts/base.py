@@ -6,6 +6,7 @@ prompt's own `fields`, so a column that is not on the list cannot reach a model.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
 
 import polars as pl
@@ -18,6 +19,8 @@ V = TypeVar("V", bound=BaseModel)
 
 REQUESTS: dict[str, Any] = {"content_key": pl.String, "row_id": pl.String, "text_key": pl.String, "text": pl.String, "worth": pl.Float64}
 """Requests of one prompt: the row's id in its table, its text and the key of that text alone, and its worth (higher is asked first)."""
+SLICE = 50_000
+"""Rows whose texts are built at a time: a million texts as Python objects would hold more memory than the frame they become."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Prompt(Generic[V]):
         """Name, version and digest of everything that shapes an answer, `item_facts/v1/3f2a9c10`."""
         return f"{self.name}/v{self.version}/{self.digest[:8]}"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash of instructions, schema, decoding and questions."""
         schema = "" if self.questions else canonical(self.schema.model_json_schema())
@@ -68,15 +71,20 @@ class Prompt(Generic[V]):
 
     def requests(self, rows: pl.DataFrame, identity: ModelIdentity, worth: pl.Series | None = None) -> pl.DataFrame:
         """Requests for every row, worthiest first (ties by row id). Rows with equal text share a content key."""
-        texts = [self.build(row) for row in rows.select(self.fields).iter_rows(named=True)]
-        frame = pl.DataFrame(
-            {
-                "content_key": [self.key(identity, text) for text in texts],
-                "row_id": rows[self.row_key],
-                "text_key": [content_key(text) for text in texts],
-                "text": texts,
-                "worth": worth if worth is not None else [0.0] * rows.height,
-            },
-            schema=REQUESTS,
-        )
-        return frame.sort("worth", "row_id", descending=[True, False])
+        key = partial(self.key, identity)
+        slices = [_asked(self, key, part) for part in rows.select({self.row_key, *self.fields}).iter_slices(SLICE)]
+        frame = pl.concat(slices) if slices else pl.DataFrame(schema=REQUESTS).drop("worth")
+        worths = worth if worth is not None else pl.Series([0.0]).new_from_index(0, rows.height)
+        return frame.with_columns(worths.cast(pl.Float64).alias("worth")).sort("worth", "row_id", descending=[True, False])
+
+
+def _asked(prompt: Prompt[Any], key: Callable[[str], str], rows: pl.DataFrame) -> pl.DataFrame:
+    """Requests of a slice, without their worth: only its texts are Python strings at a time."""
+    texts = [prompt.build(row) for row in rows.select(prompt.fields).iter_rows(named=True)]
+    columns = {
+        "content_key": [key(text) for text in texts],
+        "row_id": rows[prompt.row_key],
+        "text_key": [content_key(text) for text in texts],
+        "text": texts,
+    }
+    return pl.DataFrame(columns, schema={name: dtype for name, dtype in REQUESTS.items() if name in columns})

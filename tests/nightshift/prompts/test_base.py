@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_a_changed_tag_list_asks_scores_again_and_no_summary() -> None:
 
 
 def test_prompts_of_two_tables_and_two_versions_never_share_a_key() -> None:
-    prompts = [FACTS, item_tag_scores(TagSettings(), MOVIES), type(FACTS)(**{**vars(FACTS), "version": 2})]
+    prompts = [FACTS, item_tag_scores(TagSettings(), MOVIES), replace(FACTS, version=2)]
     assert len({keys(prompt)["a"] for prompt in prompts}) == len({prompt.prompt_id for prompt in prompts}) == 3
 
 
