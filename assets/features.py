@@ -27,6 +27,7 @@ from nightshift.tables import (
 
 if TYPE_CHECKING:  # SciPy costs a fifth of a second; the assets that compute import it, the code location does not
     from nightshift.features.content import Snapshot
+    from nightshift.features.examples import ExampleInputs
     from nightshift.features.proofs import Difference
 
 WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, ITEM_FACTS, USER_PREFERENCES, USER_EMBEDDINGS)
@@ -39,6 +40,15 @@ def snapshot(night: Night, as_of: date) -> "Snapshot":
     from nightshift.features.content import Snapshot
 
     return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in SNAPSHOT})
+
+
+def example_inputs(night: Night) -> "ExampleInputs":
+    """Everything that the rows of a night's `ranking_examples` are made of."""
+    from nightshift.features.examples import ExampleInputs
+
+    nights = [day for day in night.store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
+    items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
+    return ExampleInputs(items, events, {day: snapshot(night, day) for day in nights})
 
 
 @table_asset(ITEM_CODES, group="features", kinds={"faiss"}, deps=[ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES])
@@ -99,17 +109,14 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
 )
 def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Every event since the first night, with the features known strictly before it and the newest night at or before its day."""
-    from nightshift.features.examples import ExampleInputs, build_examples
+    from nightshift.features.examples import build_examples
     from nightshift.features.proofs import future_shuffle, recompute
 
     night = nightshift.night(context)
-    nights = [day for day in night.store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
-    inputs = ExampleInputs(
-        night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of), {day: snapshot(night, day) for day in nights}
-    )
+    inputs = example_inputs(night)
     settings = night.settings.examples
     builder = inputs.builder(settings)
-    context.log.info(f"building rows from {inputs.interactions.height:,} events and {len(nights)} nights")
+    context.log.info(f"building rows from {inputs.interactions.height:,} events and {len(inputs.snapshots)} nights")
     frame = build_examples(inputs, settings, builder)
     context.log.info("proving that no feature knows the future")
     after_training = frame.filter(frame["split"] != "train").select(pl.col("timestamp").min())

@@ -1,13 +1,20 @@
 """Group `rankers`: train every arm the same way, and say what the features were worth."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from assets.declare import Events, manifests, publish, table_asset
+from assets.features import example_inputs
 from assets.resources import Nightshift
 from assets.samples import bullets
 from nightshift.checks import Checked, not_empty
 from nightshift.lift.verdict import TOO_GOOD, verdict
+from nightshift.night import Night
 from nightshift.tables import LIFT, RANKING_EXAMPLES, RANKING_SCORES
+
+if TYPE_CHECKING:  # imports what computes; the code location does not
+    from nightshift.rankers.context import Context
 
 
 @table_asset(
@@ -18,21 +25,37 @@ from nightshift.tables import LIFT, RANKING_EXAMPLES, RANKING_SCORES
     checks={"not_empty": "Every arm and seed scored every test row."},
 )
 def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Every arm with every seed on the same split; what each said about every test row. The `llm` ranker is saved for serving."""
-    from nightshift.lift.suite import train_arms
+    """Every arm with every seed on the same split; what each said about every test row. The rankers of seed 0 are saved for serving."""
+    from nightshift.lift.training import train_arms
     from nightshift.serving.recipe import save_recipe
 
     night = nightshift.night(context)
     examples = night.store.read(RANKING_EXAMPLES, night.as_of)
-    trained = train_arms(examples, night.settings.lift, context.log.info)
     folder = night.settings.home_folder / "models"
-    for arm, ranker in trained.rankers.items():
-        place = folder / f"lightgbm-{arm}" / f"as_of={night.as_of}"
-        ranker.save(place)
-        save_recipe(place, night.settings.examples.features)
-    numbers = {"arms": len(trained.rankers), "seeds": night.settings.lift.seeds, "models": str(folder)}
+    checkpoints = folder / "checkpoints" / f"as_of={night.as_of}"
+    trained = train_arms(examples, night.settings.lift, context.log.info, _context(night), checkpoints)
+    for name, arms in trained.rankers.items():
+        for arm, ranker in arms.items():
+            place = folder / f"{name}-{arm}" / f"as_of={night.as_of}"
+            ranker.save(place)
+            save_recipe(place, night.settings.examples.features)
+    numbers = {
+        "rankers": ", ".join(trained.rankers),
+        "arms": len(next(iter(trained.rankers.values()))),
+        "seeds": night.settings.lift.seeds,
+        "models": str(folder),
+    }
     checks = [not_empty(trained.scores)]
     yield from publish(night, RANKING_SCORES, trained.scores, checks, inputs=manifests(night, RANKING_EXAMPLES), numbers=numbers)
+
+
+def _context(night: Night) -> "Context | None":
+    """Histories and contents of the rows, where a ranker reads them."""
+    if "din" not in night.settings.lift.rankers:
+        return None
+    from nightshift.rankers.context import Context
+
+    return Context.of(example_inputs(night), night.settings.examples)
 
 
 @table_asset(

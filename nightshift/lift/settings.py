@@ -1,10 +1,14 @@
 """What can be set about judging."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMSettings
 
 METRICS = ("auc", "gauc", "ndcg@10", "logloss")
+RankerName = Literal["lightgbm", "din"]
 
 
 class LiftSettings(BaseModel):
@@ -14,11 +18,21 @@ class LiftSettings(BaseModel):
 
     arms: tuple[str, ...] = ("base", "text", "llm", "permuted")
     """Arms to judge, by name (see nightshift.lift.arms); one whose columns are absent is left out."""
+    rankers: tuple[RankerName, ...] = Field(default=("lightgbm",), min_length=1)
+    """Rankers that every arm is trained with. `din` needs torch (extra `din`) and some minutes of training."""
     seeds: int = Field(default=5, ge=1)
     """Rankers trained for every arm; their metrics are averaged and their spread is reported."""
+    trials: int = Field(default=1, ge=1, le=6)
+    """Variants of a ranker's settings tried for each arm on the validation rows, the same ones for every arm; 1 is no search."""
     resamples: int = Field(default=2000, ge=100)
     """Bootstrap resamples of users, and sign flips of the randomization."""
     bootstrap_seed: int = 0
     """Seed of resamples and sign flips, the same for every comparison."""
-    ranker: LightGBMSettings = LightGBMSettings()
-    """The ranker, the same for every arm."""
+    lightgbm: LightGBMSettings = LightGBMSettings()
+    """The trees, the same for every arm."""
+    din: DINSettings = DINSettings()
+    """The network, the same for every arm."""
+
+    def of(self, ranker: RankerName) -> LightGBMSettings | DINSettings:
+        """A ranker's own settings."""
+        return self.lightgbm if ranker == "lightgbm" else self.din

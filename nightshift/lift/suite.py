@@ -1,35 +1,24 @@
 """Judge the arms: train every arm with every seed, score the test rows, compare metric by metric and slice by slice."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from nightshift.errors import SourceError
-from nightshift.lift.arms import COMPARISONS, Arm, arms_of
+from nightshift.lift.arms import COMPARISONS
 from nightshift.lift.inference import Concordance, Draws, Judgement, judge_auc, judge_ratio
 from nightshift.lift.metrics import Codes, Doubles, Sums, gauc, logloss, ndcg
 from nightshift.lift.settings import METRICS, LiftSettings
 from nightshift.lift.slices import SLICES
-from nightshift.rankers.lightgbm import LightGBMRanker
-from nightshift.tables import LIFT, RANKING_SCORES
+from nightshift.lift.training import Progress, Trained, train_arms
+from nightshift.tables import LIFT
+
+if TYPE_CHECKING:  # a context loads SciPy, and the configuration imports this package
+    from nightshift.rankers.context import Context
 
 ROW = ["user_id", "item_id", "timestamp"]
 """What names a test row."""
-Progress = Callable[[str], None]
-"""Told in words what is being done."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What training leaves behind."""
-
-    scores: pl.DataFrame
-    """The `ranking_scores` table: every arm, seed and test row."""
-    rankers: dict[str, LightGBMRanker]
-    """Arm -> its ranker of seed 0."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +49,12 @@ class SliceScores:
         return Concordance(self.label, self.scores[arm], self.user, self.users)
 
 
-def judge(examples: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None) -> Judged:
+def judge(
+    examples: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None, context: "Context | None" = None
+) -> Judged:
     """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has: `train_arms`, then `measure`."""
-    trained = train_arms(examples, settings, progress)
+    trained = train_arms(examples, settings, progress, context)
     return Judged(trained.scores, trained.rankers, measure(examples, trained.scores, settings, progress))
-
-
-def train_arms(examples: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None) -> Trained:
-    """Every arm with every seed on the same split, and what each says about every test row.
-
-    Raises SourceError when the train or the test split has no rows or one kind of label.
-    """
-    settings, tell = settings or LiftSettings(), progress or (lambda _: None)
-    splits = {name: examples.filter(pl.col("split") == name) for name in ("train", "valid", "test")}
-    _check_splits(splits)
-    arms = arms_of(settings.arms, examples)
-    rankers: dict[str, LightGBMRanker] = {}
-    scores = {arm.name: _train(arm, arm.features(examples), splits, settings, rankers, tell) for arm in arms}
-    tables = [_score_rows(name, scores[name], splits["test"]) for name in scores]
-    return Trained(RANKING_SCORES.conform(pl.concat(tables)), rankers)
 
 
 def measure(
@@ -88,8 +64,12 @@ def measure(
 
     The reported value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
     """
+    settings, tell = settings or LiftSettings(), progress or (lambda _: None)
     test = examples.filter(pl.col("split") == "test").select(ROW)
-    return compare(examples, _by_arm(scores, test), settings or LiftSettings(), progress or (lambda _: None))
+    rankers = scores["ranker"].unique(maintain_order=True).to_list()
+    return LIFT.conform(
+        pl.concat(compare(examples, _by_arm(scores.filter(pl.col("ranker") == name), test), settings, tell, name) for name in rankers)
+    )
 
 
 def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
@@ -101,55 +81,17 @@ def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
     return {arm: np.stack(seeds) for arm, seeds in arms.items()}
 
 
-def _check_splits(splits: dict[str, pl.DataFrame]) -> None:
-    for name in ("train", "test"):
-        rows = splits[name]
-        if rows["label"].n_unique() == 2:
-            continue
-        if rows.height and rows["label"].min() == 1.0:
-            raise SourceError(
-                f"all {rows.height} rows of the {name} split are positive, so there is nothing to rank them against; "
-                "map impressions or explicit ratings (sources.interactions.feedback). Nights and features need neither."
-            )
-        raise SourceError(
-            f"the {name} split has {rows.height} rows and no positive among them; rows begin at the first published night: "
-            "run earlier nights (--as-of), or move examples.train_until and examples.valid_until"
-        )
-
-
-def _train(
-    arm: Arm,
-    features: tuple[str, ...],
-    splits: dict[str, pl.DataFrame],
-    settings: LiftSettings,
-    rankers: dict[str, LightGBMRanker],
-    tell: Progress,
-) -> Doubles:
-    scores = []
-    for seed in range(settings.seeds):
-        tell(f"training arm {arm.name}, seed {seed + 1} of {settings.seeds}, {len(features)} features")
-        ranker = LightGBMRanker(settings.ranker).fit(splits["train"], splits["valid"], features, seed)
-        rankers.setdefault(arm.name, ranker)
-        scores.append(ranker.predict(splits["test"]))
-    return np.stack(scores)  # (seeds, rows)
-
-
-def _score_rows(arm: str, scores: Doubles, test: pl.DataFrame) -> pl.DataFrame:
-    rows = test.select("user_id", "item_id", "timestamp", "label", "group_id", "split")
-    named: dict[str, Any] = {"arm": pl.lit(arm), "ranker": pl.lit(LightGBMRanker.name)}
-    parts = [rows.with_columns(**named, seed=pl.lit(seed, pl.Int32), score=pl.Series(score)) for seed, score in enumerate(scores)]
-    return pl.concat(parts)
-
-
-def compare(examples: pl.DataFrame, scores: dict[str, Doubles], settings: LiftSettings, tell: Progress) -> pl.DataFrame:
-    """The `lift` table from scores (seeds, test rows) of each arm; test rows in the order of `examples`."""
+def compare(
+    examples: pl.DataFrame, scores: dict[str, Doubles], settings: LiftSettings, tell: Progress, ranker: str = "lightgbm"
+) -> pl.DataFrame:
+    """The `lift` table of one ranker from scores (seeds, test rows) of each arm; test rows in the order of `examples`."""
     test = examples.filter(pl.col("split") == "test")
     draws, rows = Draws(settings.bootstrap_seed, settings.resamples), list[dict[str, Any]]()
     for name, mask_of in SLICES.items():
-        tell(f"comparing the arms on {name}")
+        tell(f"comparing the arms of {ranker} on {name}")
         mask = mask_of(test, examples)
         if mask.any():
-            rows += _slice_rows(name, _cut(test, scores, mask), draws)
+            rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws)
     return LIFT.conform(pl.DataFrame(rows, schema=LIFT.schema))
 
 
@@ -159,8 +101,8 @@ def _cut(test: pl.DataFrame, scores: dict[str, Doubles], mask: np.ndarray) -> Sl
     return SliceScores(label, user.astype(np.int64), len(names), {arm: score[:, mask] for arm, score in scores.items()})
 
 
-def _slice_rows(name: str, part: SliceScores, draws: Draws) -> list[dict[str, Any]]:
-    common = {"ranker": LightGBMRanker.name, "slice": name, "n_users": part.users, "n_rows": len(part.label)}
+def _slice_rows(ranker: str, name: str, part: SliceScores, draws: Draws) -> list[dict[str, Any]]:
+    common = {"ranker": ranker, "slice": name, "n_users": part.users, "n_rows": len(part.label)}
     rows = []
     for metric in METRICS:
         forms = {arm: _Form.of(part, arm, metric) for arm in part.scores}

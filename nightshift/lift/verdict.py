@@ -15,7 +15,13 @@ FEW_USERS, FEW_ROWS = 100, 1000
 
 
 def verdict(lift: pl.DataFrame, metric: str = "auc") -> list[str]:
-    """Sentences on every comparison, overall first, then by slice, then what to doubt."""
+    """Sentences on every comparison, ranker by ranker: overall first, then by slice, then what to doubt."""
+    rankers = lift["ranker"].unique(maintain_order=True).to_list()
+    found = {name: _of_one(lift.filter(pl.col("ranker") == name), metric) for name in rankers}
+    return [line if len(found) < 2 else f"{name}: {line}" for name, lines in found.items() for line in lines]
+
+
+def _of_one(lift: pl.DataFrame, metric: str) -> list[str]:
     rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
     overall = rows.filter(pl.col("slice") == "all")
     sliced = rows.filter((pl.col("slice") != "all") & (pl.col("arm") == "llm") & pl.col("against").is_in(["base", "permuted"]))

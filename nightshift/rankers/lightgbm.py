@@ -1,12 +1,14 @@
 """Gradient-boosted trees with LightGBM (Ke et al., NeurIPS 2017): the ranker every arm is judged with.
 
 The defaults were tuned once by hand on the `base` family of MovieLens-100K's validation split (docs/features.md) and
-are the same for every arm. The objective is the log-loss of one row, so scores are calibrated and lists of one row count.
+are the same for every arm. The default objective is the log-loss of one row, so scores are calibrated and lists of one
+row count. Objectives of lists (`lambdarank`, Burges 2010; `rank_xendcg`, Bruch et al. 2021) need real lists; their scores
+are turned into probabilities on the validation rows (Platt, 1999), which keeps their order.
 """
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -14,9 +16,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from nightshift.errors import ModelUnavailable, TableError
+from nightshift.rankers.base import Rows
+from nightshift.rankers.lists import lists_of
+from nightshift.rankers.platt import fit_platt, probability
+
+if TYPE_CHECKING:
+    from nightshift.rankers.context import Context
 
 MODEL_FILE = "model.txt"
 FEATURES_FILE = "features.json"
+GAINS = tuple(2**label - 1 for label in range(31))
+"""Gain of each label of a list."""
 
 
 class LightGBMSettings(BaseModel):
@@ -24,8 +34,10 @@ class LightGBMSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    objective: str = "binary"
-    """LightGBM objective; `binary` gives calibrated probabilities."""
+    objective: Literal["binary", "lambdarank", "rank_xendcg"] = "binary"
+    """What is learnt: `binary` each row's probability; `lambdarank` and `rank_xendcg` the order of real lists (request ids)."""
+    truncation: int = Field(default=13, ge=1)
+    """Places of a list that `lambdarank` compares: the cutoff of the metric plus 3. Not read by the other objectives."""
     learning_rate: float = Field(default=0.04, gt=0)
     """Shrinkage of every tree."""
     rounds: int = Field(default=1000, ge=1)
@@ -47,9 +59,15 @@ class LightGBMSettings(BaseModel):
     threads: int = Field(default=2, ge=1)
     """Threads; changes speed only."""
 
+    @property
+    def lists(self) -> bool:
+        """Whether the objective is one of lists."""
+        return self.objective != "binary"
+
     def parameters(self, seed: int, rows: int) -> dict[str, Any]:
         """LightGBM's own names for these settings."""
-        return {
+        ranked = {"metric": "ndcg", "eval_at": [10], "lambdarank_truncation_level": self.truncation, "label_gain": list(GAINS)}
+        return (ranked if self.lists else {}) | {
             "objective": self.objective,
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
@@ -76,34 +94,64 @@ class LightGBMRanker:
         self.settings = settings or LightGBMSettings()
         self.features: tuple[str, ...] = ()
         self._booster: Any = None
+        self._platt = (1.0, 0.0)
 
-    def fit(self, train: pl.DataFrame, valid: pl.DataFrame, features: tuple[str, ...], seed: int = 0) -> Self:
-        """Grow trees on `train` until the log-loss on `valid` stops falling; without validation rows, one tenth of `rounds`."""
-        self.features = features
+    def fit(self, train: Rows, valid: Rows, features: tuple[str, ...], seed: int = 0, context: "Context | None" = None) -> Self:
+        """Grow trees on `train` until the log-loss (NDCG@10 of lists) on `valid` stops improving.
+
+        Without validation rows, one tenth of `rounds`. The context is not read. Raises SourceError for lists LightGBM cannot rank.
+        """
+        self.features, train, valid = features, train.lazy().collect(), valid.lazy().collect()
         parameters = self.settings.parameters(seed, train.height)
         import lightgbm  # a second to import, and the configuration imports these settings
 
-        data = lightgbm.Dataset(self._matrix(train), train["label"].to_numpy(), params=parameters)
+        data = self._dataset(train, params=parameters)
         if valid.height == 0:
             self._booster = lightgbm.train(parameters, data, max(self.settings.rounds // 10, 1))
-            return self
-        watched = lightgbm.Dataset(self._matrix(valid), valid["label"].to_numpy(), reference=data)
-        stop = lightgbm.early_stopping(self.settings.patience, verbose=False)
-        self._booster = lightgbm.train(parameters, data, self.settings.rounds, valid_sets=[watched], callbacks=[stop])
+        else:
+            stop = lightgbm.early_stopping(self.settings.patience, verbose=False)
+            watched = [self._dataset(valid, reference=data)]
+            self._booster = lightgbm.train(parameters, data, self.settings.rounds, valid_sets=watched, callbacks=[stop])
+        self._calibrate(valid if valid.height else train)
         return self
 
-    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        """Probability of a positive label (rows,)."""
-        booster, matrix = self._fitted(), self._matrix(rows)
-        if not len(matrix):
-            return np.zeros(0)
-        return np.asarray(booster.predict(matrix, num_threads=self.settings.threads), np.float64)
+    def _dataset(self, rows: pl.DataFrame, **about: Any) -> Any:
+        import lightgbm
+
+        matrix, label = self._matrix(rows), rows["label"].to_numpy()
+        if not self.settings.lists:
+            return lightgbm.Dataset(matrix, label, **about)
+        lists = lists_of(rows)
+        return lightgbm.Dataset(matrix[lists.order], label[lists.order], group=lists.sizes, **about)
+
+    def _calibrate(self, rows: pl.DataFrame) -> None:
+        """Fit the slope and offset that turn scores of lists into probabilities of a positive label."""
+        if self.settings.lists:
+            positive = (rows["label"].to_numpy() > 0.5).astype(np.float64)
+            self._platt = fit_platt(np.asarray(self._booster.predict(self._matrix(rows)), np.float64), positive)
+
+    def predict(self, rows: Rows, context: "Context | None" = None) -> NDArray[np.float64]:
+        """Probability of a positive label (rows,). The context is not read."""
+        self._fitted()
+        return self.predict_matrix(self._matrix(rows.lazy().collect()), self.settings.threads)
 
     def predict_matrix(self, matrix: NDArray[np.float32], threads: int = 1) -> NDArray[np.float64]:
         """Probabilities (rows,) for a matrix (rows, features) whose columns are `features` in order: no frame, one thread."""
         if not len(matrix):
             return np.zeros(0)
-        return np.asarray(self._fitted().predict(matrix, num_threads=threads), np.float64)
+        score = np.asarray(self._fitted().predict(matrix, num_threads=threads), np.float64)
+        return probability(score, self._platt) if self.settings.lists else score
+
+    def contributions(self, rows: Rows) -> pl.DataFrame:
+        """What each feature adds to each row's raw score (log-odds for `binary`), and `base_value`; a row sums to its score.
+
+        Exact Shapley values of the trees (Lundberg et al., 2018): every feature against the training rows' average.
+        """
+        matrix = self._matrix(rows.lazy().collect())
+        names = [*self.features, "base_value"]
+        if not len(matrix):
+            return pl.DataFrame(schema=dict.fromkeys(names, pl.Float64))
+        return pl.DataFrame(np.asarray(self._fitted().predict(matrix, pred_contrib=True), np.float64), schema=names)
 
     def importances(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first."""
@@ -116,7 +164,7 @@ class LightGBMRanker:
         """Write `model.txt` (LightGBM's text format) and `features.json` (columns and settings)."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MODEL_FILE).write_text(self._fitted().model_to_string(), encoding="utf-8")
-        about = {"ranker": self.name, "features": list(self.features), "settings": self.settings.model_dump()}
+        about = {"ranker": self.name, "features": list(self.features), "settings": self.settings.model_dump(), "platt": self._platt}
         (folder / FEATURES_FILE).write_text(json.dumps(about, indent=1), encoding="utf-8")
 
     @classmethod
@@ -126,7 +174,7 @@ class LightGBMRanker:
             raise ModelUnavailable(f"no ranker in {folder}: {MODEL_FILE} or {FEATURES_FILE} is missing; train one first")
         about = json.loads((folder / FEATURES_FILE).read_text(encoding="utf-8"))
         ranker = cls(LightGBMSettings(**about["settings"]))
-        ranker.features = tuple(about["features"])
+        ranker.features, ranker._platt = tuple(about["features"]), tuple(about.get("platt", ranker._platt))
         import lightgbm
 
         ranker._booster = lightgbm.Booster(model_str=(folder / MODEL_FILE).read_text(encoding="utf-8"))

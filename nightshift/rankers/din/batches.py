@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nightshift.history import DAY, Floats, Ints, encode
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.catalogue import Catalogue
-from nightshift.rankers.din.dense import Scaler, columns_of
+from nightshift.rankers.din.dense import Scaler, check_columns, columns_of
 from nightshift.rankers.din.tiers import histograms
 from nightshift.tables import MOMENT
 
@@ -97,6 +97,7 @@ class Blocks:
     @cached_property
     def moment(self) -> Ints:
         """(rows,) what a row may know ends before: its timestamp, or that of its request's first row."""
+        check_columns(self.rows.lazy().collect_schema().names(), self.inputs.features)
         first = pl.col("timestamp").min().over("user_id", "group_id").cast(MOMENT).to_physical().alias("moment")
         return self.rows.lazy().select(first).collect()["moment"].to_numpy()
 
@@ -116,7 +117,7 @@ class Blocks:
         """The raw feature columns, block by block."""
         for number in range(len(self)):
             part = self.rows.lazy().slice(number * self.size, self.size)
-            yield columns_of(part.select(self.inputs.features).collect(), self.inputs.features, "din")
+            yield columns_of(part.select(self.inputs.features).collect(), self.inputs.features)
 
 
 def prepare(rows: pl.DataFrame, moment: Ints, context: Context, inputs: Inputs) -> Block:
@@ -133,7 +134,7 @@ def prepare(rows: pl.DataFrame, moment: Ints, context: Context, inputs: Inputs) 
     kinds = 2 * gap_of(moment[row] - line.time[place]) + liked
     slots, numbers = _slots(night, item, night[row], event, context, inputs.catalogue)
     tiers = _tiers(night, item, row, event, liked, context, inputs)
-    dense = np.hstack([inputs.scaler(columns_of(rows, inputs.features, "din")), *tiers])
+    dense = np.hstack([inputs.scaler(columns_of(rows, inputs.features)), *tiers])
     return Block(dense, numbers[: len(item)], begins, numbers[len(item) :], kinds, slots)
 
 

@@ -19,13 +19,15 @@ LIMIT = 5.0
 """Standardized values are clipped here."""
 
 
-def columns_of(rows: pl.DataFrame, features: tuple[str, ...], ranker: str) -> Floats:
-    """(rows, features) float32. Raises TableError naming the first column that is missing."""
-    missing = [name for name in features if name not in rows.columns]
+def check_columns(columns: list[str], features: tuple[str, ...]) -> None:
+    """Raises TableError naming the first feature that the columns lack."""
+    missing = [name for name in features if name not in columns]
     if missing:
-        raise TableError(
-            f"the {ranker} ranker was fitted on column {missing[0]!r}, which the rows lack ({len(missing)} of {len(features)})"
-        )
+        raise TableError(f"the ranker was fitted on column {missing[0]!r}, which the rows lack ({len(missing)} of {len(features)})")
+
+
+def columns_of(rows: pl.DataFrame, features: tuple[str, ...]) -> Floats:
+    """(rows, features) float32."""
     if not features:
         return np.zeros((rows.height, 0), np.float32)
     return rows.select(pl.col(name).cast(pl.Float32) for name in features).to_numpy()

@@ -14,7 +14,7 @@ from nightshift.lift.slices import events_before_cut
 from nightshift.rankers import LightGBMSettings
 from nightshift.tables import LIFT, RANKING_SCORES
 
-QUICK = LiftSettings(seeds=2, resamples=500, ranker=LightGBMSettings(rounds=150, learning_rate=0.1))
+QUICK = LiftSettings(seeds=2, resamples=500, lightgbm=LightGBMSettings(rounds=150, learning_rate=0.1))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_tables_conform_and_every_arm_and_seed_scored_every_test_row(judged: Jud
     assert RANKING_SCORES.conform(judged.scores).equals(judged.scores)
     test = examples.filter(pl.col("split") == "test").height
     assert judged.scores.group_by("arm", "seed").len()["len"].to_list() == [test] * 8
-    assert set(judged.rankers) == {"base", "text", "llm", "permuted"}
+    assert set(judged.rankers["lightgbm"]) == {"base", "text", "llm", "permuted"}
 
 
 def test_reported_metrics_can_be_recomputed_from_the_scores(judged: Judged) -> None:
@@ -60,14 +60,14 @@ def test_reported_metrics_can_be_recomputed_from_the_scores(judged: Judged) -> N
 
 def test_the_ranker_of_seed_zero_is_the_one_that_scored(judged: Judged, examples: pl.DataFrame) -> None:
     scored = judged.scores.filter((pl.col("arm") == "llm") & (pl.col("seed") == 0))["score"].to_numpy()
-    assert np.array_equal(judged.rankers["llm"].predict(examples.filter(pl.col("split") == "test")), scored)
+    assert np.array_equal(judged.rankers["lightgbm"]["llm"].predict(examples.filter(pl.col("split") == "test")), scored)
 
 
 def test_judging_again_gives_the_same_bytes_and_progress_is_told(examples: pl.DataFrame) -> None:
     told: list[str] = []
     settings = QUICK.model_copy(update={"arms": ("base", "llm"), "seeds": 1})
     assert judge(examples, settings, told.append).lift.equals(judge(examples, settings).lift, null_equal=True)
-    assert told[0].startswith("training arm base, seed 1 of 1")
+    assert told[0].startswith("training arm base with lightgbm, seed 1 of 1")
 
 
 def test_every_slice_is_reported_with_its_size(judged: Judged) -> None:
@@ -103,7 +103,7 @@ def test_an_unknown_arm_and_a_split_without_labels_are_refused(examples: pl.Data
 
 def test_arms_whose_columns_are_absent_are_left_out(examples: pl.DataFrame) -> None:
     only = examples.select(name for name in examples.columns if not name.startswith(("text__", "permuted__")))
-    assert set(judge(only, QUICK.model_copy(update={"seeds": 1})).rankers) == {"base", "llm"}
+    assert set(judge(only, QUICK.model_copy(update={"seeds": 1})).rankers["lightgbm"]) == {"base", "llm"}
 
 
 def test_events_before_the_cut_are_read_back_from_the_rows() -> None:
