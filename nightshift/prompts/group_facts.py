@@ -56,11 +56,11 @@ def _lines(noun: str, group: str, titles: Sequence[str]) -> str:
 
 
 def _worked_groups(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """The examples by the attributes they carry; where none carries any, by their first tag."""
+    """The examples by their first attribute, or their first tag where they have none: no two groups share an answer to copy."""
     found: dict[str, list[Example]] = {}
     for example in examples:
-        for group in example.attributes or tuple(example.tags.values())[:1]:
-            found.setdefault(group, []).append(example)
+        group = next(iter(example.attributes or tuple(example.tags.values())))
+        found.setdefault(group, []).append(example)
     return found
 
 

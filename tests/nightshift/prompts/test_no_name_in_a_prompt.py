@@ -13,7 +13,12 @@ from nightshift.tables import INTERACTIONS, ITEMS
 
 MARK = "SECRET"
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
-ALLOWED = {"item_tag_scores": ITEM_FIELDS, "item_facts": ITEM_FIELDS, "user_preferences": ("liked", "disliked")}
+ALLOWED = {
+    "group_facts": ("group", "titles"),
+    "item_tag_scores": ITEM_FIELDS,
+    "item_facts": ITEM_FIELDS,
+    "user_preferences": ("liked", "disliked"),
+}
 
 
 def marked_items() -> pl.DataFrame:
@@ -40,6 +45,7 @@ def night(tmp_path: Path) -> Night:
         "llm": {"backend": "echo"},
         "encoder": {"backend": "hashing"},
         "home": tmp_path,
+        "facts": {"min_group_items": 1},
     }
     return Night(Settings.model_validate(settings), date(2024, 1, 2))
 
@@ -48,7 +54,8 @@ def everything_asked(night: Night) -> dict[str, list[str]]:
     items, events = marked_items(), marked_events()
     tags = pl.DataFrame({"item_id": items["item_id"], "tags": [["dark"], ["tense"]]})
     users = night.user_rows(items, events, tags).with_columns(email=pl.lit(f"{MARK}@example.org"))
-    requests = {table: night.item_requests(table, items, events) for table in PROMPTED[:2]}
+    requests = {table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")}
+    requests["group_facts"] = night.group_requests(night.groups(items, events).with_columns(seller=pl.lit(MARK)))
     requests["user_preferences"] = night.user_requests(users, events)
     return {table: frame["text"].to_list() for table, frame in requests.items()}
 
