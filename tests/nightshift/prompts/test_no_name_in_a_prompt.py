@@ -33,8 +33,8 @@ def marked_events() -> pl.DataFrame:
     return pl.DataFrame(rows).with_columns(pl.lit(value).alias(name) for name, value in others.items())
 
 
-@pytest.fixture
-def night(tmp_path: Path) -> Night:
+@pytest.fixture(params=["line", "json"])
+def night(tmp_path: Path, request: pytest.FixtureRequest) -> Night:
     sources = {
         "items": {"path": "i.csv", "item_id": "item_id"},
         "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
