@@ -57,8 +57,11 @@ def coverage(have: int, want: int, least: float, what: str, blocking: bool = Tru
 
 def reject_share(rejects: pl.DataFrame, answered: int, most: float) -> Checked:
     """Share of tonight's answers that were not accepted. The message names the worst reasons and three rows."""
+    waiting = rejects.filter(pl.col("reason") == "waiting").height
+    rejects, answered = rejects.filter(pl.col("reason") != "waiting"), answered - waiting
     share = rejects.height / max(answered, 1)
     message = f"{rejects.height:,} of {answered:,} answers rejected ({share:.1%}); at most {most:.0%}"
+    message += f"; {waiting:,} rows wait for a batch that the next run takes up" if waiting else ""
     if rejects.height:
         reasons = rejects.group_by("reason").len().sort("len", "reason", descending=[True, False]).head(3)
         shown = rejects.head(3).select("key", "reason", pl.col("answer").str.slice(0, 60)).rows()

@@ -14,7 +14,7 @@ NightshiftError                   1
 
 from typing import Literal
 
-RejectReason = Literal["refusal", "empty", "not_json", "schema", "unknown_tag", "too_long", "ungrounded", "repetition", "server"]
+RejectReason = Literal["refusal", "empty", "not_json", "schema", "unknown_tag", "too_long", "ungrounded", "repetition", "server", "waiting"]
 
 
 class NightshiftError(Exception):

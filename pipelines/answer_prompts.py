@@ -56,7 +56,7 @@ class Batch:
         if not self._affords(prompt, rows):
             log.warning("%s: a batch of %d rows is held back; the night's budget no longer affords it", self.table, rows.height)
             return {"rows": 0, "accepted": 0, "rejected": 0}
-        llm = loaded_llm(self.settings.llm, self.settings.cache_folder)
+        llm = loaded_llm(self.settings.llm, self.settings.cache_folder, self.settings.home_folder)
         decoding = for_attempt(prompt.decoding, attempt)
         requests = [Request(key, prompt.instructions, text, decoding) for key, text in rows.select("content_key", "text").iter_rows()]
         owners = {key: {"row_id": row, "text_key": text} for key, row, text in rows.select("content_key", "row_id", "text_key").iter_rows()}
@@ -89,7 +89,9 @@ class Batch:
             self._row(prompt, model_id, answer) | owners[answer.key] for answer, said in outcomes if not isinstance(said, RejectedAnswer)
         ]
         bad = [
-            self._row(prompt, model_id, answer) | owners[answer.key] | {"attempt": attempt, "reason": said.reason}
+            self._row(prompt, model_id, answer)
+            | owners[answer.key]
+            | {"attempt": attempt, "reason": "server" if said.reason == "waiting" else said.reason}
             for answer, said in outcomes
             if isinstance(said, RejectedAnswer)
         ]
@@ -164,7 +166,7 @@ def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pen
     """
     if pending.is_empty():
         return {"rows": 0, "accepted": 0, "rejected": 0}
-    do_all(settings, run_id, batches(pending, settings.beam.batch_rows), Batch(settings, table, as_of, run_id))
+    do_all(settings, run_id, batches(pending, settings.llm.rows_at_once or settings.beam.batch_rows), Batch(settings, table, as_of, run_id))
     return counted(settings, pending)
 
 

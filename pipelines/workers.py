@@ -21,9 +21,9 @@ DASK_SETS = (*THREAD_VARIABLES, "MALLOC_TRIM_THRESHOLD_")
 
 
 @lru_cache(maxsize=1)
-def loaded_llm(settings: LLMSettings, cache: Path) -> LLM:
+def loaded_llm(settings: LLMSettings, cache: Path, home: Path | None = None) -> LLM:
     """The language model, loaded at its first batch and kept for the life of the worker."""
-    return build_llm(settings, cache)
+    return build_llm(settings, cache, home)
 
 
 @lru_cache(maxsize=1)

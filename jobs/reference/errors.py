@@ -45,6 +45,7 @@ ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
     "ungrounded": (COPIED, f"{OTHER_EXAMPLES}{MORE_TEXT}."),
     "repetition": ("The model stutters: less than half of the words are distinct.", LESS_REPEATED),
     "server": ("The server gave no usable reply, however often it was asked; the answer says what came back.", ASK_LATER),
+    "waiting": ("A batch file is still worked on; the answer names it.", "Nothing to do: the next run takes up the same batch."),
 }
 """Reason to its meaning and the way out."""
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-FinishReason = Literal["stop", "length", "refusal", "error"]
-"""How an answer ended. `error`: a server gave none that can be used; the text says why, and it is no answer."""
+FinishReason = Literal["stop", "length", "refusal", "error", "waiting"]
+"""How an answer ended. `error`: a server gave none that can be used; `waiting`: it is still worked on, and the next run takes it
+up. The text of both says why, and neither is an answer."""
 
 
 class Decoding(BaseModel, extra="forbid", frozen=True):

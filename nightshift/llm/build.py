@@ -3,17 +3,22 @@
 from pathlib import Path
 from typing import Literal
 
-from nightshift.llm import echo, llama_cpp, openai, transformers
+from nightshift.errors import ConfigError
+from nightshift.llm import echo, llama_cpp, openai, openai_batch, transformers, vllm
 from nightshift.llm.base import LLM, ModelIdentity
 from nightshift.llm.llama_cpp import LlamaCppBlock, LlamaCppSettings
+from nightshift.llm.openai_batch import BatchBlock
 from nightshift.llm.prices import FREE, Price, price_of
 from nightshift.llm.server import ServerSettings
 from nightshift.llm.transformers import TransformersSettings
+from nightshift.llm.vllm import VllmBlock, VllmSettings
 from nightshift.models.tokens import TextTokenizer
 
-Backend = Literal["transformers", "llama_cpp", "openai", "echo"]
+Backend = Literal["transformers", "llama_cpp", "vllm", "openai", "openai_batch", "echo"]
 SCORING = ("transformers", "echo")
 """Backends that weigh choices, and show the model's state while they do."""
+ALL_AT_ONCE = 1_000_000
+"""Rows handed to a provider's batch interface together: its batches run side by side, so the more it knows the sooner it ends."""
 
 
 class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -21,14 +26,20 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
 
     backend: Backend = "transformers"
     """`transformers` runs a local model in this process; `llama_cpp` a GGUF file (`llm.llama_cpp`), for which `model`,
-    `context_tokens` (null: 4096) and `threads` count; `openai` asks a server (`llm.server`), for which of the other
-    fields only `model` (`name@revision`) and `context_tokens` (null: 8192) count; `echo` repeats the text without any model."""
+    `context_tokens` (null: 4096) and `threads` count; `vllm` a model on a GPU (`llm.vllm`), for which `model`, `dtype` and
+    `context_tokens` count; `openai` asks a server (`llm.server`), for which of the other fields only `model` (`name@revision`)
+    and `context_tokens` (null: 8192) count; `openai_batch` asks it through batch files (`llm.batch`), at half the price and
+    within a day; `echo` repeats the text without any model."""
     reply: str | None = None
     """What `echo` answers (see `EchoSettings`); read by no other backend."""
     server: ServerSettings = ServerSettings()
-    """The server that `openai` asks; read by no other backend."""
+    """The server that `openai` and `openai_batch` ask; read by no other backend."""
+    batch: BatchBlock = BatchBlock()
+    """How `openai_batch` sends and awaits its files; read by no other backend."""
     llama_cpp: LlamaCppBlock = LlamaCppBlock()
     """How `llama_cpp` runs its file; read by no other backend."""
+    vllm: VllmBlock = VllmBlock()
+    """How `vllm` runs its model; read by no other backend."""
 
     @property
     def keeps_states(self) -> bool:
@@ -39,6 +50,11 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
     def can_score(self) -> bool:
         """Whether the backend weighs choices; others write answers only, and `item_tag_scores` asks them nothing."""
         return self.backend in SCORING
+
+    @property
+    def rows_at_once(self) -> int | None:
+        """How many rows the backend wants in one call; None leaves it to `beam.batch_rows`."""
+        return ALL_AT_ONCE if self.backend == "openai_batch" else None
 
     @property
     def price(self) -> Price | None:
@@ -57,15 +73,20 @@ def identify(settings: LLMSettings) -> ModelIdentity:
     """Who would answer, without loading torch or weights. Raises ConfigError naming the nearest known model."""
     if settings.backend == "echo":
         return echo.identify(_echo(settings))
-    if settings.backend == "openai":
+    if settings.backend in ("openai", "openai_batch"):
         return openai.identify(_remote(settings))
     if settings.backend == "llama_cpp":
         return llama_cpp.identify(_gguf(settings))
+    if settings.backend == "vllm":
+        return vllm.identify(_engine(settings))
     return transformers.identify(_local(settings))
 
 
-def build_llm(settings: LLMSettings, cache: Path) -> LLM:
-    """The model. Its weights load at the first answer or score; `cache` holds downloads and prepared weights."""
+def build_llm(settings: LLMSettings, cache: Path, home: Path | None = None) -> LLM:
+    """The model. Its weights load at the first answer or score; `cache` holds downloads and prepared weights.
+
+    `home` is where `openai_batch` remembers its batches; other backends leave nothing behind.
+    """
     if settings.backend == "echo":
         return echo.EchoLLM(_echo(settings))
     if settings.backend == "openai":
@@ -73,6 +94,11 @@ def build_llm(settings: LLMSettings, cache: Path) -> LLM:
     if settings.backend == "llama_cpp":
         llama_cpp.identify(_gguf(settings))
         return llama_cpp.LlamaCppLLM(_gguf(settings), cache)
+    if settings.backend == "vllm":
+        vllm.identify(_engine(settings))
+        return vllm.VllmLLM(_engine(settings), cache)
+    if settings.backend == "openai_batch":
+        return _batched(settings, home)
     transformers.identify(_local(settings))  # an unknown name is refused now, not in the middle of the night
     return transformers.TransformersLLM(_local(settings), cache)
 
@@ -86,6 +112,16 @@ def load_tokenizer(settings: LLMSettings, cache: Path) -> TextTokenizer | None:
 
 def _local(settings: LLMSettings) -> TransformersSettings:
     return TransformersSettings(**settings.model_dump(include=set(TransformersSettings.model_fields)))
+
+
+def _engine(settings: LLMSettings) -> VllmSettings:
+    return VllmSettings(**settings.model_dump(include=set(VllmSettings.model_fields)))
+
+
+def _batched(settings: LLMSettings, home: Path | None) -> openai_batch.OpenAIBatchLLM:
+    if home is None:
+        raise ConfigError("the backend openai_batch needs a home folder to remember its batches in; pass home to build_llm")
+    return openai_batch.OpenAIBatchLLM(_remote(settings), settings.batch, home / "batches")
 
 
 def _gguf(settings: LLMSettings) -> LlamaCppSettings:

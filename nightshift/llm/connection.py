@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -59,19 +59,31 @@ class Connection:
         key = api_key(self.settings) or "none"  # the client insists on one
         return openai.AsyncOpenAI(api_key=key, base_url=self.settings.base_url, timeout=limit, max_retries=0)
 
+    @property
+    def client(self) -> AsyncOpenAI:
+        """The HTTP client, for calls that go through `tried`."""
+        return self._client
+
     async def post(self, payload: dict[str, Any]) -> str:
         """One try: the body of the reply. Raises Failed for this request, ModelUnavailable when all would fail alike."""
+        return await self.tried(self._create(**payload))
+
+    async def tried(self, call: Awaitable[T], seconds: float | None = None) -> T:
+        """One call to its end, within `seconds` or the settings' limit. Raises Failed, or ModelUnavailable when all would fail alike."""
         import openai
 
+        limit = seconds or self.settings.timeout_seconds
         try:
-            async with asyncio.timeout(self.settings.timeout_seconds):  # the client's own limit starts anew with every byte
-                return await self._create(**payload)
+            async with asyncio.timeout(limit):  # the client's own limit starts anew with every byte
+                return await call
         except openai.APIStatusError as error:
             raise self._refused(error) from None
         except (openai.APITimeoutError, TimeoutError) as error:
-            raise Failed(f"no reply within {self.settings.timeout_seconds:g} s", reached=not _nobody(error)) from None
+            raise Failed(f"no reply within {limit:g} s", reached=not _nobody(error)) from None
         except openai.APIConnectionError as error:
             raise self._broken(error) from None
+        except ValueError as error:
+            raise Failed(f"the reply cannot be read: {error}"[:200]) from None
 
     async def _create(self, **payload: Any) -> str:
         """The raw body: the client would take half a reply for a whole one."""

@@ -70,8 +70,14 @@ class OpenAILLM:
         self.identity = identify(settings)
         self.context_tokens = settings.context_tokens or CONTEXT_TOKENS
         self._first_wait = first_wait
-        self._server = Connection(settings.server)
-        self.close = weakref.finalize(self, self._server.close)
+        self.connection = Connection(settings.server)
+        """Shared with `openai_batch`."""
+        self.close = weakref.finalize(self, self.connection.close)
+
+    @property
+    def name(self) -> str:
+        """The model's name as the server knows it."""
+        return _named(self.settings.model)[0]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Four characters a token: a server shows no tokenizer."""
@@ -84,9 +90,9 @@ class OpenAILLM:
         """
         if not requests:
             return []
-        _check_installed()
+        check_installed()
         began = time.perf_counter()
-        answers = self._server.run(self._all(requests))
+        answers = self.connection.run(self._all(requests))
         _tell(answers)
         seconds = (time.perf_counter() - began) / len(requests)
         return [replace(answer, seconds=seconds) for answer in answers]
@@ -123,7 +129,7 @@ class OpenAILLM:
         """Try until a reply can be read. Raises Failed with the last try's reason."""
         import stamina
 
-        text = self._fitted(request)
+        text = self.fitted(request)
         sent, payload = request.instructions + text, self._payload(request, text)
         async for attempt in stamina.retry_context(
             on=when_again,
@@ -134,14 +140,14 @@ class OpenAILLM:
             wait_jitter=min(1.0, self._first_wait),
         ):
             with attempt:
-                await self._server.pace.admit(estimated_tokens(sent) + request.decoding.max_new_tokens)
-                return read_reply(await self._server.post(payload), request, sent)
+                await self.connection.pace.admit(estimated_tokens(sent) + request.decoding.max_new_tokens)
+                return read_reply(await self.connection.post(payload), request, sent)
         raise AssertionError("stamina ends with an answer or an exception")
 
     def _payload(self, request: Request, text: str) -> dict[str, Any]:
-        return payload(_named(self.settings.model)[0], self.settings.server.endpoint, request, text)
+        return payload(self.name, self.settings.server.endpoint, request, text)
 
-    def _fitted(self, request: Request) -> str:
+    def fitted(self, request: Request) -> str:
         """The row's text, its middle cut out where it is longer than the context allows."""
         room = (self.context_tokens - request.decoding.max_new_tokens) * CHARS_PER_TOKEN - len(request.instructions)
         if room < KEPT_END:
@@ -188,7 +194,8 @@ def _tell(answers: Sequence[Answer]) -> None:
         log.warning("the server gave no token counts for %d of %d rows; they are estimated", guessed, len(answers))
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raise ModelUnavailable, naming what to install, unless the client's packages are there."""
     try:
         import aiolimiter  # noqa: F401
         import openai  # noqa: F401
