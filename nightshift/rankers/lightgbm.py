@@ -135,7 +135,7 @@ class LightGBMRanker:
         self._fitted()
         return self.predict_matrix(self._matrix(rows.lazy().collect()), self.settings.threads)
 
-    def predict_matrix(self, matrix: NDArray[np.float32], threads: int = 1) -> NDArray[np.float64]:
+    def predict_matrix(self, matrix: NDArray[np.floating], threads: int = 1) -> NDArray[np.float64]:
         """Probabilities (rows,) for a matrix (rows, features) whose columns are `features` in order: no frame, one thread."""
         if not len(matrix):
             return np.zeros(0)
