@@ -6,6 +6,7 @@ in one pass, with one forward pass a facet. Each of our runs starts from an empt
 """
 
 import argparse
+import shutil
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -32,10 +33,10 @@ def measure(what: str, rows: int, runs: int, cache: Path, folder: Path) -> Compa
     requests = night.item_requests(table, data.items, data.interactions).head(rows)
     prompt, batches = night.prompts[table], [batch["text"].to_list() for batch in cut(requests, night.settings.beam.batch_rows)]
     peer = Peer(cache)
-    homes = iter(range(1000))
 
     def ours() -> float:
-        answer_prompts(_settings(folder, f"home-{next(homes)}", cache), table, AS_OF, "bench", requests)
+        shutil.rmtree(folder / "home" / "ledger", ignore_errors=True)
+        answer_prompts(_settings(folder, "home", cache), table, AS_OF, "bench", requests)
         return requests.height
 
     def theirs() -> float:
