@@ -80,6 +80,10 @@ class Batch:
         refused = tried.filter((pl.col("run_id") == self.run_id) & (pl.col("attempt") == rows["attempt"][0])).select("content_key")
         return rows.join(pl.concat([answered, refused]), on="content_key", how="anti", maintain_order="left")
 
+    def tidy(self) -> None:
+        """Keep the number of parts bounded while a long night goes on: heartbeats and budgets read them all."""
+        self.night.ledgers.compact()
+
     def _ask(
         self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: Owners, attempt: int
     ) -> dict[str, int]:

@@ -48,6 +48,10 @@ class TextBatch:
         """The texts without a vector."""
         return rows.join(self.ledgers.vectors.lookup(rows["content_key"], ["content_key"]), on="content_key", how="anti")
 
+    def tidy(self) -> None:
+        """Keep the number of parts bounded."""
+        self.ledgers.vectors.compact()
+
 
 def embed_texts(settings: Settings, run_id: str, texts: pl.DataFrame) -> dict[str, int]:
     """Embed what has no vector yet. `texts` holds `content_key, text`. Returns rows and how many were embedded now."""

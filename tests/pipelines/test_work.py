@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.pipeline import work_off
+from pipelines.pipeline import TIDY_EVERY, work_off
 from pipelines.work import Place, laid_out
 
 ROWS = pl.DataFrame({"content_key": [f"k{n}" for n in range(10)], "text": [f"déjà vu {n} 👩🏽‍🚀" for n in range(10)]})
@@ -20,6 +20,7 @@ class Notes:
         self.asked: list[list[str]] = []
         self.known = known
         self.fails = fails
+        self.tidied = 0
 
     def do(self, rows: pl.DataFrame) -> None:
         self.asked.append(rows["content_key"].to_list())
@@ -28,6 +29,9 @@ class Notes:
 
     def missing(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.filter(~pl.col("content_key").is_in(self.known))
+
+    def tidy(self) -> None:
+        self.tidied += 1
 
 
 def test_batches_come_back_from_disk_as_they_were_and_leave_nothing_behind(tmp_path: Path) -> None:
@@ -81,3 +85,11 @@ def test_nothing_is_asked_when_the_lost_worker_had_stored_all_of_it(place: Place
     work_off(second, place)
     assert second.asked == []
     assert place.done
+
+
+def test_now_and_then_a_worker_tidies_up(tmp_path: Path) -> None:
+    notes = Notes(known=[])
+    with laid_out(tmp_path, "run", (ROWS.head(1) for _ in range(2 * TIDY_EVERY + 5))) as places:
+        for place in places:
+            work_off(notes, place)
+    assert (len(notes.asked), notes.tidied) == (2 * TIDY_EVERY + 5, 2)
