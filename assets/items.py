@@ -12,7 +12,7 @@ from assets.resources import Nightshift
 from assets.samples import each_origin
 from nightshift import written
 from nightshift.centres import freeze_centres
-from nightshift.checks import coverage, one_row_each, reject_share, tag_drift, vectors_are_sound
+from nightshift.checks import coverage, not_scored, one_row_each, reject_share, tag_drift, vectors_are_sound
 from nightshift.origins import counts, fallbacks
 from nightshift.prompts.item_tag_scores import fit_centres
 from nightshift.tables import GROUP_FACTS, INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS
@@ -74,23 +74,21 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     requests = night.item_requests("item_tag_scores", items, events)
-    numbers = ask(context, night, "item_tag_scores", requests)
+    numbers = ask(context, night, "item_tag_scores", night.askable("item_tag_scores", requests))
     rows = written.scored_items(night, requests)
     freeze_centres(night, fit_centres(rows, night.vocabulary), rows.height, items.height)
     table = written.item_tag_scores(night, requests)
     last = night.store.read_or_empty(ITEM_TAG_SCORES, night.store.before(ITEM_TAG_SCORES, night.as_of))
-    limits = night.settings.checks
+    limits, llm = night.settings.checks, night.settings.llm
     read = table.frame["item_id"].n_unique()
+    enough = coverage(
+        read + numbers["deferred"], items.height, limits.min_tag_coverage, "items read by the model or deferred by the budget"
+    )
     yield from publish(
         night,
         ITEM_TAG_SCORES,
         table.frame,
-        [
-            coverage(
-                read + numbers["deferred"], items.height, limits.min_tag_coverage, "items read by the model or deferred by the budget"
-            ),
-            tag_drift(table.frame, last, limits.max_tag_drift),
-        ],
+        [enough if llm.can_score else not_scored(llm.backend), tag_drift(table.frame, last, limits.max_tag_drift)],
         inputs=manifests(night, ITEMS),
         fallbacks=fallbacks(table.frame) | {"deferred": numbers["deferred"]},
         numbers=numbers,

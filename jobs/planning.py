@@ -47,7 +47,7 @@ def plan_night(night: Night) -> NightPlan:
     for table, requests in requests_of(night).items():
         plan = plan_table(
             night.prompts[table],
-            requests,
+            night.askable(table, requests),
             night.ledgers,
             night.settings.budget,
             spent,

@@ -55,6 +55,11 @@ def coverage(have: int, want: int, least: float, what: str, blocking: bool = Tru
     )
 
 
+def not_scored(backend: str) -> Checked:
+    """In place of `coverage` where nothing was asked because the backend cannot weigh choices."""
+    return Checked("coverage", True, f"not scored: backend {backend} writes answers only")
+
+
 def reject_share(rejects: pl.DataFrame, answered: int, most: float) -> Checked:
     """Share of tonight's answers that were not accepted. The message names the worst reasons and three rows."""
     waiting = rejects.filter(pl.col("reason") == "waiting").height

@@ -107,6 +107,10 @@ class Night:
         """One request an item, in the order of `nightshift.worth`."""
         return self.prompts[table].requests(items, self.identity, self._worth(items, events, "item_id", table))
 
+    def askable(self, table: str, requests: pl.DataFrame) -> pl.DataFrame:
+        """The requests, or none of them where the table is scored and the backend writes answers only."""
+        return requests if self.settings.llm.can_score or not self.prompts[table].questions else requests.clear()
+
     def user_rows(self, items: pl.DataFrame, events: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
         """Every user with an event before the night, with what a prompt may see of the history (`portraits`)."""
         return portraits(events, items, tags, self.settings.preferences)

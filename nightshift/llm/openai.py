@@ -99,10 +99,7 @@ class OpenAILLM:
 
     def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
         """Not possible here."""
-        raise ModelUnavailable(
-            "the backend openai writes answers and cannot weigh choices; set llm.backend to transformers, "
-            "or budget.tables.item_tag_scores to 0 for nights without tag scores"
-        )
+        raise ModelUnavailable("the backend openai writes answers and cannot weigh choices; set llm.backend to transformers")
 
     async def _all(self, requests: Sequence[Request]) -> list[Answer]:
         """Workers that take rows from one line: at most `concurrency` in flight, retries and pauses included."""

@@ -9,11 +9,13 @@ import pytest
 
 from jobs.planning import plan_night
 from jobs.running import run_job
+from nightshift.checks import not_scored
 from nightshift.config import load_settings
 from nightshift.errors import NightFailed
-from nightshift.tables import ITEM_FACTS, REJECTS, USER_PREFERENCES
+from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_PREFERENCES
 from pipelines.workers import loaded_llm
 from tests.loopback import Action, Asked, Loopback, free_port, raw
+from tests.loopback_batches import Fate, Provider
 
 pytestmark = pytest.mark.loopback
 KEY = "sk-secret-of-the-night-0123456789"
@@ -27,10 +29,10 @@ def _a_night_ends_its_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 
 def point(shop: Any, url: str, usd: float | None = None, **server: Any) -> None:
-    """Let the shop's nights ask this server. Tags cannot be scored there."""
+    """Let the shop's nights ask this server."""
     asked = {"base_url": url, "retries": 1, "api_key_env": "NIGHT_KEY", "usd_per_million_prompt": 1.0, "usd_per_million_new": 10.0}
     llm = {"backend": "openai", "model": "tiny@r1", "server": asked | server}
-    shop.write(llm=llm, budget={"tables": {"item_tag_scores": 0}, "usd": usd})
+    shop.write(llm=llm, budget={"usd": usd})
 
 
 def run(shop: Any) -> None:
@@ -115,10 +117,48 @@ def test_a_night_without_its_server_fails_and_says_where_it_looked(shop: Any) ->
         run(shop)
 
 
-def test_without_its_tag_scores_switched_off_a_night_says_so(shop: Any) -> None:
+def test_a_server_that_cannot_score_is_not_asked_to_and_no_check_fails_for_it(shop: Any) -> None:
     with Loopback() as server:
         point(shop, server.url)
-        shop.write(llm=load_settings(shop.config).llm.model_dump(mode="json"))
-        with pytest.raises(NightFailed, match=r"budget\.tables\.item_tag_scores to 0"):
-            run(shop)
-    assert not [asked for asked in server.asked if not asked.text.startswith("Kind of item:")], "groups come first"
+        assert {table.table: table.pending.height for table in plan_night(shop.night()).tables}["item_tag_scores"] == 0
+        run(shop)
+    assert read(shop, ITEM_TAG_SCORES).is_empty()
+    assert set(read(shop, ITEM_FACTS)["origin"]) == {"llm"}
+    assert not_scored("openai").message == "not scored: backend openai writes answers only"
+
+
+def test_tags_that_were_scored_once_are_carried_by_a_night_that_cannot_score(shop: Any) -> None:
+    shop.write()
+    run(shop)
+    scored = read(shop, ITEM_TAG_SCORES)
+    with Loopback() as server:
+        point(shop, server.url)
+        run_job(shop.config, None, load_settings(shop.config), "nightly_enrichment", shop.nights()[1])
+    carried = shop.night().store.read(ITEM_TAG_SCORES, shop.nights()[1])
+    assert set(carried["origin"]) == {"carried"}
+    assert carried.height == scored.height
+
+
+@pytest.mark.slow
+def test_a_night_through_batch_files_publishes_without_them_and_the_next_run_takes_them_up(shop: Any) -> None:
+    with Provider(Fate(polls=10**6)) as provider:
+        point(shop, provider.url, usd=None)
+        llm = load_settings(shop.config).llm.model_dump(mode="json") | {"backend": "openai_batch"}
+        shop.write(llm=llm | {"batch": {"poll_seconds": 0.05, "max_wait_hours": 0.2 / 3600}})
+        run(shop)
+        assert set(read(shop, ITEM_FACTS)["origin"]) <= {"template", "group"}
+        assert set(read(shop, REJECTS)["reason"]) == {"waiting"}
+        assert shop.night().ledgers.answers.scan().collect().is_empty()
+        sent = provider.sent()
+        for batch in provider.batches:
+            batch.fate.polls = 0
+        provider.fates = [Fate(polls=0)]
+        run(shop)
+        assert set(read(shop, ITEM_FACTS)["origin"]) == {"llm"}
+        assert provider.sent() == sent, "nothing was bought again"
+        run(shop)
+        assert provider.sent() == sent
+    answers = shop.night().ledgers.answers.scan().collect()
+    costs = answers["prompt_tokens"] * 1e-6 + answers["new_tokens"] * 1e-5
+    assert answers["cost_usd"].sum() == pytest.approx(costs.sum())
+    assert not files_with(KEY, shop.folder)
