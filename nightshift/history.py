@@ -99,15 +99,26 @@ class Past:
     valid: NDArray[np.bool_]
     """True where there is an event."""
 
-    @property
+    @cached_property
     def liked(self) -> NDArray[np.bool_]:
         """(rows, length) events with a positive label."""
-        return self.valid & (self.labels > 0.5)
+        return np.asarray(self.valid & (self.labels > 0.5))
 
-    @property
+    @cached_property
     def disliked(self) -> NDArray[np.bool_]:
         """(rows, length) events with a negative label."""
-        return self.valid & (self.labels <= 0.5)
+        return np.asarray(self.valid & (self.labels <= 0.5))
+
+    @cached_property
+    def own_rate(self) -> NDArray[np.float64]:
+        """(rows, 1) share of liked events of each past, with a prior of five likes in ten."""
+        events = self.valid.sum(1, keepdims=True)
+        return np.asarray(((self.labels * self.valid).sum(1, keepdims=True, dtype=np.float64) + 5.0) / (events + 10.0))
+
+    @cached_property
+    def signed(self) -> NDArray[np.float64]:
+        """(rows, length) label minus the user's own smoothed rate: liking what one always likes says little. 0 where padded."""
+        return np.where(self.valid, self.labels - self.own_rate, 0.0)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from nightshift.features.rows import Columns, Doubles, float32
+from nightshift.features.rows import Columns, Doubles, blanked, float32
 from nightshift.history import Ints, Past, encode
 
 SHRINKAGE = 2.0
@@ -33,26 +33,25 @@ def weights_of(past: Past, weights: Doubles, items: int) -> sp.csr_array:
     return sp.csr_array((weights[past.valid], past.items[past.valid], heads), shape=(len(weights), items))
 
 
-def profile(past: Past, weights: Doubles, matrix: NDArray[np.floating]) -> Doubles:
-    """(rows, k) sum of the rows of `matrix` (items, k) by the weight of the events."""
-    if len(weights) == 1:
-        return np.asarray(weights @ matrix[past.items[0]].astype(np.float64))
-    return np.asarray(weights_of(past, weights, len(matrix)) @ matrix)
+def profiles(past: Past, matrix: NDArray[np.floating], *weights: Doubles) -> list[Doubles]:
+    """For each of the weights the sum (rows, k) of the rows of `matrix` (items, k), by the weight of the events."""
+    if not shared(past):
+        return [np.asarray(weights_of(past, each, len(matrix)) @ matrix) for each in weights]
+    found = np.concatenate(weights) @ matrix[past.items[0]].astype(np.float64)
+    return [found[number : number + 1] for number in range(len(weights))]
 
 
 def weighed(values: NDArray[np.floating], *weights: Doubles) -> list[Doubles]:
     """Sums (rows,) of `values` (rows, length) by each of the weights, (rows, length) or (1, length) for a shared past."""
-    exact = values.astype(np.float64)
+    exact = np.asarray(values, np.float64)
     if len(weights[0]) == 1:
         return list((exact @ np.concatenate(weights).T).T)
     return [np.einsum("rl,rl->r", exact, each) for each in weights]
 
 
-def signed(past: Past, strength: float = 10.0, prior: float = 0.5) -> Doubles:
-    """(rows, length) label minus the user's own smoothed rate: liking what one always likes says little. 0 where padded."""
-    events = past.valid.sum(1, keepdims=True)
-    own = ((past.labels * past.valid).sum(1, keepdims=True, dtype=np.float64) + strength * prior) / (events + strength)
-    return np.where(past.valid, past.labels - own, 0.0)
+def signed(past: Past) -> Doubles:
+    """(rows, length) label minus the user's own smoothed rate, 0 where padded: `Past.signed`."""
+    return past.signed
 
 
 def attribute_lists(items: pl.DataFrame) -> tuple[pl.Series, Ints, Ints]:
@@ -84,7 +83,7 @@ def attribute_columns(matrix: sp.csr_array, candidate: Ints, past: Past) -> Colu
             "attributes_newest": newest / 10.0,
         }
     )
-    return {name: np.where(empty, np.float32(np.nan), values) for name, values in columns.items()} | float32({"attributes_missing": empty})
+    return blanked(columns, empty) | {"attributes_missing": empty.astype(np.float32)}
 
 
 def _each_against(matrix: sp.csr_array, candidate: Ints, past: Past, weights: tuple[Doubles, ...]) -> list[Doubles]:

@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from nightshift.features.affinity import cut, shared, weighed
-from nightshift.features.rows import Columns, Doubles, Rows, float32
+from nightshift.features.rows import Columns, Doubles, Rows, blanked, float32
 from nightshift.features.settings import CollaborativeSettings
 from nightshift.history import DAY, EventLog, Floats, Ints, Past
 
@@ -63,6 +63,7 @@ def _counts(user: Ints, item: Ints, label: Floats, shape: tuple[int, int]) -> tu
 
 def _log_odds(yes: Floats, no: Floats, rate: Floats, strength: float) -> Floats:
     """Log odds of liking given the pair's counts, minus the item's own log odds; 0 for a pair never seen."""
+    rate = np.clip(rate, 1e-4, 1.0 - 1e-4)  # implicit feedback has no dislikes: its rates are 1
     pair = np.log((yes + strength * rate) / (no + strength * (1.0 - rate)))
     return np.asarray(pair - np.log(rate / (1.0 - rate)), np.float32)
 
@@ -195,16 +196,19 @@ def applied(fitted: Fit, candidate: Ints, past: Past) -> Columns:
     scores = _evidence(fitted, row, column, past, valid, residual)
     scores["collab_factors"] = _factor_score(fitted.factors[column], fitted.factors[row] * valid[:, :, None], residual)
     unknown = slot < 0
-    return {name: np.where(unknown, np.float32(np.nan), values) for name, values in float32({**scores}).items()}
+    return blanked(float32({**scores}), unknown)
 
 
 def _evidence(fitted: Fit, row: Ints, column: Ints, past: Past, valid: NDArray[np.bool_], residual: Doubles) -> dict[str, Doubles]:
     """Sums over the history of the pairs' odds, cosines and EASE weights."""
-    ones, liked = valid.astype(np.float64), (valid & past.liked).astype(np.float64)
-    odds = _pairs(fitted.odds_liked, row, column, past.labels > 0.5, fitted.odds_disliked)
-    cosine = _pairs(fitted.cosine, row, column)
-    (evidence,), (weighted,) = weighed(odds, ones), weighed(cosine, residual)
-    (weight,), (ease,) = weighed(np.abs(cosine), ones), weighed(_pairs(fitted.ease, row, column), liked)
+    ones, liked = valid.astype(np.float64), np.asarray(valid & past.liked)
+    (evidence,) = weighed(_pairs(fitted.odds_liked, row, column, past.labels > 0.5, fitted.odds_disliked), ones)
+    cosine = _pairs(fitted.cosine, row, column).astype(np.float64)
+    (weighted,) = weighed(cosine, residual)
+    (weight,) = weighed(np.abs(cosine, out=cosine), ones)
+    if len(row) == 1:  # the other events weigh nothing
+        row, liked = row[:, liked[0]], liked[:, liked[0]]
+    (ease,) = weighed(_pairs(fitted.ease, row, column), liked.astype(np.float64))
     return {
         "collab_odds": evidence,
         "collab_odds_mean": evidence / np.maximum(valid.sum(1), 1),
@@ -220,10 +224,18 @@ def _pairs(square: Floats, row: Ints, column: Ints, first: NDArray[np.bool_] | N
     With `first` (rows or 1, length), entries where it is false come from the `second` square.
     """
     if len(row) == 1:
-        lines = square[row[0]] if first is None or second is None else np.where(first[0][:, None], square[row[0]], second[row[0]])
-        return np.asarray(lines[:, column].T)
+        return _lines(square, row[0], None if first is None else first[0], second).take(column, axis=1).T
     found = square[row, column[:, None]]
     return np.asarray(found) if first is None or second is None else np.where(first, found, second[row, column[:, None]])
+
+
+def _lines(square: Floats, row: Ints, first: NDArray[np.bool_] | None, second: Floats | None) -> Floats:
+    """(length, known) rows of a square; where `first` (length,) is false, rows of the second one."""
+    if first is None or second is None:
+        return square[row]
+    lines = np.empty((len(row), square.shape[1]), np.float32)
+    lines[first], lines[~first] = square[row[first]], second[row[~first]]
+    return lines
 
 
 def _factor_score(candidate: Floats, history: Floats, residual: Doubles, batch: int = 4096) -> Doubles:

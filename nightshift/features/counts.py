@@ -21,7 +21,7 @@ def overall_rate(log: EventLog, moment: Ints) -> Doubles:
     return np.asarray((running[events] + 1.0) / (events + 2.0))
 
 
-def smoothed(positives: Doubles, events: Ints, prior: Doubles, strength: float) -> Doubles:
+def smoothed(positives: Doubles, events: Ints | Doubles, prior: Doubles, strength: float) -> Doubles:
     """(positives + strength * prior) / (events + strength)."""
     return np.asarray((positives + strength * prior) / (events + strength))
 

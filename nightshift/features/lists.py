@@ -1,5 +1,7 @@
 """A score's place among the rows it competes with: rank and z-score within the list."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ FLAT = 1e-9
 """Spread below which all values of a list are equal."""
 
 
+@cache
 def is_placed(name: str) -> bool:
     """Whether a column also appears as rank and z-score."""
     return not name.startswith(OUTSIDE) and not any(mark in name for mark in UNRANKED)
@@ -64,20 +67,34 @@ def one_list(values: Floats) -> tuple[Floats, Floats]:
     """Rank and z-score of several columns (columns, rows) of one list at once: what `list_columns` says of a single group."""
     known = np.isfinite(values)
     size = known.sum(1, keepdims=True)
+    ranks = _places(np.where(known, -values, np.float32(np.inf))) / np.maximum(size - 1, 1)
+    z = _one_z(values, known, size)
     some = known & (size > 1)
-    order = np.argsort(np.where(known, -values, np.float32(np.inf)), axis=1)
-    placed = np.take_along_axis(values, order, 1)
-    step = np.zeros(values.shape, np.bool_)
-    step[:, 1:] = placed[:, 1:] != placed[:, :-1]  # True where a new value begins
-    place = np.arange(values.shape[1])
-    first = np.maximum.accumulate(np.where(step, place, 0), axis=1)
-    ends = np.ones(values.shape, np.bool_)
-    ends[:, :-1] = step[:, 1:]
-    last = np.minimum.accumulate(np.where(ends, place, values.shape[1])[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2.0, 1)
-    ranks /= np.maximum(size - 1, 1)
-    return np.where(some, ranks, np.nan).astype(np.float32), np.where(some, _one_z(values, known, size), np.nan).astype(np.float32)
+    if not some.all():
+        ranks, z = np.where(some, ranks, np.nan), np.where(some, z, np.nan)
+    return ranks.astype(np.float32), z.astype(np.float32)
+
+
+def _places(values: Floats) -> NDArray[np.float64]:
+    """Place of each entry in its row, smallest first, the mean place for equal ones (columns, rows).
+
+    Value and place share one integer, so that a plain sort, ten times quicker here than argsort, moves both.
+    """
+    columns, rows = values.shape
+    bits = (values + np.float32(0.0)).view(np.int32).astype(np.int64)  # + 0: one zero, not two
+    bits ^= (bits >> 63) & 0x7FFFFFFF
+    bits <<= 32
+    bits += np.arange(columns * rows).reshape(columns, rows)
+    bits.sort(axis=1)
+    order, value = (bits & 0xFFFFFFFF).ravel(), (bits >> 32).ravel()
+    fresh = np.ones(len(value), np.bool_)
+    np.not_equal(value[1:], value[:-1], out=fresh[1:])
+    fresh[::rows] = True
+    first = np.flatnonzero(fresh)
+    length = np.append(first[1:], len(value)) - first
+    places = np.empty(len(value))
+    places[order] = np.repeat(first + (length - 1) / 2.0, length)
+    return places.reshape(columns, rows) - np.arange(0, columns * rows, rows)[:, None]
 
 
 def _one_z(values: Floats, known: NDArray[np.bool_], size: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -1,19 +1,20 @@
 """How a candidate fits what the night wrote about the user: named tags, and the vector of the user's own summary."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightshift.features.content import NightContent
-from nightshift.features.rows import Columns, Doubles, Rows, float32
+from nightshift.features.rows import Columns, Doubles, Rows, blanked, float32
 from nightshift.history import Floats, Ints, encode
 
 
-def _inner(one: Floats, other: Floats) -> Doubles:
+def _inner(one: Floats, other: NDArray[np.floating]) -> Doubles:
     """Inner products (rows,) of (rows or 1, k) with (rows, k)."""
-    left, right = one.astype(np.float64), other.astype(np.float64)
+    left, right = one.astype(np.float64), np.asarray(other, np.float64)
     return np.asarray(right @ left[0] if len(left) == 1 else np.einsum("rk,rk->r", left, right))
 
 
-def _named(marks: Floats, scores: Floats) -> Doubles:
+def _named(marks: Floats, scores: Doubles) -> Doubles:
     """Mean score (rows,) of the named tags; NaN where none is named."""
     named = marks.sum(1)
     return np.where(named > 0, _inner(marks, scores) / np.maximum(named, 1.0), np.nan)
@@ -31,13 +32,13 @@ def preferred(user: Ints, candidate: Ints, content: NightContent) -> Columns:
     if len(content.liked_tags) == 0:
         return float32({"preference_missing": alone})
     user = np.where(missing, 0, user)
-    scores = content.tags.scores[candidate]
+    scores = content.tags.scores[candidate].astype(np.float64)
     unknown = missing | ~content.tags.present[candidate]
     liked, disliked = _named(content.liked_tags[user], scores), _named(content.disliked_tags[user], scores)
-    difference = np.nan_to_num(liked) - np.nan_to_num(disliked)
-    columns = {"preference_liked": liked, "preference_disliked": disliked, "preference_difference": difference}
-    columns = {name: np.where(unknown, np.nan, values) for name, values in columns.items()}
-    return float32({**columns, "preference_summary": _summary(user, candidate, content, missing), "preference_missing": alone})
+    difference = np.where(np.isnan(liked), 0.0, liked) - np.where(np.isnan(disliked), 0.0, disliked)
+    columns = float32({"preference_liked": liked, "preference_disliked": disliked, "preference_difference": difference})
+    summary = float32({"preference_summary": _summary(user, candidate, content, missing)})
+    return blanked(columns, unknown) | summary | {"preference_missing": alone.astype(np.float32)}
 
 
 def _summary(user: Ints, candidate: Ints, content: NightContent, missing: np.ndarray) -> Doubles:

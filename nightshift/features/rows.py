@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -63,10 +63,27 @@ def prefixed(prefix: str, columns: Columns) -> Columns:
     return {prefix + name: values for name, values in columns.items()}
 
 
+def blanked(columns: Columns, missing: NDArray[np.bool_]) -> Columns:
+    """The same columns (rows,), NaN where something is missing (rows,)."""
+    if not missing.any():
+        return columns
+    return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()}
+
+
 def float32(columns: dict[str, NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]]) -> Columns:
-    """The columns as float32; float64 is settled first, so that equal rows have equal bits however they were summed."""
-    return {name: _settled(values).astype(np.float32) for name, values in columns.items()}
+    """The columns as float32; float64 is settled first, so that equal rows have equal bits however they were summed.
+
+    Columns of one length are converted together: a request has many short ones.
+    """
+    arrays = list(columns.values())
+    if len(arrays) < 2 or len({len(values) for values in arrays}) > 1:
+        return {name: _settled(values.astype(np.float64)) for name, values in columns.items()}
+    return dict(zip(columns, _settled(np.array(arrays, np.float64)), strict=True))
 
 
-def _settled(values: NDArray[Any]) -> NDArray[Any]:
-    return np.round(values, SETTLED) if values.dtype == np.float64 else values
+def _settled(values: Doubles) -> Floats:
+    """Rounded to SETTLED decimals, in place."""
+    values *= 10.0**SETTLED
+    np.rint(values, out=values)
+    values /= 10.0**SETTLED
+    return values.astype(np.float32)

@@ -11,11 +11,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.features.affinity import cut, profile, shared, signed, weighed
-from nightshift.features.content import View, cosines
+from nightshift.features.affinity import cut, profiles, shared, weighed
+from nightshift.features.content import View
 from nightshift.features.counts import overall_rate, smoothed
-from nightshift.features.rows import Columns, Doubles, Rows, float32, prefixed
+from nightshift.features.rows import Columns, Doubles, Rows, blanked, float32, prefixed
 from nightshift.features.settings import CountSettings, SimilaritySettings
+from nightshift.features.whitening import DECIMALS
 from nightshift.history import EventLog, Floats, Ints, Past
 
 FEW = np.float32(0.1)
@@ -33,10 +34,19 @@ class Compared:
 
     @cached_property
     def cosines(self) -> Floats:
-        """(rows, length) cosine of each candidate with each event's item."""
+        """(rows, length) cosine of each candidate with each event's item, settled."""
         if not shared(self.past):
             return self.view.cosines(self.candidate, self.past.items)
-        return cosines(self.view.vectors[self.candidate], self.view.vectors[self.past.items[0]])
+        history = self.view.vectors[self.past.items[0]].astype(np.float64) * 10.0**DECIMALS
+        found = self.vectors @ history.T
+        np.rint(found, out=found)
+        found /= 10.0**DECIMALS
+        return np.asarray(found, np.float32)
+
+    @cached_property
+    def vectors(self) -> Doubles:
+        """(rows, d) the candidates' unit vectors."""
+        return self.view.vectors[self.candidate].astype(np.float64)
 
     @cached_property
     def known(self) -> Floats:
@@ -44,33 +54,22 @@ class Compared:
         return self.cosines if self.past.valid.all() else np.where(self.past.valid, self.cosines, -np.float32(np.inf))
 
     @cached_property
-    def residual(self) -> Doubles:
-        """(rows or 1, length) labels as distance from the user's own rate."""
-        return signed(self.past)
-
-    @cached_property
     def ones(self) -> Doubles:
         """(rows or 1, length) 1 where there is an event."""
         return self.past.valid.astype(np.float64)
 
     @cached_property
-    def liked(self) -> Doubles:
-        """(rows,) cosine with the mean liked vector."""
-        return self.mean_cosine(self.past.liked.astype(np.float64))
+    def inner(self) -> list[Doubles]:
+        """(rows,) cosine with the mean liked and with the mean disliked vector, and inner product with the signed sum."""
+        past, matrix = self.past, self.view.vectors
+        liked, disliked, total = profiles(past, matrix, past.liked.astype(np.float64), past.disliked.astype(np.float64), past.signed)
+        return self.with_candidates(_direction(liked), _direction(disliked), total)
 
-    @cached_property
-    def disliked(self) -> Doubles:
-        """(rows,) cosine with the mean disliked vector."""
-        return self.mean_cosine(self.past.disliked.astype(np.float64))
-
-    def mean_cosine(self, weights: Doubles) -> Doubles:
-        """Cosine (rows,) of the candidate with the weighted mean of the past; NaN where the weights are all zero."""
-        mean = profile(self.past, weights, self.view.vectors)  # (rows or 1, d)
-        length = np.linalg.norm(mean, axis=1)
-        scaled = mean / np.where(length > 0, length, 1.0)[:, None]
-        vectors = self.view.vectors[self.candidate].astype(np.float64)
-        cosine = vectors @ scaled[0] if len(scaled) == 1 else np.einsum("rd,rd->r", scaled, vectors)
-        return np.where(length > 0, cosine, np.nan)
+    def with_candidates(self, *profiled: Doubles) -> list[Doubles]:
+        """Inner products (rows,) of the candidates with each of the profiles (rows or 1, d)."""
+        if len(profiled[0]) == 1:
+            return list((self.vectors @ np.concatenate(profiled).T).T)
+        return [np.einsum("rd,rd->r", each, self.vectors) for each in profiled]
 
     def best(self, size: int) -> Doubles:
         """Mean (rows,) of the `size` largest cosines with liked items; NaN where nothing was liked."""
@@ -88,18 +87,25 @@ class Compared:
         """Mean residual label (rows,) of the `size` nearest events; all that are as near as the last of them count."""
         length = self.known.shape[1]
         if length <= size:
-            total, events = self.residual.sum(1), self.ones.sum(1)
+            liked, events = self.past.liked.sum(1), self.past.valid.sum(1)
         else:
             last = np.sort(self.known, axis=1)[:, length - size]  # sorting short rows is quicker than partitioning them
-            near = self.known >= np.maximum(last, -2.0)[:, None]
-            total, events = weighed(near.astype(np.float64), self.residual, self.ones)
-        return np.broadcast_to(total / (events + 2.0), len(self.candidate))
+            liked, events = self._counted(self.known >= np.maximum(last, -2.0)[:, None])
+        return np.broadcast_to((liked - self.past.own_rate[:, 0] * events) / (events + 2.0), len(self.candidate))
+
+    def _counted(self, near: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Liked and all events (rows,) among the marked ones; whole numbers, exact in float32."""
+        marks, liked = near.astype(np.float32), self.past.liked.astype(np.float32)
+        if len(liked) > 1:
+            return np.einsum("rl,rl->r", marks, liked), marks.sum(1)
+        both = marks @ np.stack([liked[0], np.ones_like(liked[0])], axis=1)
+        return both[:, 0], both[:, 1]
 
     def labels(self) -> Doubles:
         """Mean residual label (rows,) weighed by nearness, exp(sharpness * (cosine - 1))."""
         near = self.cosines - np.float32(1.0)
         near *= np.float32(self.settings.sharpness)
-        total, weight = weighed(np.exp(near, out=near), self.residual, self.ones)
+        total, weight = weighed(np.exp(near, out=near), self.past.signed, self.ones)
         return np.asarray(total / (weight + FEW))
 
     def last(self) -> Doubles:
@@ -109,20 +115,31 @@ class Compared:
 
     def recent(self) -> Doubles:
         """Cosine (rows,) with the mean liked vector, newer events weighing more."""
-        age = np.arange(self.past.valid.shape[1])
-        return self.mean_cosine(self.past.liked.astype(np.float64) * np.exp2(-age / self.settings.half_life))
+        decay = np.exp2(-np.arange(self.past.valid.shape[1]) / self.settings.half_life)
+        (mean,) = profiles(self.past, self.view.vectors, self.past.liked.astype(np.float64) * decay)
+        return self.with_candidates(_direction(mean))[0]
+
+
+def _direction(profile: Doubles) -> Doubles:
+    """Rows scaled to length 1; NaN for a row of zeros, which points nowhere."""
+    length = np.sqrt(np.einsum("rd,rd->r", profile, profile))
+    return profile / np.where(length > 0, length, np.nan)[:, None]
+
+
+def _or_zero(values: Doubles) -> Doubles:
+    return np.where(np.isnan(values), 0.0, values)
 
 
 COLUMNS: dict[str, Callable[[Compared], Doubles]] = {
-    "liked": lambda c: c.liked,
-    "disliked": lambda c: c.disliked,
-    "difference": lambda c: np.nan_to_num(c.liked) - np.nan_to_num(c.disliked),
+    "liked": lambda c: c.inner[0],
+    "disliked": lambda c: c.inner[1],
+    "difference": lambda c: _or_zero(c.inner[0]) - _or_zero(c.inner[1]),
     "highest": lambda c: c.best(1),
     "top3": lambda c: c.best(3),
     "last": lambda c: c.last(),
     "recent": lambda c: c.recent(),
     "labels": lambda c: c.labels(),
-    "evidence": lambda c: weighed(c.cosines, c.residual)[0],
+    "evidence": lambda c: c.inner[2],
     "nearest_labels": lambda c: c.nearest_labels(c.settings.nearest),
 }
 """How each similarity column is made."""
@@ -139,18 +156,20 @@ def history_columns(view: View, candidate: Ints, past: Past, settings: Similarit
     seen = _seen(view, past, shared(past))
     compared, missing = Compared(view, candidate, seen, settings), ~view.present[candidate]
     columns = float32({name: COLUMNS[name](compared) for name in settings.columns})
-    return {name: np.where(missing, np.float32(np.nan), values) for name, values in columns.items()} | float32({"missing": missing})
+    return blanked(columns, missing) | {"missing": missing.astype(np.float32)}
 
 
 def _seen(view: View, past: Past, alone: bool) -> Past:
     """The events whose item has a vector; a shared past is cut down to them, but keeps the place of its newest event."""
     valid = past.valid & view.present[past.items]
-    if not alone or valid.all():
+    if np.array_equal(valid, past.valid):
+        return past  # and what it has already computed
+    if not alone:
         return Past(past.items, past.labels, past.ages, valid)
     return cut(Past(past.items, past.labels, past.ages, valid), valid[0] | (np.arange(valid.shape[1]) == 0))
 
 
-def borrowed(events: Ints, clicks: Doubles, known: NDArray[np.bool_], prior: Doubles, counts: CountSettings) -> Columns:
+def borrowed(events: Ints | Doubles, clicks: Doubles, known: NDArray[np.bool_], prior: Doubles, counts: CountSettings) -> Columns:
     """Smoothed click rate and events (rows,) of a candidate's neighbours; NaN where `known` says that it has none."""
     rate = smoothed(clicks, events, prior, counts.smoothing)
     return float32({"neighbour_rate": np.where(known, rate, np.nan), "neighbour_events": np.where(known, events, np.nan)})

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.features.affinity import SHRINKAGE, profile, signed
+from nightshift.features.affinity import SHRINKAGE, profiles
 from nightshift.features.content import TagScores
-from nightshift.features.rows import Columns, Doubles, float32
+from nightshift.features.rows import Columns, Doubles, blanked, float32
 from nightshift.history import Floats, Ints, Past
 
 STRONGEST = 3
@@ -60,14 +60,13 @@ def tag_columns(tags: TagScores | Marked, candidate: Ints, past: Past, facets: b
     seen = Past(past.items, past.labels, past.ages, valid)
     marks = np.where(valid, np.where(seen.liked, 1.0, -1.0), 0.0)
     events = (valid.sum(1) + SHRINKAGE)[:, None]
-    sides = ("tag_liking", profile(seen, signed(seen), tags.scores), tags.scores, tags.share), (
-        "tag_overlap", profile(seen, marks, tags.tops), tags.tops, tags.top_share,
-    )  # fmt: skip
+    (liking,), (overlap,) = profiles(seen, tags.scores, seen.signed), profiles(seen, tags.tops, marks)
+    sides = ("tag_liking", liking, tags.scores, tags.share), ("tag_overlap", overlap, tags.tops, tags.top_share)
     columns: dict[str, Doubles] = {}
     for name, mine, matrix, share in sides:
         columns |= _by_facet(name, mine / events, matrix[candidate].astype(np.float64), share, tags.facets if facets else ())
     missing = ~tags.present[candidate]
-    return {name: np.where(missing, np.float32(np.nan), values) for name, values in float32({**columns}).items()}
+    return blanked(float32({**columns}), missing)
 
 
 def _by_facet(name: str, mine: Doubles, wanted: Doubles, share: Doubles, facets: tuple[str, ...]) -> dict[str, Doubles]:

@@ -55,7 +55,10 @@ def _largest(gram: NDArray[np.float64], dimensions: int) -> tuple[NDArray[np.flo
 
 def settled(values: NDArray[np.float64]) -> Floats:
     """Values rounded to DECIMALS, as float32: equal in every process that computed them in float64."""
-    return np.asarray(np.round(values, DECIMALS), np.float32)
+    scaled = values * 10.0**DECIMALS
+    np.rint(scaled, out=scaled)
+    scaled /= 10.0**DECIMALS
+    return scaled.astype(np.float32)
 
 
 def unit(vectors: Floats) -> Floats:

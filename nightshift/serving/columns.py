@@ -11,20 +11,23 @@ from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.similarity import borrowed, dimension_columns, history_columns
 from nightshift.features.tags import tag_columns
 from nightshift.history import Ints, Past
-from nightshift.serving.live import Live, past_of, user_tally
+from nightshift.serving.live import History, Live, beside, past_of, user_tally
 
 FAMILIES = {"base": (), "text": ("raw",), "llm": ("hidden", "tags", "facts")}
 """Families that can be served, and the views each of them reads. The placebo cannot."""
 
 
-def candidate_columns(live: Live, user_id: str, item: Ints, moment: int, families: tuple[str, ...]) -> Columns:
-    """Columns (rows,), or (1,) where all rows share the value. `moment` is after all events of `live`; `item` are its numbers."""
-    items, times, labels = live.user(live.number_of(user_id))
+def candidate_columns(live: Live, user_id: str, history: History, item: Ints, moment: int, families: tuple[str, ...]) -> Columns:
+    """Columns (rows,), or (1,) where all rows share the value. `moment` is after all events of `live`; `item` are its numbers.
+
+    `history` is the user's, from `live.user`.
+    """
+    items, times, labels = history
     past = past_of(items, times, labels, moment, live.night.settings.history_length)
     columns: Columns = {}
     if "base" in families:
-        mine = tally_columns(user_tally(times, labels, moment, live), np.array([moment]), live.prior, live.night.settings.counts)
-        columns |= prefixed("base__", prefixed("user_", mine) | _item_side(live, item, moment, past))
+        counted = _counts(live, item, user_tally(times, labels, moment, live), moment)
+        columns |= prefixed("base__", counted | _base(live, item, moment, past))
     for family in ("text", "llm"):
         if family in families:
             columns |= prefixed(f"{family}__", _views(live, item, past, FAMILIES[family]))
@@ -33,12 +36,15 @@ def candidate_columns(live: Live, user_id: str, item: Ints, moment: int, familie
     return columns | _listed(columns, len(item)) if live.night.settings.lists else columns
 
 
-def _item_side(live: Live, item: Ints, moment: int, past: Past) -> Columns:
-    counted = tally_columns(live.item_tally(item, moment), np.array([moment]), live.prior, live.night.settings.counts)
-    size = float32({"list_size": np.array([len(item) if live.night.about["lists"] else np.nan])})
-    return (
-        prefixed("item_", counted) | size | attribute_columns(live.night.attributes, item, past) | _collaborative(live, item, moment, past)
-    )
+def _counts(live: Live, item: Ints, user: dict[str, float], moment: int) -> Columns:
+    seen = beside(live.item_tally(item, moment), user)
+    both = tally_columns(seen, np.array([moment]), live.prior, live.night.settings.counts)
+    return {f"user_{name}": values[-1:] for name, values in both.items()} | {f"item_{name}": values[:-1] for name, values in both.items()}
+
+
+def _base(live: Live, item: Ints, moment: int, past: Past) -> Columns:
+    size = np.array([len(item) if live.night.about["lists"] else np.nan], np.float32)
+    return {"list_size": size} | attribute_columns(live.night.attributes, item, past) | _collaborative(live, item, moment, past)
 
 
 def _collaborative(live: Live, item: Ints, moment: int, past: Past) -> Columns:
@@ -60,9 +66,7 @@ def _views(live: Live, item: Ints, past: Past, names: tuple[str, ...]) -> Column
 
 
 def _borrowed(live: Live, name: str, item: Ints) -> Columns:
-    near = live.night.neighbours[name][item]  # (rows, nearest); -1 is the unknown item, which has no events
-    events, positives = live.tallies["events"], live.tallies["positives"]
-    return borrowed(events[near].sum(1), positives[near].sum(1), np.asarray((near >= 0).any(1)), live.prior, live.night.settings.counts)
+    return borrowed(*live.borrowed(name, item), live.prior, live.night.settings.counts)
 
 
 def _written(live: Live, user_id: str, item: Ints, past: Past) -> Columns:
@@ -76,6 +80,9 @@ def _listed(columns: Columns, rows: int) -> Columns:
     names = [name for name in columns if is_placed(name)]
     if rows < 2 or not names:
         return {f"{name}_{kind}": np.full(1, np.nan, np.float32) for name in names for kind in ("rank", "z")}
-    scores = np.stack([np.broadcast_to(columns[name], rows) for name in names])
+    scores = np.empty((len(names), rows), np.float32)
+    for number, name in enumerate(names):
+        scores[number] = columns[name]
     rank, z = one_list(scores)
-    return {f"{name}_rank": rank[n] for n, name in enumerate(names)} | {f"{name}_z": z[n] for n, name in enumerate(names)}
+    ranked = {f"{name}_rank": values for name, values in zip(names, rank, strict=True)}
+    return ranked | {f"{name}_z": values for name, values in zip(names, z, strict=True)}

@@ -126,7 +126,7 @@ class Features:
         """
         live, moment = self.at(now)
         families = tuple(name for name in FAMILIES if name in self.settings.families)
-        found = candidate_columns(live, user, live.night.items.of(candidates), moment, families)
+        found = candidate_columns(live, user, live.user(user), live.night.items.of(candidates), moment, families)
         return pl.DataFrame({"item_id": list(candidates)} | {name: _full(found, name, len(candidates)) for name in found})
 
     def at(self, now: datetime | None) -> tuple[Live, int]:

@@ -12,12 +12,17 @@ REMEMBERED = 200_000
 """Looked-up ids kept in a dictionary (about 40 MB); when it is full it starts anew."""
 
 
+class _Seen(dict[Hashable, int]):
+    def __missing__(self, name: Hashable) -> int:
+        return -1
+
+
 class Ids:
     """Numbers of ids: `names` (n,) sorted UTF-8 bytes of one width, `numbers` (n,) int32."""
 
     def __init__(self, names: NDArray[np.bytes_], numbers: NDArray[np.int32]) -> None:
         self.names, self.numbers = names, numbers
-        self._seen: dict[Hashable, int] = {}
+        self._seen = _Seen()
 
     @staticmethod
     def arrays(ids: pl.Series) -> dict[str, NDArray[np.generic]]:
@@ -31,10 +36,9 @@ class Ids:
 
     def of(self, ids: Sequence[Hashable]) -> Ints:
         """Number of each id (n,); `len(self)` for an id that is not known."""
-        found = [self._seen.get(name, -1) for name in ids]
-        numbers = np.array(found, np.int64)
-        if -1 in found:
-            absent = np.flatnonzero(numbers < 0)
+        numbers = np.fromiter(map(self._seen.__getitem__, ids), np.int64, len(ids))
+        absent = np.flatnonzero(numbers < 0)
+        if len(absent):
             numbers[absent] = self._search([ids[place] for place in absent.tolist()])
         return numbers
 
@@ -53,5 +57,5 @@ class Ids:
     def _remember(self, ids: list[Hashable], numbers: Ints) -> None:
         """Keep what was found; unknown ids are searched again, so that made-up ids cannot fill the memory."""
         if len(self._seen) > REMEMBERED:
-            self._seen = {}
+            self._seen = _Seen()
         self._seen.update((name, number) for name, number in zip(ids, numbers.tolist(), strict=True) if number < len(self))

@@ -7,7 +7,6 @@ for every item, so that a request only looks them up.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,8 +17,10 @@ from nightshift.features.counts import Tally
 from nightshift.features.rows import Doubles
 from nightshift.history import DAY, EventLog, Floats, Ints, Past
 from nightshift.serving.night import ServedNight
-from nightshift.serving.prepare import fit_of
+from nightshift.serving.prepare import FIXED, fit_of
 
+History = tuple[Ints, Ints, Floats]
+"""Events of one user, oldest first: items, moments, labels."""
 NOBODY = pl.Series("id", [], pl.String)
 
 
@@ -63,17 +64,24 @@ class Live:
         return replace(self, added=self.added.before(moment), until=min(self.until, moment))
 
     @cached_property
-    def tallies(self) -> dict[str, NDArray[Any]]:
-        """Arrays (items + 1,) of `Tally` fields that do not depend on the moment of the request."""
-        arrays = {name: self.night.arrays[f"item_{name}"] for name in FIXED}
-        return _with_added(self.night, arrays, self.added) if len(self.added.time) else arrays
+    def tallies(self) -> Doubles:
+        """(items + 1, FIXED) fields of `Tally` that do not depend on the moment of the request."""
+        base: Doubles = self.night.arrays["item_tallies"]
+        return _with_added(self.night, base, self.added) if len(self.added.time) else base
 
     def item_tally(self, item: Ints, moment: int) -> Tally:
         """Counts of items (rows,) strictly before a moment that is after all known events."""
-        found = {name: values[item] for name, values in self.tallies.items()}
+        found = self.tallies[item].T
         start = moment - int(self.night.settings.counts.recent_days * DAY)
         events, positives = self._since(item, start)
-        return Tally(recent_events=events, recent_positives=positives, **found)
+        return Tally(recent_events=events, recent_positives=positives, **dict(zip(FIXED, found, strict=True)))
+
+    def borrowed(self, view: str, item: Ints) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
+        """Events and positive ones of the neighbours of items (rows,), and whether there are neighbours."""
+        near, known = self.night.arrays[f"view_{view}_near"][item], self.night.arrays[f"view_{view}_near_known"][item]
+        if len(self.added.time):  # neighbours -1 are the unknown item, which has no events
+            near = self.tallies[:, :2][self.night.arrays[f"view_{view}_neighbours"][item]].sum(1)
+        return near[:, 0], near[:, 1], known
 
     def _since(self, item: Ints, start: int) -> tuple[Ints, Doubles]:
         """Events and positive ones of items (rows,) from a moment on."""
@@ -87,63 +95,67 @@ class Live:
             events, positives = events + high - low, positives + line.positives(low, high)
         return events, positives
 
-    def number_of(self, user_id: str) -> int:
+    def _number_of(self, user_id: str) -> int:
         """A user's number; one that owns no events for a user nobody knows."""
         known = len(self.night.users)
         number = int(self.night.users.of([user_id])[0])
         return number if number < known else self.new_users.get(user_id, known + len(self.new_users))
 
-    def knows(self, user_id: str) -> bool:
-        """Whether the user has an event before the moment."""
-        return len(self.user(self.number_of(user_id))[0]) > 0
-
-    def user(self, number: int) -> tuple[Ints, Ints, Floats]:
-        """A user's events, oldest first: items, moments, labels. None for a user nobody knows."""
-        arrays, added = self.night.arrays, self.added.by_user
-        low, high = np.searchsorted(added.owner, [number, number + 1])
+    def user(self, user_id: str) -> History:
+        """A user's events, oldest first; none for a user nobody knows."""
+        number, arrays, added = self._number_of(user_id), self.night.arrays, self.added.by_user
+        low, high = added.owner.searchsorted([number, number + 1]) if len(added.owner) else (0, 0)
         mine = slice(0, 0)
         if number < len(self.night.users):
             mine = slice(int(arrays["user_start"][number]), int(arrays["user_start"][number + 1]))
-        parts = [(arrays["user_item"][mine], arrays["user_time"][mine], arrays["user_label"][mine])]
-        if high > low:
-            parts.append((added.other[low:high], added.time[low:high], added.label[low:high]))
-        items, times, labels = (np.concatenate([part[place] for part in parts]) for place in range(3))
-        return items.astype(np.int64), times, labels
+        items, times, labels = arrays["user_item"][mine].astype(np.int64), arrays["user_time"][mine], arrays["user_label"][mine]
+        if high == low:
+            return items, times, labels
+        fresh = slice(low, high)
+        sides = (items, added.other[fresh]), (times, added.time[fresh]), (labels, added.label[fresh])
+        return np.concatenate(sides[0]), np.concatenate(sides[1]), np.concatenate(sides[2])
 
     def fit_at(self, moment: int) -> Fit | None:
         """The newest collaborative fit made from events before a point at or before the moment."""
         return next((fitted for since, fitted in reversed(self.refits) if since <= moment), None)
 
 
-FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
-
-
-def _with_added(night: ServedNight, base: dict[str, NDArray[Any]], added: EventLog) -> dict[str, NDArray[Any]]:
+def _with_added(night: ServedNight, base: Doubles, added: EventLog) -> Doubles:
     """The items' tallies with the added events, all of which are later than the night's."""
-    line, counts = added.by_item, night.settings.counts
+    line, newest = added.by_item, night.settings.counts.recent_events
     item, start = np.unique(line.owner, return_index=True)
     stop = np.append(start[1:], len(line.owner))
-    fresh = np.minimum(stop - start, counts.recent_events)
-    older = np.minimum(counts.recent_events - fresh, base["events"][item])
+    mine = dict(zip(FIXED, base[item].T, strict=True))
+    fresh = np.minimum(stop - start, newest)
+    older = np.minimum(newest - fresh, mine["events"]).astype(np.int64)
     end, running = night.arrays["item_start"][item + 1], night.arrays["item_running"]
-    whole = {name: values.copy() for name, values in base.items()}
-    whole["first"][item] = np.where(base["events"][item] > 0, base["first"][item], line.time[start])
-    whole["last"][item] = line.time[stop - 1]
-    whole["events"][item] += stop - start
-    whole["positives"][item] += line.positives(start, stop)
-    whole["newest_events"][item] = fresh + older
-    whole["newest_positives"][item] = line.positives(stop - fresh, stop) + running[end] - running[end - older]
+    now = {
+        "events": mine["events"] + stop - start,
+        "positives": mine["positives"] + line.positives(start, stop),
+        "newest_events": fresh + older,
+        "newest_positives": line.positives(stop - fresh, stop) + running[end] - running[end - older],
+        "first": np.where(mine["events"] > 0, mine["first"], line.time[start]),
+        "last": line.time[stop - 1],
+    }
+    whole = base.copy()
+    whole[item] = np.stack([now[name] for name in FIXED], axis=1)
     return whole
 
 
-def user_tally(times: Ints, labels: Floats, moment: int, live: Live) -> Tally:
-    """Counts (1,) of one user's events, oldest first, all before the moment."""
+def user_tally(times: Ints, labels: Floats, moment: int, live: Live) -> dict[str, float]:
+    """`Tally` fields of one user's events, oldest first, all before the moment."""
     counts = live.night.settings.counts
-    recent = int(np.searchsorted(times, moment - int(counts.recent_days * DAY)))
+    recent = int(times.searchsorted(moment - int(counts.recent_days * DAY)))
     newest = max(len(times) - counts.recent_events, 0)
-    sums = [(np.array([len(times) - each]), labels[each:].sum(dtype=np.float64, keepdims=True)) for each in (0, recent, newest)]
-    edges = times[[0, -1]] if len(times) else np.zeros(2, np.int64)
-    return Tally(*sums[0], *sums[1], *sums[2], edges[:1], edges[1:])
+    found: dict[str, float] = {}
+    for head, begin in (("", 0), ("recent_", recent), ("newest_", newest)):
+        found |= {f"{head}events": len(times) - begin, f"{head}positives": float(labels[begin:].sum(dtype=np.float64))}
+    return found | {"first": float(times[0]) if len(times) else 0.0, "last": float(times[-1]) if len(times) else 0.0}
+
+
+def beside(items: Tally, user: dict[str, float]) -> Tally:
+    """The items' tally (rows + 1,) with the user behind them: one pass makes both sides' columns."""
+    return Tally(**{name: np.append(values, user[name]) for name, values in vars(items).items()})
 
 
 def past_of(items: Ints, times: Ints, labels: Floats, moment: int, length: int) -> Past:

