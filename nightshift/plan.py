@@ -4,7 +4,7 @@ Nothing here loads a model or calls one. Rows are taken in order of worth; what 
 rejected row is pending once more, as its next attempt: a re-ask is planned and paid for like any other row.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -38,12 +38,18 @@ class TablePlan:
     deferred: int
     learned: Estimate
     """The means behind the expectations."""
-    why: dict[str, int] = field(default_factory=dict)
-    """Pending rows by why they are asked."""
-    rejected_for: dict[str, int] = field(default_factory=dict)
-    """Re-asks among them, by the reason for which their last answer was rejected."""
     priced: bool = True
     """Whether a price is known."""
+
+    @property
+    def why(self) -> dict[str, int]:
+        """Pending rows by why they are asked."""
+        return counts(self.pending)
+
+    @property
+    def rejected_for(self) -> dict[str, int]:
+        """Re-asks among them, by the reason for which their last answer was rejected."""
+        return dict(self.pending.filter(pl.col("why") == "rejected").group_by("reason").len().sort("reason").iter_rows())
 
     @property
     def prompt_tokens(self) -> int:
@@ -112,33 +118,49 @@ def plan_table(
     are learned from. Raises ConfigError for a budget in dollars without a `price`.
     """
     check_price(budget, price is not None, lambda: unknown(model_id or "this model"))
-    answered = ledgers.answers.keys()
-    known = _with_states(ledgers, answered) if keeps_states and prompt.questions else answered
+    found = _sort(prompt, requests, ledgers, run_id, keeps_states)
+    learned, bounds = estimate(ledgers, prompt, model_id), limits(budget, spent, prompt.name)
+    seen = _seen(ledgers, found.settled) if count_tokens is None else requests.clear()
+    asked = with_tokens(prompt, _asked(prompt, found.left), count_tokens, seen)
+    longest = 0 if prompt.questions else prompt.decoding.max_new_tokens
+    asked = with_spend(asked, learned, longest, price, pl.when(pl.col("left") > 1).then(learned.reject_share).otherwise(0.0))
+    pending = explained(would_ask(asked, bounds), ledgers, prompt.name, prompt.prompt_id, found.keys)
+    return TablePlan(
+        table=prompt.name,
+        rows=requests.height,
+        answered=found.settled.height,
+        rejected=found.given_up,
+        pending=pending,
+        reserved=reservable(pending, bounds),
+        deferred=asked.height - pending.height,
+        learned=learned,
+        priced=price is not None,
+    )
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Tonight's requests against the ledger."""
+
+    keys: pl.Series
+    """Every key with an answer."""
+    settled: pl.DataFrame
+    """Requests that need no call."""
+    given_up: int
+    """Requests that were asked often enough without an acceptable answer."""
+    left: pl.DataFrame
+    """The rest, each key once, with what became of earlier attempts (`nightshift.why.attempts`)."""
+
+
+def _sort(prompt: Prompt[Any], requests: pl.DataFrame, ledgers: Ledgers, run_id: str | None, keeps_states: bool) -> _Sorted:
+    keys = ledgers.answers.keys()
+    known = _with_states(ledgers, keys) if keeps_states and prompt.questions else keys
     tried = attempts(ledgers, prompt.name, run_id, ATTEMPTS)
     is_known = requests["content_key"].is_in(known.implode())
     is_given_up = requests["content_key"].is_in(tried.filter(pl.col("left") < 1)["content_key"].implode()) & ~is_known
     distinct = requests.filter(~is_known & ~is_given_up).unique("content_key", keep="first", maintain_order=True)
     left = distinct.join(tried, on="content_key", how="left", maintain_order="left")
-    learned = estimate(ledgers, prompt, model_id)
-    seen = _seen(ledgers, requests.filter(is_known)) if count_tokens is None else requests.clear()
-    asked = with_tokens(prompt, _asked(prompt, left), count_tokens, seen)
-    longest = 0 if prompt.questions else prompt.decoding.max_new_tokens
-    asked = with_spend(asked, learned, longest, price, pl.when(pl.col("left") > 1).then(learned.reject_share).otherwise(0.0))
-    bounds = limits(budget, spent, prompt.name)
-    pending = explained(would_ask(asked, bounds), ledgers, prompt.name, prompt.prompt_id, answered)
-    return TablePlan(
-        table=prompt.name,
-        rows=requests.height,
-        answered=int(is_known.sum()),
-        rejected=int(is_given_up.sum()),
-        pending=pending,
-        reserved=reservable(pending, bounds),
-        deferred=asked.height - pending.height,
-        learned=learned,
-        why=counts(pending),
-        rejected_for=dict(pending.filter(pl.col("why") == "rejected").group_by("reason").len().sort("reason").iter_rows()),
-        priced=price is not None,
-    )
+    return _Sorted(keys, requests.filter(is_known), int(is_given_up.sum()), left)
 
 
 def still_fits(
