@@ -32,6 +32,8 @@ Owners = dict[str, dict[str, str]]
 """`row_id` and `text_key` of each content key."""
 RESERVED = ("prompt_tokens", "worst_tokens", "worst_usd")
 """Columns of a plan that a budget is held against once more before a batch is asked."""
+LOOKED_UP = 250_000
+"""Keys that are looked up in the ledger at a time: a million at once would be copied several times over."""
 RETRY_TEMPERATURE = 0.7
 """A greedy model would repeat itself; a second attempt samples, seeded by the attempt."""
 
@@ -179,11 +181,14 @@ def batches(pending: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
     tried = pending if "attempt" in pending.columns else pending.with_columns(attempt=pl.lit(1))
     reserved = [name for name in RESERVED if name in tried.columns]
     rows = tried.select("content_key", "row_id", "text_key", "text", pl.col("attempt").cast(pl.Int64), *reserved)
-    for attempt in rows["attempt"].unique(maintain_order=True):
-        yield from cut(rows.filter(pl.col("attempt") == attempt), batch_rows)
+    attempts = rows["attempt"].unique(maintain_order=True).to_list()
+    for attempt in attempts:
+        yield from cut(rows if len(attempts) == 1 else rows.filter(pl.col("attempt") == attempt), batch_rows)
 
 
 def counted(settings: Settings, pending: pl.DataFrame) -> dict[str, int]:
     """What became of the pending rows, read back from the ledger."""
-    accepted = Ledgers(settings.home_folder).answers.lookup(pending["content_key"], ["content_key"]).height
+    ledger = Ledgers(settings.home_folder).answers
+    slices = pending.select("content_key").iter_slices(LOOKED_UP)
+    accepted = sum(ledger.lookup(keys["content_key"], ["content_key"]).height for keys in slices)
     return {"rows": pending.height, "accepted": accepted, "rejected": pending.height - accepted}
