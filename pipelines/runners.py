@@ -3,6 +3,7 @@
 One line of nightshift.yaml chooses (`beam`); content keys and tables are the same everywhere.
 """
 
+import importlib.util
 import socket
 from collections.abc import Callable, Iterable
 
@@ -53,6 +54,8 @@ def _portable(settings: BeamSettings, places: list[Place], task: Task) -> None:
 
 
 def _dataflow(settings: BeamSettings, places: list[Place], task: Task) -> None:
+    if importlib.util.find_spec("google.cloud") is None:
+        raise ConfigError("beam.runner DataflowRunner needs Google's client libraries; install 'apache-beam[gcp]'")
     _told(lambda: run_pipeline("DataflowRunner", list(settings.options), places, task))
 
 

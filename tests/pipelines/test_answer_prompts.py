@@ -19,7 +19,7 @@ from nightshift.llm.base import Decoding
 from nightshift.night import Night
 from nightshift.plan import ATTEMPTS, BudgetSettings, Spent, TablePlan, plan_table
 from pipelines.answer_prompts import RETRY_TEMPERATURE, Batch, answer_prompts, batches, for_attempt
-from pipelines.embed_texts import embed_texts
+from pipelines.embed_texts import TextBatch, embed_texts
 
 AS_OF = date(2024, 1, 2)
 NOTHING = {"rows": 0, "accepted": 0, "rejected": 0}
@@ -147,6 +147,25 @@ def test_after_a_kill_between_two_batches_only_the_rest_is_asked(tmp_path: Path)
     assert answer(again, left)["accepted"] == 6
     assert again.ledgers.answers.parts()[0] == kept[0]
     assert planned(again).pending.is_empty()
+
+
+def test_what_a_lost_worker_had_stored_is_not_missing_accepted_or_rejected(tmp_path: Path) -> None:
+    tonight = night(tmp_path, reply="{first}")
+    items = catalogue(4).with_columns(title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title"))
+    (rows,) = batches(tonight.item_requests("item_facts", items, EVENTS), 4)
+    batch = Batch(tonight.settings, "item_facts", AS_OF, "first")
+    assert batch.missing(rows).equals(rows)
+    batch.do(rows.filter(pl.col("row_id").is_in(["i1", "i2"])))
+    assert sorted(batch.missing(rows)["row_id"]) == ["i0", "i3"]
+    again = rows.filter(pl.col("row_id") == "i2").with_columns(attempt=pl.lit(2))
+    assert batch.missing(again).equals(again), "its second attempt has not been made"
+    assert sorted(Batch(tonight.settings, "item_facts", AS_OF, "second").missing(rows)["row_id"]) == ["i0", "i2", "i3"]
+
+
+def test_a_lost_workers_vectors_are_not_missing(tmp_path: Path) -> None:
+    task, rows = TextBatch(night(tmp_path).settings, "first"), texts("a film", "a play", "a song")
+    task.do(rows.head(2))
+    assert task.missing(rows)["text"].to_list() == ["a song"]
 
 
 KILLED = """

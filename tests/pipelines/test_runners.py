@@ -1,5 +1,6 @@
 """Killed workers and wrong addresses. The model is a server in this process, so that what was asked is counted where it is asked."""
 
+import importlib.util
 import os
 import signal
 import sys
@@ -156,6 +157,13 @@ def test_a_runner_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="write it like localhost:8099"):
         answer(night(tmp_path, f"http://{nobody}/v1", runner="PortableRunner", address="flink"))
     assert time.monotonic() - began < 5
+
+
+def test_a_runner_whose_package_is_missing_names_it(tmp_path: Path) -> None:
+    if importlib.util.find_spec("google.cloud"):
+        pytest.skip("apache-beam[gcp] is installed here")
+    with pytest.raises(ConfigError, match=r"install 'apache-beam\[gcp\]'"):
+        answer(night(tmp_path, "http://127.0.0.1:1/v1", runner="DataflowRunner", options=["--project=shop", "--region=nowhere"]))
 
 
 @pytest.mark.parametrize(
