@@ -1,5 +1,6 @@
 """Run a Dagster job from the command line: the same jobs, the same instance, the same pages as from the UI."""
 
+import fcntl
 import os
 import time
 from datetime import date
@@ -34,8 +35,17 @@ def dagster_home(settings: Settings) -> Path:
     folder = settings.home_folder / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "dagster.yaml").exists():
-        (folder / "dagster.yaml").write_text(INSTANCE)
+        written = folder / f".dagster.yaml.{os.getpid()}"
+        written.write_text(INSTANCE)
+        written.rename(folder / "dagster.yaml")
     return folder
+
+
+def open_instance(folder: Path) -> dg.DagsterInstance:
+    """Dagster's runs and events. One process at a time: two that made the tables at once would break each other's."""
+    with (folder / "opening.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return dg.DagsterInstance.from_config(str(folder))
 
 
 def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
@@ -45,7 +55,7 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
     os.environ["DAGSTER_HOME"] = str(folder)  # sub-processes of a run find the same instance
     console.print(f"[bold]{job}[/bold] {as_of}")
     started = time.monotonic()
-    with dg.DagsterInstance.from_config(str(folder)) as instance, alive(folder) as lock:
+    with open_instance(folder) as instance, alive(folder) as lock:
         bury_the_dead(instance, folder)
         result = definitions.resolve_job_def(job).execute_in_process(
             partition_key=as_of.isoformat(),
