@@ -31,31 +31,31 @@ class Attend(torch.autograd.Function):
         event, kind, row = places
         width = table.shape[1]
         scores = query.new_empty(len(event))
-        pooled = query.new_zeros(len(query), width)
+        pooled, kept = query.new_zeros(len(query), width), query.new_empty(len(event), layer.shape[1])
         for span in _chunks(len(event)):
             key = table.index_select(0, event[span]).add_(kinds.index_select(0, kind[span]))
             asked = query.index_select(0, row[span])
-            hidden = torch.addmm(asked[:, width:], torch.cat([asked[:, :width] * key, key], 1), layer)
+            pair = torch.cat([asked[:, :width] * key, key], 1)
+            hidden = torch.addmm(asked[:, width:], pair, layer, out=kept[span])
             torch.mv(torch.ops.aten._prelu_kernel(hidden, slope), out, out=scores[span])
             pooled.index_add_(0, row[span], key.mul_(scores[span, None]))
-        ctx.save_for_backward(query, table, kinds, layer, out, slope, scores, *places)
+        ctx.save_for_backward(query, table, kinds, layer, out, slope, scores, kept, *places)
         return pooled
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Recomputes the hidden layer chunk by chunk; nothing as long as the events but the scores is kept."""
-        query, table, kinds, layer, out, slope, scores, event, kind, row = ctx.saved_tensors
+        """Chunk by chunk, from the hidden layer that `forward` kept."""
+        query, table, kinds, layer, out, slope, scores, kept, event, kind, row = ctx.saved_tensors
         width = table.shape[1]
-        asked_all = torch.cat([query, gradients[0]], 1)
+        around = torch.cat([query[:, :width], gradients[0]], 1)
         to_query, to_table, to_kinds, to_layer = (torch.zeros_like(one) for one in (query, table, kinds, layer))
         whole, negative = torch.zeros_like(out), torch.zeros_like(out)
         flat = out * slope
         for span in _chunks(len(event)):
             key = table.index_select(0, event[span]).add_(kinds.index_select(0, kind[span]))
-            asked = asked_all.index_select(0, row[span])
-            candidate, above = asked[:, :width], asked[:, -width:]
+            candidate, above = torch.split(around.index_select(0, row[span]), width, 1)
             pair = torch.cat([candidate * key, key], 1)
-            hidden = torch.addmm(asked[:, width:-width], pair, layer)
+            hidden = kept[span]
             to_score = torch.linalg.vecdot(above, key)
             whole.addmv_(hidden.t(), to_score)
             negative.addmv_(hidden.clamp(max=0).t(), to_score)

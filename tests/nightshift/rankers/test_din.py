@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -200,24 +201,37 @@ def test_one_history_is_shared_by_all_candidates(world: World, fitted: DINRanker
     assert served.score(dense, candidate, keys.repeat(40, 0), mask.repeat(40, 0)) == pytest.approx(shared, abs=1e-6)
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(world: World, tmp_path: Path) -> None:
-    class Killed(Exception):
-        pass
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from nightshift.rankers.din.ranker import DINRanker
+from nightshift.rankers.din.settings import DINSettings
+from nightshift.testing import RankerConformance
 
-    def stop(words: str) -> None:
-        if "epoch 2" in words:
-            raise Killed
+def stop(words):
+    if "epoch 2" in words:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    settings = QUICK.model_copy(update={"checkpoint_steps": 7})
-    with pytest.raises(Killed):
-        world.fit(settings, "base", checkpoint=tmp_path / "run.npz", tell=stop)
-    assert (tmp_path / "run.npz").exists()
+rows = RankerConformance()
+settings = DINSettings(epochs=3, batch_rows=64, checkpoint_steps=5)
+ranker = DINRanker(settings, Path(sys.argv[1]), stop)
+ranker.fit(rows._rows(1500, 1), rows._rows(500, 2), rows.features, 0, rows._context())
+"""
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    root, file, rows = str(Path(__file__).parents[3]), tmp_path / "run.npz", RankerConformance()
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(file)], capture_output=True, env={"PYTHONPATH": root}, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert file.exists()
     words: list[str] = []
-    resumed = world.fit(settings, "base", checkpoint=tmp_path / "run.npz", tell=words.append)
+    settings = DINSettings(epochs=3, batch_rows=64, checkpoint_steps=5)
+    given = (rows._rows(1500, 1), rows._rows(500, 2), rows.features, 0, rows._context())
+    resumed = DINRanker(settings, file, words.append).fit(*given)
     assert words[0].startswith("din: going on after")
-    assert not (tmp_path / "run.npz").exists()
-    rows, context = world.splits["test"], world.context.seeing(("base",))
-    assert np.array_equal(resumed.predict(rows, context), world.fit(settings, "base").predict(rows, context))
+    assert not file.exists()
+    unkilled, scored = DINRanker(settings).fit(*given), rows._rows(300, 3)
+    assert np.array_equal(resumed.predict(scored, rows._context()), unkilled.predict(scored, rows._context()))
 
 
 def test_a_checkpoint_of_another_seed_is_not_read(world: World, tmp_path: Path) -> None:
