@@ -1,7 +1,7 @@
 """Group `features`: flat columns for any ranker, and training rows that knew nothing of their future."""
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
@@ -12,6 +12,7 @@ from assets.samples import each_family
 from nightshift.checks import Checked, one_row_each
 from nightshift.night import Night
 from nightshift.tables import (
+    CANDIDATES,
     INTERACTIONS,
     ITEM_CODES,
     ITEM_EMBEDDINGS,
@@ -48,7 +49,12 @@ def example_inputs(night: Night) -> "ExampleInputs":
 
     nights = [day for day in night.store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    return ExampleInputs(items, events, {day: snapshot(night, day) for day in nights})
+    return ExampleInputs(items, events, {day: snapshot(night, day) for day in nights}, implicit=implicit(night))
+
+
+def implicit(night: Night) -> bool:
+    """Whether the source says only what users chose."""
+    return night.settings.sources.interactions.feedback == "implicit"
 
 
 @table_asset(ITEM_CODES, group="features", kinds={"faiss"}, deps=[ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES])
@@ -97,6 +103,31 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     yield from publish(night, USER_FEATURES, frame, checks, inputs=inputs, numbers=numbers, sample=each_family(frame))
 
 
+@table_asset(CANDIDATES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, *WRITTEN])
+def candidates(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+    """Each source's best items for every user, for implicit feedback (empty for other feedback, which says itself what was shown).
+
+    Says what the candidates of the night before were worth: the share of users' later choices among them, by source and together.
+    """
+    night = nightshift.night(context)
+    frame, numbers = _candidates(night) if implicit(night) else (CANDIDATES.empty(), {"feedback": "not implicit: no candidates needed"})
+    yield from publish(night, CANDIDATES, frame, inputs=manifests(night, ITEMS, INTERACTIONS, *WRITTEN), numbers=numbers)
+
+
+def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
+    from nightshift.candidates.nightly import candidates as build
+    from nightshift.candidates.nightly import chosen_since, recalls
+
+    items, events, settings = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of), night.settings.examples
+    frame = build(items, events, snapshot(night, night.as_of), night.as_of, settings.candidates, settings.features.similarity)
+    last = night.store.before(CANDIDATES, night.as_of)
+    numbers: dict[str, Any] = {"users": frame["user_id"].n_unique()} | dict(frame.group_by("source").len().sort("source").iter_rows())
+    if last is None:
+        return frame, numbers
+    worth = recalls(night.store.read(CANDIDATES, last), chosen_since(events, last, settings.candidates.repeats))
+    return frame, numbers | {f"recall since {last}: {source}": round(share, 4) for source, share in worth.items()}
+
+
 @table_asset(
     RANKING_EXAMPLES,
     group="features",
@@ -108,7 +139,9 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     },
 )
 def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Every event since the first night, with the features known strictly before it and the newest night at or before its day."""
+    """Every event since the first night, with the features known strictly before it and the newest night at or before its day.
+
+    Implicit feedback: the candidates of a sample of moments at which users chose something."""
     from nightshift.features.examples import build_examples
     from nightshift.features.proofs import future_shuffle, recompute
 
@@ -123,13 +156,20 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     cut = after_training.item() or night.moment
     proofs = [
         _proof("recompute", recompute(inputs, settings, frame, night.settings.checks.leak_sample, builder=builder)),
-        _proof("future_shuffle", future_shuffle(inputs, settings, cut, builder=builder)),
+        _proof("future_shuffle", future_shuffle(inputs, settings, cut, builder=builder, examples=frame)),
     ]
     counts = {f"rows: {name}": count for name, count in frame.group_by("split").len().sort("split").iter_rows()}
     families = {f"features: {family}": sum(c.startswith(f"{family}__") for c in frame.columns) for family in settings.features.families}
     inputs_of = manifests(night, ITEMS, INTERACTIONS)
     sample = each_family(frame.drop("group_id", "as_of"))
-    yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=counts | families, sample=sample)
+    numbers = counts | families | _found(frame)
+    yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=numbers, sample=sample)
+
+
+def _found(frame: pl.DataFrame) -> dict[str, float]:
+    """Implicit feedback: how many of the items chosen in test lists were among their candidates, which bounds every recall."""
+    chosen = frame.filter((pl.col("split") == "test") & (pl.col("label") > 0.5))["retrieved"].drop_nulls()
+    return {"candidates: recall on test lists": round(float(chosen.sum()) / chosen.len(), 4)} if chosen.len() else {}
 
 
 def _proof(name: str, differences: "list[Difference]") -> Checked:

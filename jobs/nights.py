@@ -17,7 +17,7 @@ def partitions(nights: NightsSettings) -> dg.DailyPartitionsDefinition:
 
 
 NIGHTLY = dg.AssetSelection.groups("sources", "items", "users", "rejected") | dg.AssetSelection.assets(
-    "item_codes", "item_features", "user_features"
+    "item_codes", "candidates", "item_features", "user_features"
 )
 WEEKLY = dg.AssetSelection.assets("ranking_examples", "ranking_scores", "lift")
 

@@ -210,6 +210,19 @@ ITEM_CODES = Table(
     key=("item_id", "view"),
 )
 
+CANDIDATES = Table(
+    "candidates",
+    "Items worth ranking for each user, by the source that found them.",
+    {
+        "user_id": _text("the user"),
+        "item_id": _text("an item the user had not met before the night"),
+        "source": _text("popular, item_knn, ease, raw, facts or preference"),
+        "rank": Column(pl.Int32, "1 is the source's best"),
+        "score": Column(pl.Float32, "in the source's own unit; scores of two sources are not comparable"),
+    },
+    key=("user_id", "source", "item_id"),
+)
+
 ITEM_FEATURES = Table("item_features", "One flat row an item, for any ranker.", {"item_id": _text("the item")}, key=("item_id",), open=True)
 USER_FEATURES = Table("user_features", "One flat row a user, for any ranker.", {"user_id": _text("the user")}, key=("user_id",), open=True)
 
@@ -220,6 +233,9 @@ _EXAMPLE = {
     "label": Column(pl.Float32, "1 positive, 0 negative"),
     "group_id": _text("the list the row belongs to: the request, or user and moment"),
     "split": _text("train, valid or test"),
+    "retrieved": Column(
+        pl.Boolean, "implicit feedback: whether the candidate stage found the item; null for rows that users were shown", required=False
+    ),
 }
 
 RANKING_EXAMPLES = Table(
@@ -282,7 +298,7 @@ TABLES = {
     table.name: table
     for table in (
         ITEMS, INTERACTIONS, GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES, ITEM_EMBEDDINGS, USER_EMBEDDINGS, ITEM_CODES,
-        ITEM_FEATURES, USER_FEATURES, RANKING_EXAMPLES, RANKING_SCORES, REJECTS, LIFT,
+        ITEM_FEATURES, USER_FEATURES, CANDIDATES, RANKING_EXAMPLES, RANKING_SCORES, REJECTS, LIFT,
     )
 }  # fmt: skip
 """All tables by name."""

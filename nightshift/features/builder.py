@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,9 @@ from nightshift.features.similarity import view_columns
 from nightshift.features.tags import tag_columns
 from nightshift.history import EventLog, Ints, Past, midnight
 
+if TYPE_CHECKING:
+    from nightshift.candidates.stage import Stage
+
 MISSING_NIGHT = Snapshot()
 
 
@@ -36,6 +40,8 @@ class Builder:
     seed: int = 0
     extra: Mapping[str, FeatureFunction] = field(default_factory=dict)
     """More families by name: their columns are added as `<name>__<column>`."""
+    stage: "Stage | None" = None
+    """The candidate stage, where there is one: its scores join the base family."""
 
     @cached_property
     def dates(self) -> list[date]:
@@ -101,6 +107,7 @@ class Builder:
         columns: Columns = {}
         if "base" in families:
             columns |= prefixed("base__", self._base(log, rows, past))
+            columns |= prefixed("base__", self.stage.columns(log, rows, content)) if self.stage else {}
         if "text" in families:
             columns |= prefixed("text__", self._views(log, rows, past, content, ("raw",)))
         if "llm" in families:

@@ -7,6 +7,9 @@ A list (`group_id`) is a request where the source has requests, otherwise the ro
 A day would be the tempting list, and a leak: rank and z-score inside it would compare a morning row with an evening
 row whose features already know the morning's label. For the same reason all rows of a request take the moment of its
 first row. Splits are global in time: train before t1, valid between, test from t2.
+
+Implicit feedback says nothing of what was not chosen: its rows are the candidates of the moments at which users chose
+(nightshift.candidates.lists).
 """
 
 import logging
@@ -40,10 +43,15 @@ class ExampleInputs:
     """What the models had written, by night; a row never sees a night after its own day."""
     extra: dict[str, FeatureFunction] = field(default_factory=dict)
     """More feature families by name, held to the same proofs."""
+    implicit: bool = False
+    """Every event is a choice; what else could have been chosen comes from the candidate stage."""
 
     def builder(self, settings: ExampleSettings) -> Builder:
         """A builder for these inputs; pass it along to reuse the nights' content and the refits."""
-        return Builder(self.items, self.snapshots, settings.features, settings.seed, self.extra)
+        from nightshift.candidates.stage import Stage  # which looks at rows and nights, as the builder does
+
+        stage = Stage(settings.candidates) if self.implicit else None
+        return Builder(self.items, self.snapshots, settings.features, settings.seed, self.extra, stage)
 
 
 def asked_rows(interactions: pl.DataFrame) -> pl.DataFrame:
@@ -80,28 +88,57 @@ def cuts(interactions: pl.DataFrame, settings: ExampleSettings) -> tuple[int, in
 
 
 def build_features(events: EventLog, asked: pl.DataFrame, builder: Builder) -> Columns:
-    """Feature columns of asked rows (see `asked_rows`) from a log of events."""
-    return builder.columns(events, Rows.of(asked, events))
+    """Feature columns of asked rows (see `asked_rows`) from a log of events. A missed item stands in no list: nobody had shown it."""
+    apart = pl.when(pl.col("retrieved").not_()).then(pl.col("group_id") + "|missed").otherwise("group_id").alias("group_id")
+    listed = asked.with_columns(apart) if "retrieved" in asked.columns else asked
+    return builder.columns(events, Rows.of(listed, events))
 
 
 def build_examples(inputs: ExampleInputs, settings: ExampleSettings | None = None, builder: Builder | None = None) -> pl.DataFrame:
     """The `ranking_examples` table. Logs how many events came before the first night and are history only."""
     settings = settings or ExampleSettings()
     builder = builder or inputs.builder(settings)
-    everything = asked_rows(inputs.interactions)
-    asked = everything.filter(pl.Series(builder.night_of(everything["moment"].to_numpy()) >= 0, dtype=pl.Boolean))
-    dropped = everything.height - asked.height
-    log.info("%d training rows; %d events before the first night are history only", asked.height, dropped)
+    events = builder.log(inputs.interactions)
+    asked = _candidate_rows(inputs, settings, builder, events) if inputs.implicit else _shown_rows(inputs, settings, builder)
     if not asked.height:
         return RANKING_EXAMPLES.empty()
-    columns = build_features(builder.log(inputs.interactions), asked, builder)
-    return RANKING_EXAMPLES.conform(_frame(asked, columns, builder, *cuts(inputs.interactions, settings)))
+    return RANKING_EXAMPLES.conform(_frame(asked, build_features(events, asked, builder), builder))
 
 
-def _frame(asked: pl.DataFrame, columns: Columns, builder: Builder, first: int, second: int) -> pl.DataFrame:
+def _split(interactions: pl.DataFrame, settings: ExampleSettings) -> pl.Expr:
+    """train, valid or test of rows with user_id and moment."""
     moment = pl.col("moment")
+    if settings.split == "last":
+        back = moment.rank("dense", descending=True).over("user_id")
+        return pl.when(back == 1).then(pl.lit("test")).when(back == 2).then(pl.lit("valid")).otherwise(pl.lit("train")).alias("split")
+    first, second = cuts(interactions, settings)
     split = pl.when(moment < first).then(pl.lit("train")).when(moment < second).then(pl.lit("valid")).otherwise(pl.lit("test"))
+    return split.alias("split")
+
+
+def _since_the_first_night(rows: pl.DataFrame, builder: Builder) -> pl.DataFrame:
+    asked = rows.filter(pl.Series(builder.night_of(rows["moment"].to_numpy()) >= 0, dtype=pl.Boolean))
+    log.info("%d events to learn from; %d before the first night are history only", asked.height, rows.height - asked.height)
+    return asked
+
+
+def _shown_rows(inputs: ExampleInputs, settings: ExampleSettings, builder: Builder) -> pl.DataFrame:
+    rows = asked_rows(inputs.interactions).with_columns(_split(inputs.interactions, settings), retrieved=pl.lit(None, pl.Boolean))
+    return _since_the_first_night(rows, builder)
+
+
+def _candidate_rows(inputs: ExampleInputs, settings: ExampleSettings, builder: Builder, events: EventLog) -> pl.DataFrame:
+    from nightshift.candidates.lists import chosen_lists, listed, lists_of, moments
+
+    assert builder.stage is not None
+    chosen = moments(inputs.interactions, settings.candidates.repeats).with_columns(_split(inputs.interactions, settings))
+    chosen = _since_the_first_night(chosen, builder)
+    lists = chosen_lists(lists_of(chosen), settings.candidates, settings.seed)
+    return listed(events, lists, chosen, builder, builder.stage, settings.seed).with_columns(real_list=pl.lit(False))
+
+
+def _frame(asked: pl.DataFrame, columns: Columns, builder: Builder) -> pl.DataFrame:
     nights = pl.Series("as_of", builder.dates, dtype=pl.Date).gather(builder.night_of(asked["moment"].to_numpy()))
     named: dict[str, Any] = dict(columns)
-    rows = asked.with_columns(split.alias("split"), nights).drop("moment", "real_list")
+    rows = asked.with_columns(nights).drop("moment", "real_list")
     return rows.hstack(pl.DataFrame(named)) if named else rows

@@ -5,7 +5,8 @@
 - future shuffle: items and labels of all events from a moment on are dealt anew; rows and nightly tables before it
   must not change in a single bit.
 
-Both name the feature, the row and the two values. A build without a difference gives an empty list.
+Both name the feature, the row and the two values. A build without a difference gives an empty list. For implicit feedback, `recompute`
+also finds the candidates of the sampled lists anew, from the same cut events, and compares item by item.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from nightshift.features.examples import ExampleInputs, asked_rows, build_featur
 from nightshift.features.rows import Columns
 from nightshift.features.settings import ExampleSettings
 from nightshift.tables import MOMENT
+
+LISTED = 20_000
+"""Rows of candidates that the future shuffle rebuilds; lists of shown rows are all rebuilt."""
 
 NightTable = Callable[[pl.DataFrame], pl.DataFrame]
 """Interactions in, a nightly table out."""
@@ -56,11 +60,34 @@ def recompute(
         return []
     drawn = examples.sample(min(sample, examples.height), seed=seed).sort("timestamp", "user_id", "item_id")
     features = [name for name in examples.columns if "__" in name]
-    asked = asked_rows(inputs.interactions)
+    asked = asked_again(examples) if inputs.implicit else asked_rows(inputs.interactions)
     found: list[Difference] = []
     for row in drawn.iter_rows(named=True):
-        found += _recompute_list(inputs, builder, asked.filter(pl.col("group_id") == row["group_id"]), row, features)
+        mine = asked.filter(pl.col("group_id") == row["group_id"])
+        found += _recompute_list(inputs, builder, mine, row, features)
+        found += _recompute_candidates(inputs, builder, mine, settings.seed) if inputs.implicit else []
     return found
+
+
+def asked_again(examples: pl.DataFrame) -> pl.DataFrame:
+    """The rows of lists of candidates as they were asked for, without their features."""
+    rows = examples.select("user_id", "item_id", "timestamp", "label", "group_id", "split", "retrieved")
+    return rows.with_columns(moment=pl.col("timestamp").cast(MOMENT).to_physical(), real_list=pl.lit(False))
+
+
+def _recompute_candidates(inputs: ExampleInputs, builder: Builder, mine: pl.DataFrame, seed: int) -> list[Difference]:
+    """Candidates of one list that are not those of events before its moment alone; what was chosen is known, the rest is not."""
+    from nightshift.candidates.lists import listed, lists_of
+
+    assert builder.stage is not None
+    past = builder.log(inputs.interactions.filter(pl.col("timestamp") < mine["timestamp"].min()))
+    chosen = mine.filter(pl.col("label") > 0.5)
+    lists = lists_of(mine.select("user_id", "item_id", "timestamp", "moment", "group_id", "split"))
+    rebuilt = listed(past, lists, chosen, builder, builder.stage, seed)
+    key = ["item_id", "label", "retrieved"]
+    both = mine.select(*key, stored=pl.lit(1.0)).join(rebuilt.select(*key, rebuilt=pl.lit(1.0)), on=key, how="full", coalesce=True)
+    wrong = both.filter(pl.col("stored").is_null() | pl.col("rebuilt").is_null()).fill_null(0.0)
+    return [Difference("candidate", f"{mine['group_id'][0]}, item {item}", was, now) for item, _, _, was, now in wrong.iter_rows()]
 
 
 def _recompute_list(
@@ -98,12 +125,22 @@ def shuffled_future(interactions: pl.DataFrame, moment: datetime, seed: int = 0)
 
 
 def future_shuffle(
-    inputs: ExampleInputs, settings: ExampleSettings | None, moment: datetime, seed: int = 0, builder: Builder | None = None
+    inputs: ExampleInputs,
+    settings: ExampleSettings | None,
+    moment: datetime,
+    seed: int = 0,
+    builder: Builder | None = None,
+    examples: pl.DataFrame | None = None,
 ) -> list[Difference]:
-    """Build the rows up to `moment` twice, the second time with everything from `moment` on dealt anew; every difference."""
+    """Build the rows up to `moment` twice, the second time with everything from `moment` on dealt anew; every difference.
+
+    For implicit feedback the rows are those of `examples`, as many whole lists as hold some LISTED rows.
+    """
     builder = builder or inputs.builder(settings or ExampleSettings())
     limit = pl.lit(moment).cast(MOMENT).to_physical()
-    asked = asked_rows(inputs.interactions).filter(pl.col("moment") <= limit)
+    asked = asked_rows(inputs.interactions) if examples is None or not inputs.implicit else asked_again(examples)
+    asked = asked.filter(pl.col("moment") <= limit)
+    asked = _some_lists(asked, seed) if inputs.implicit else asked
     asked = asked.filter(pl.Series(builder.night_of(asked["moment"].to_numpy()) >= 0, dtype=pl.Boolean))
     if not asked.height:
         return []
@@ -111,6 +148,13 @@ def future_shuffle(
     rebuilt = build_features(builder.log(shuffled_future(inputs.interactions, moment, seed)), asked, builder)
     rows = [f"user {user}, item {item}, {when}" for user, item, when in asked.select("user_id", "item_id", "timestamp").iter_rows()]
     return _differences(stored, rebuilt, rows)
+
+
+def _some_lists(asked: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """A random sample of whole lists with about LISTED rows."""
+    sizes = asked.group_by("group_id", maintain_order=True).len().sample(fraction=1.0, shuffle=True, seed=seed)
+    kept = sizes.filter(pl.col("len").cum_sum() <= max(LISTED, sizes["len"].head(1).sum()))
+    return asked.join(kept, on="group_id", how="semi", maintain_order="left")
 
 
 def night_shuffle(table: NightTable, interactions: pl.DataFrame, as_of: date, seed: int = 0) -> list[Difference]:

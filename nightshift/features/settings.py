@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nightshift.candidates.settings import CandidateSettings
+
 Family = Literal["base", "text", "llm", "permuted"]
 """Who pays for a column: nobody, a text encoder, a language model, or the placebo of the language model."""
 
@@ -108,6 +110,11 @@ class ExampleSettings(Frozen):
 
     features: FeatureSettings = FeatureSettings()
     """The feature columns."""
+    candidates: CandidateSettings = CandidateSettings()
+    """Implicit feedback: what is ranked, and which of it a ranker learns from. Not used for other feedback."""
+    split: Literal["time", "last"] = "time"
+    """time: train, validation and test are three spans of time, the same for everybody. last: each user's last moment is the test and the
+    one before it validation. `last` is weaker: a ranker learns from moments later than those it is judged on. For data without times."""
     train_until: datetime | None = None
     """First moment of validation; null takes the `train_share` quantile of event times."""
     valid_until: datetime | None = None
@@ -117,4 +124,4 @@ class ExampleSettings(Frozen):
     valid_share: float = Field(default=0.8, gt=0, lt=1)
     """Share of all events that lie before the test."""
     seed: int = 0
-    """Seed of the permuted family's mapping."""
+    """Seed of the permuted family's mapping and of the lists that are drawn."""

@@ -101,8 +101,8 @@ def check_splits(splits: dict[str, pl.DataFrame]) -> None:
             continue
         if rows.height and rows["label"].min() == 1.0:
             raise SourceError(
-                f"all {rows.height} rows of the {name} split are positive, so there is nothing to rank them against; "
-                "map impressions or explicit ratings (sources.interactions.feedback). Nights and features need neither."
+                f"all {rows.height} rows of the {name} split are positive, so there is nothing to rank them against; is "
+                "sources.interactions.feedback right? (implicit: candidates are what is ranked; impressions and explicit need both labels)"
             )
         raise SourceError(
             f"the {name} split has {rows.height} rows and no positive among them; rows begin at the first published night: "
@@ -112,6 +112,6 @@ def check_splits(splits: dict[str, pl.DataFrame]) -> None:
 
 def _scores(name: str, arm: str, seed: int, ranker: Ranker, test: pl.DataFrame, context: "Context | None") -> pl.DataFrame:
     """Rows of `ranking_scores`."""
-    rows = test.select("user_id", "item_id", "timestamp", "label", "group_id", "split")
+    rows = test.select("user_id", "item_id", "timestamp", "label", "group_id", "split", "retrieved")
     named: dict[str, Any] = {"arm": pl.lit(arm), "ranker": pl.lit(name), "seed": pl.lit(seed, pl.Int32)}
     return rows.with_columns(**named, score=pl.Series(ranker.predict(test, context)))
