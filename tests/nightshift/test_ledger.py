@@ -44,7 +44,6 @@ def test_an_empty_ledger_answers_every_question(ledger: Ledger) -> None:
     assert ledger.keys().to_list() == []
     assert ledger.lookup(["a"]).is_empty()
     assert ledger.scan().collect().schema == ANSWERS
-    assert ledger.remove(["a"]) == 0
     assert ledger.compact() is False
     assert not ledger.folder.exists()
 
@@ -156,15 +155,6 @@ def test_a_compaction_killed_before_it_removed_anything_is_finished_by_the_next_
     again.compact()
     assert again.parts() == [compacted]
     assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
-
-
-def test_a_removal_killed_half_way_is_finished_by_the_next_compaction(ledger: Ledger) -> None:
-    part = ledger.append(answers("ab"), "r")
-    raw = part.read_bytes()
-    ledger.remove(["a"])
-    part.write_bytes(raw)
-    reopened(ledger).compact()
-    assert reopened(ledger).keys().to_list() == ["b"]
 
 
 @pytest.fixture
@@ -285,18 +275,6 @@ def test_a_folder_whose_parts_keep_vanishing_is_named(ledger: Ledger) -> None:
     ledger.append(answers("a"), "r")
     with pytest.raises(NightshiftError, match="answers vanished"):
         ledger.query(ask)
-
-
-def test_remove_forgets_exactly_the_named_rows(ledger: Ledger) -> None:
-    ledger.append(answers("ab"), "r")
-    ledger.append(answers("c"), "r")
-    assert ledger.remove(["a", "c", "unknown"]) == 2
-    assert reopened(ledger).keys().to_list() == ["b"]
-    untouched = ledger.parts()
-    assert ledger.remove(["unknown"]) == 0
-    assert ledger.parts() == untouched
-    assert ledger.remove(["b"]) == 1
-    assert reopened(ledger).keys().to_list() == []
 
 
 def test_two_writers_a_compactor_and_a_reader_at_once_lose_no_row(ledger: Ledger) -> None:

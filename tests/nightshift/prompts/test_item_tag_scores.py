@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from nightshift.errors import RejectedAnswer
-from nightshift.prompts.item_tag_scores import TagSettings, centred, item_tag_scores, top_tags
+from nightshift.prompts.item_tag_scores import TagSettings, centred, item_tag_scores
 from nightshift.prompts.vocabulary import Example, Facet, Vocabulary, load_vocabulary
 
 TWO = Vocabulary(
@@ -50,12 +50,6 @@ def test_no_rows_and_one_row_have_scores_of_zero_or_none() -> None:
 def test_scores_of_another_vocabulary_are_not_taken() -> None:
     with pytest.raises(ValueError):
         centred(rows([-1.0, -2.0]), TWO)
-
-
-def test_top_tags_are_the_strongest_first_and_ties_go_by_name() -> None:
-    scores = pl.DataFrame({"item_id": ["1", "1", "1"], "facet": "mood", "tag": ["b", "a", "c"], "score": [1.0, 1.0, 2.0]})
-    assert top_tags(scores, 2).rows() == [("1", ["c", "a"])]
-    assert top_tags(scores, 2).equals(top_tags(scores.reverse(), 2))
 
 
 def test_questions_follow_the_vocabulary_and_the_worked_examples_show_them() -> None:
