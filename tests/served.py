@@ -63,13 +63,16 @@ class Served:
     home: Path
     world: World = field(default_factory=lambda: make_world(SMALL))
     settings: ExampleSettings = field(default_factory=ExampleSettings)
+    lost: int = 0
+    """Newest events that the published nights lack: another version of the same night."""
 
     @property
     def store(self) -> Store:
         return Store(self.home)
 
     def events_before(self, night: date) -> pl.DataFrame:
-        return self.world.interactions.filter(pl.col("timestamp").dt.date() < night)
+        before = self.world.interactions.filter(pl.col("timestamp").dt.date() < night).sort("timestamp")
+        return before.head(before.height - self.lost)
 
     def publish(self, night: date, upto: str = USER_FEATURES.name) -> None:
         """Publish the tables of a night in their order, the last one being `upto`."""

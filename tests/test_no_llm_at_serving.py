@@ -1,19 +1,25 @@
-"""Promise 1: whoever ranks needs Parquet, numpy, polars and LightGBM; every LLM, pipeline and orchestration package may be absent."""
+"""Promise 1: serving needs Parquet, numpy, polars and LightGBM; every LLM, pipeline and orchestration package may be absent."""
 
+import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import polars as pl
+import pytest
 
-from nightshift.rankers.lightgbm import LightGBMRanker
+from nightshift.serving import Ranker
+from tests.served import NIGHTS, Served
 
-BLOCKED = ("torch", "transformers", "sentence_transformers", "tokenizers", "dagster", "apache_beam")
+BLOCKED = (
+    "torch", "transformers", "sentence_transformers", "tokenizers", "llama_cpp", "xllamacpp", "vllm", "openai", "huggingface_hub",
+    "dagster", "apache_beam",
+)  # fmt: skip
+NOW = datetime(2024, 1, 21, 12, tzinfo=UTC)
+ROOT = Path(__file__).parents[1]
 
-RANK = """
-import socket, sys
-from pathlib import Path
+ALONE = """
+import json, socket, sys
 
 class Without:
     def __init__(self, finder):
@@ -26,26 +32,37 @@ def refused(*_, **__):
     raise OSError("no network at serving")
 
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
-socket.socket.connect = refused
-import polars as pl
-from nightshift.rankers.lightgbm import LightGBMRanker
-folder = Path(sys.argv[1])
-rows = pl.read_parquet(folder / "rows.parquet")
-print(",".join(f"{{score:.6f}}" for score in LightGBMRanker.load(folder / "model").predict(rows)))
+socket.socket.connect = socket.getaddrinfo = refused
+from datetime import datetime
+from nightshift.serving import Ranker
+home, user, now = sys.argv[1:4]
+ranked = Ranker.load(home).rank(user, sys.argv[4:], datetime.fromisoformat(now))
+loaded = sorted(set(name.split(".")[0] for name in sys.modules) & {blocked!r})
+print(json.dumps([list(ranked.items), ranked.probabilities.tolist(), loaded]))
 """
+"""A process of its own in which the packages cannot be found and no connection can be made."""
+
+RANKERS = ["lightgbm"]
+"""Rankers that can be served; each one ranks alone."""
 
 
-def test_a_saved_ranker_ranks_with_every_llm_and_pipeline_package_absent(tmp_path: Path) -> None:
-    random = np.random.default_rng(3)
-    rows = pl.DataFrame({"base__a": random.random(400, np.float32), "llm__b": random.random(400, np.float32)})
-    rows = rows.with_columns(label=(rows["base__a"] + rows["llm__b"] > 1).cast(pl.Float32))
-    ranker = LightGBMRanker().fit(rows.head(300), rows.tail(100), ("base__a", "llm__b"))
-    ranker.save(tmp_path / "model")
-    rows.head(5).write_parquet(tmp_path / "rows.parquet")
-    root = str(Path(__file__).parents[1])
-    code = RANK.format(blocked=set(BLOCKED))
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, env={"PYTHONPATH": root}, check=False
-    )
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_a_home_is_ranked_with_every_llm_and_pipeline_package_absent(tmp_path: Path, ranker: str) -> None:
+    home = Served(tmp_path)
+    home.publish(NIGHTS[2])
+    home.train(NIGHTS[0], NIGHTS[2])
+    assert (tmp_path / "models" / f"{ranker}-llm").is_dir()
+    user, items = home.world.interactions["user_id"][0], home.world.items["item_id"].head(20).to_list()
+    command = [sys.executable, "-c", ALONE.format(blocked=set(BLOCKED)), str(tmp_path), user, NOW.isoformat(), *items]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == ",".join(f"{score:.6f}" for score in ranker.predict(rows.head(5)))
+    names, chances, loaded = json.loads(done.stdout)
+    here = Ranker.load(tmp_path).rank(user, items, NOW)
+    assert (names, chances) == (list(here.items), here.probabilities.tolist())
+    assert loaded == []
+
+
+def test_the_packages_are_really_absent_there() -> None:
+    code = ALONE.format(blocked=set(BLOCKED)).split("from datetime")[0] + "import torch"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=False)
+    assert "No module named 'torch'" in done.stderr

@@ -92,12 +92,14 @@ class Features:
     def refresh(self) -> bool:
         """Serve the newest whole night if it is another one; True when it is. Milliseconds when nothing changed.
 
-        Keeps the night that is served when none is whole just now. Events added before are kept where the new night does
-        not know them yet. Safe beside requests; call it from a timer.
+        Keeps the night that is served while it, or a newer one, is being published, and never goes back to an older one.
+        Events added before are kept where the new night does not know them yet. Safe beside requests; call it from a timer.
         """
         with self._writing:
             try:
                 whole = self._whole()
+                if whole.as_of < self._live.night.as_of:
+                    return False
                 night = open_night(self._store, whole, self.settings, self._folder)
             except NightshiftError:
                 return False
