@@ -33,6 +33,8 @@ CONTEXT_TOKENS = 8192
 """Assumed where `llm.context_tokens` is not set; servers do not say theirs in an agreed way."""
 KEPT_END = 64 * CHARS_PER_TOKEN
 """Characters at the end of an over-long text that survive the cut: there a prompt asks its question."""
+WHOLE_PROMPT = 1_000_000
+"""Tokens that llama.cpp's repetition penalty looks back: all of them, as transformers and vLLM do."""
 FIRST_WAIT, LONGEST_BACKOFF = 0.5, 30.0
 """Seconds before the first retry and, doubling, before the last ones; up to a second of jitter comes on top."""
 
@@ -167,7 +169,8 @@ def payload(model: str, endpoint: Endpoint, request: Request, text: str) -> dict
     """What the client is asked to send for one request; `text` is the row's, cut to fit.
 
     `chat` has an agreed field for a schema, `response_format`. `completions` has none: vLLM reads the same field there,
-    llama.cpp `json_schema`; both are sent, and a server that knows neither leaves the form to the model.
+    llama.cpp `json_schema`; both are sent, and a server that knows neither leaves the form to the model. Likewise the
+    repetition penalty, which only servers of one's own know: `completions` sends it under both of their names, `chat` does not.
     """
     decoding = request.decoding
     common: dict[str, Any] = {"model": model, "max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
@@ -177,7 +180,10 @@ def payload(model: str, endpoint: Endpoint, request: Request, text: str) -> dict
     held = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
     system, user = _sendable(request.instructions), _sendable(text)
     if endpoint == "completions":
-        return common | {"prompt": system + user} | ({"extra_body": {"response_format": held, "json_schema": schema}} if schema else {})
+        further = {"response_format": held, "json_schema": schema} if schema else {}
+        if (penalty := decoding.repetition_penalty) != 1.0:
+            further |= {"repetition_penalty": penalty, "repeat_penalty": penalty, "repeat_last_n": WHOLE_PROMPT}
+        return common | {"prompt": system + user} | ({"extra_body": further} if further else {})
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": user})
     return common | {"messages": messages} | ({"response_format": held} if schema else {})

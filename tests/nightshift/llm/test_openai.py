@@ -108,6 +108,16 @@ def test_a_schema_is_sent_in_the_field_that_each_endpoint_reads(llm_for: Any) ->
     assert (plain["response_format"], plain["json_schema"]) == (held, schema)
 
 
+def test_a_repetition_penalty_goes_to_servers_of_ones_own(llm_for: Any) -> None:
+    request = Request("k", "Be brief.", "Movie: Fargo", Decoding(repetition_penalty=1.15))
+    with Loopback() as server:
+        llm_for(server.url).answer([request])
+        llm_for(server.url, endpoint="completions").answer([request])
+    chat, plain = (asked.payload for asked in server.asked)
+    assert not [name for name in chat if name.startswith("repe")], "a hosted chat model refuses fields that it does not know"
+    assert plain["repetition_penalty"] == plain["repeat_penalty"] == 1.15
+
+
 @pytest.mark.parametrize("said", ['{"mood": "purple"}', '{"mood": "dark"', "Sure! Here is the JSON:", "[]"])
 def test_an_answer_of_another_form_comes_back_as_it_is_for_the_parser_to_judge(llm_for: Any, said: str) -> None:
     schema = '{"type":"object","properties":{"mood":{"enum":["dark"]}},"required":["mood"],"additionalProperties":false}'

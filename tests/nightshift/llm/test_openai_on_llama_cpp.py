@@ -70,6 +70,16 @@ def test_a_real_server_keeps_the_schema_on_both_endpoints(llama_url: str, endpoi
         assert said["mood"] in ("dark", "funny")
 
 
+def test_a_repetition_penalty_reaches_a_real_server(llama_url: str) -> None:
+    parrot = "red red red red red red red red red"
+    plain, moved = (
+        open_llm(llama_url).answer([Request("k", "", parrot, Decoding(max_new_tokens=6, repetition_penalty=penalty))])[0].text
+        for penalty in (1.0, 2.0)
+    )
+    assert "red" in plain
+    assert "red" not in moved
+
+
 def test_token_counts_are_the_servers_and_right(llama_url: str, gguf_cache: Path) -> None:
     answers = ask(open_llm(llama_url), Decoding(max_new_tokens=9, stop=("\n",)))
     tokenizer = TextTokenizer(prepare_gguf("smollm2-135m-instruct", gguf_cache).folder)
