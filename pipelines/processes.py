@@ -41,13 +41,17 @@ GRACE_SECONDS = 300.0
 def in_processes(settings: BeamSettings, places: list[Place], task: Task) -> None:
     """Do every batch on `settings.workers` processes. Raises NightFailed with the task's message, or when workers keep dying."""
     for _ in range(RESTARTS + 1):
-        code = _supervised(settings, places, task) if places else 0
+        code = _supervised(settings, places, task)
         if code == 0:
             return
         if code == FAILED:
             raise NightFailed(f"a worker failed: {places[0].beside(MESSAGE).read_text('utf-8')}")
+        if code > 0 and code != WORKER_LOST:
+            raise NightFailed(f"the runner's process could not work (exit code {code}); what it printed says why")
         log.warning("%s; what it had in its hands is asked again", _last_words(places[0], code))
         places = _left(places)
+        if not places:
+            return
     raise NightFailed(f"worker processes died {RESTARTS + 1} times; is memory short? Set beam.workers or beam.batch_rows lower")
 
 
@@ -70,8 +74,9 @@ def _supervised(settings: BeamSettings, places: list[Place], task: Task) -> int:
     child = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, start_new_session=True, env=variables)
     try:
         assert child.stdin is not None
-        pickle.dump((settings, places, task), child.stdin)
-        child.stdin.flush()  # left open: its end tells the child that we are gone
+        with contextlib.suppress(BrokenPipeError):  # a child that dies early says so by its exit code
+            pickle.dump((settings, places, task), child.stdin)
+            child.stdin.flush()  # left open: its end tells the child that we are gone
         return child.wait()
     finally:
         _end(child)
@@ -83,7 +88,8 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     if child.stdin is not None:
-        child.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.close()
 
 
 def _follow(parent: IO[bytes]) -> None:
