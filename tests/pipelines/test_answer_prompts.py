@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.rejected import Chosen, retry
 from nightshift.answers import read_values
 from nightshift.config import Settings
 from nightshift.ledger import Ledgers
@@ -103,11 +104,11 @@ def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a
     assert values.rejects["reason"].to_list() == ["refusal"] * 3
 
 
-def test_rejects_that_are_forgotten_are_asked_again(tmp_path: Path) -> None:
+def test_rejects_that_are_retried_are_asked_again(tmp_path: Path) -> None:
     tonight = night(tmp_path, reply="")
     plan = planned(tonight, rows=2)
     work(tonight, rows=2)
-    tonight.ledgers.rejects.remove(plan.pending["content_key"].head(1))
+    assert retry(tonight.ledgers, Chosen(rows=plan.pending["row_id"].head(1).to_list())).height == 1
     assert planned(tonight, rows=2).pending["row_id"].to_list() == plan.pending["row_id"].head(1).to_list()
 
 
