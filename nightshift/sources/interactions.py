@@ -1,6 +1,6 @@
 """The user's events -> `INTERACTIONS`: mapped, checked, nothing at or after the night, each event once."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from nightshift.tables import INTERACTIONS
 ORDER = ["timestamp", "user_id", "item_id"]
 """Events are sorted by these columns."""
 
+LAST_IN_ORDER = datetime(2000, 12, 31, 12, tzinfo=UTC)
+"""Where the last event of every user is laid when a source has an order and no times."""
+
 
 def read_interactions(source: InteractionsSource, root: Path, items: pl.DataFrame, *, before: datetime | None, now: datetime) -> EventsRead:
     """The events strictly before `before` (None: all of them); paths are relative to `root`, the folder of nightshift.yaml.
@@ -45,13 +48,15 @@ def read_interactions(source: InteractionsSource, root: Path, items: pl.DataFram
     _check_units(source, files, rows, utc(now))
     known = rows["item_id"].is_in(items["item_id"].implode())
     rows = rows.with_columns(_reason(known, utc(now)).alias(REASON))
-    return _result(source, files, rows.with_columns(_value().alias(VALUE)), items, before)
+    rows = rows.with_columns(_value().alias(VALUE))
+    return _result(source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before)
 
 
 def _read_file(source: InteractionsSource, now: datetime, file: SourceFile) -> pl.DataFrame:
     settings = ("user_id", "item_id", "timestamp", "label", "group", "kind")
     schema = dict(columns_of("interactions", file, [(name, column) for name in settings if (column := getattr(source, name))]))
-    time = moment_of("sources.interactions.timestamp", source.timestamp, schema[source.timestamp], source.timestamp_unit, file.place)
+    unit = "us" if source.timestamp_unit == "order" else source.timestamp_unit  # an order becomes moments in `_laid_back`
+    time = moment_of("sources.interactions.timestamp", source.timestamp, schema[source.timestamp], unit, file.place)
     label = label_of(source, schema, file.place)
     columns = {
         "user_id": id_of("sources.interactions.user_id", source.user_id, schema[source.user_id], file.place),
@@ -73,9 +78,22 @@ def _group(source: InteractionsSource, schema: dict[str, pl.DataType], file: Sou
 
 
 def _check_units(source: InteractionsSource, files: list[SourceFile], rows: pl.DataFrame, now: datetime) -> None:
+    if source.timestamp_unit == "order":
+        return
     middles = dict(rows.group_by(FILE).agg(pl.col("timestamp").median()).iter_rows())
     for file in files:
         check_unit("sources.interactions.timestamp", source.timestamp, source.timestamp_unit, file, middles.get(file.number), now)
+
+
+def _laid_back(rows: pl.DataFrame) -> pl.DataFrame:
+    """One day for each place in a user's order, counted back from a last day that all users share. Rows that are dropped do not count.
+
+    Counted from the end, so that the events strictly before anybody's last one are all events but the last ones.
+    """
+    place = pl.when(pl.col(REASON).is_null()).then("timestamp")
+    days = place.rank("dense", descending=True).over("user_id").cast(pl.Int64) - 1
+    laid = (pl.lit(LAST_IN_ORDER) - pl.duration(days=days)).dt.cast_time_unit("us")
+    return rows.with_columns(pl.coalesce(laid, "timestamp").alias("timestamp"))
 
 
 def _reason(known: pl.Series, now: datetime) -> pl.Expr:

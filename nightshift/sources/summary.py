@@ -47,6 +47,8 @@ class Description:
     """Repeated events of which one was kept."""
     later: int
     """Events left for later nights."""
+    ordered: bool = False
+    """The source has an order and no times: its moments are days counted back from each user's last event."""
 
     def lines(self) -> list[str]:
         """The description in words, one fact a line."""
@@ -68,6 +70,7 @@ class Description:
             f"{self.duplicates:,} repeated events were left out": self.duplicates,
             "every event has the same label: is the label, or positive_from, right?": self._one_label(),
             f"{self.later:,} events are left for later nights": self.later,
+            "times are only an order, counted back in days from each user's last event": self.ordered,
         }
         remarks |= {f"dropped: {count:,} rows of {reason}": count for reason, count in self.dropped.items()}
         return [remark for remark, count in remarks.items() if count]
@@ -97,6 +100,7 @@ def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> 
         dropped=_dropped("items", items.dropped) | _dropped("interactions", events.dropped),
         duplicates=events.duplicates,
         later=events.later,
+        ordered=sources.interactions.timestamp_unit == "order",
     )
 
 

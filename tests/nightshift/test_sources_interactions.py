@@ -276,3 +276,33 @@ def test_the_digest_changes_with_files_and_mapping_only(tmp_path: Path) -> None:
     assert source_digest(source(kind="u"), tmp_path) != first
     os.utime(path, ns=(1, 1))
     assert source_digest(source(), tmp_path) != first
+
+
+def test_an_order_without_times_is_laid_back_from_a_last_day_that_all_users_share(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"u": ["x", "x", "x", "y", "y"], "i": ["a", "b", "a", "b", "a"], "t": [0, 1, 5, 7, 3]})
+    found = read(tmp_path, frame, timestamp_unit="order").frame
+    days = found.select("user_id", "item_id", pl.col("timestamp").dt.date().cast(pl.String)).rows()
+    assert days == [
+        ("x", "a", "2000-12-29"), ("x", "b", "2000-12-30"), ("y", "a", "2000-12-30"), ("x", "a", "2000-12-31"), ("y", "b", "2000-12-31"),
+    ]  # fmt: skip
+
+
+def test_rows_that_are_dropped_have_no_place_in_the_order(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"u": ["x", "x", None, "x"], "i": ["a", "b", "a", "unknown"], "t": ["1", "2", "3", "9"]})
+    found = read(tmp_path, frame, timestamp_unit="order", max_rejected_share=0.5)
+    assert found.frame["timestamp"].max() == datetime(2000, 12, 31, 12, tzinfo=UTC)
+    assert found.unknown_items == found.null_ids == 1
+
+
+def test_a_night_on_the_last_day_knows_all_but_the_last_of_each_order(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"u": ["x", "x", "y", "y", "y"], "i": ["a", "b", "a", "b", "a"], "t": [1, 2, 1, 2, 3]})
+    found = read(tmp_path, frame, before=datetime(2000, 12, 31, tzinfo=UTC), timestamp_unit="order")
+    assert found.frame.group_by("user_id").len().sort("user_id").rows() == [("x", 1), ("y", 2)]
+    assert found.later == 2
+
+
+def test_an_order_of_dates_is_refused_and_one_that_cannot_be_read_is_a_reject(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"remove sources\.interactions\.timestamp_unit"):
+        read(tmp_path, events([DAY]), timestamp_unit="order")
+    found = read(tmp_path, events(["1", "first"]), timestamp_unit="order", max_rejected_share=0.6)
+    assert found.bad_timestamps == 1
