@@ -1,6 +1,7 @@
 """A small shop whose nights take many batches, and the same nights as they are when nothing happens."""
 
 import shutil
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -9,20 +10,22 @@ import pytest
 
 from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from tests.faults import nights
+from tests.faults.forks import Forks
 from tests.shop import Shop, open_shop
 
 
 class Calm:
     """A shop whose nights nothing disturbs, run when they are first asked for."""
 
-    def __init__(self, shop: Shop) -> None:
-        self.shop = shop
+    def __init__(self, shop: Shop, forks: Forks) -> None:
+        self.shop, self.forks = shop, forks
         self._homes: list[Path] = []
 
     def home(self, number: int = 0) -> Path:
         """The home after the night of this number and all before it."""
         while len(self._homes) <= number:
-            assert nights.run_here(self.shop, self.shop.nights()[len(self._homes)]) == ""
+            code, printed = self.forks.run(self.shop.folder, "run", "--as-of", str(self.shop.nights()[len(self._homes)]))
+            assert code == 0, printed
             kept = self.shop.folder / f"home-{len(self._homes)}"
             shutil.copytree(self.shop.folder / ".nightshift", kept)
             self._homes.append(kept)
@@ -38,8 +41,16 @@ class Calm:
 
 
 @pytest.fixture(scope="session")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
-    return Calm(_small(tmp_path_factory.mktemp("calm")))
+def calm(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Calm:
+    return Calm(_small(tmp_path_factory.mktemp("calm")), forks)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Commands in processes that start in milliseconds."""
+    made = Forks()
+    yield made
+    made.close()
 
 
 @pytest.fixture

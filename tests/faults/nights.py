@@ -1,18 +1,11 @@
-"""Run a night that meets with an accident, and see what is left of it.
-
-A night runs as the real command line in a process of its own. It can be told to kill itself with SIGKILL at its n-th
-change of a file under its home: before the change, with everything before it done.
-"""
+"""Run a night, in this process or as the real command line in one of its own, and see what is left of it."""
 
 import hashlib
 import json
-import os
-import signal
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from polars.testing import assert_frame_equal
@@ -24,13 +17,12 @@ from nightshift.store import Store
 from tests.shop import Shop
 
 ROOT = Path(__file__).parents[2]
-KILLED = -signal.SIGKILL
 BATCH_ROWS = 4
 
 
-def command_line(shop: Shop, *words: str, kill_at: int = 0) -> "subprocess.Popen[str]":
-    """Start `nightshift ...` in the shop's folder."""
-    command = [sys.executable, "-m", "tests.faults.nights", str(kill_at), *words]
+def command_line(shop: Shop, *words: str) -> "subprocess.Popen[str]":
+    """Start `nightshift ...` in the shop's folder, as a user does."""
+    command = [str(Path(sys.executable).with_name("nightshift")), *words]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     return subprocess.Popen(command, cwd=shop.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -44,14 +36,14 @@ def said(process: "subprocess.Popen[str]") -> tuple[int, str]:
     return process.returncode, out
 
 
-def start(shop: Shop, as_of: date, kill_at: int = 0) -> "subprocess.Popen[str]":
-    """Start a night; `kill_at` 0 leaves it alone."""
-    return command_line(shop, "run", "--as-of", as_of.isoformat(), kill_at=kill_at)
+def start(shop: Shop, as_of: date) -> "subprocess.Popen[str]":
+    """Start a night."""
+    return command_line(shop, "run", "--as-of", as_of.isoformat())
 
 
-def run(shop: Shop, as_of: date, kill_at: int = 0) -> tuple[int, str]:
+def run(shop: Shop, as_of: date) -> tuple[int, str]:
     """Run a night to its end. Returns the exit code, KILLED when it was killed, and what was printed."""
-    return said(start(shop, as_of, kill_at))
+    return said(start(shop, as_of))
 
 
 def run_here(shop: Shop, as_of: date) -> str:
@@ -63,25 +55,6 @@ def run_here(shop: Shop, as_of: date) -> str:
     except NightFailed as failed:
         return str(failed)
     return ""
-
-
-class Killer:
-    """Kills its own process right before the n-th change of a file in the ledger, the tables or the models."""
-
-    def __init__(self, home: Path, changes_left: int) -> None:
-        self.folders = tuple(f"{home / name}{os.sep}" for name in ("ledger", "tables", "models"))
-        self.left = changes_left
-
-    def __call__(self, event: str, words: tuple[Any, ...]) -> None:
-        if self._changes(event, words):
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def _changes(self, event: str, words: tuple[Any, ...]) -> bool:
-        if event == "open":  # mode None is an fsync's os.open: what was written is not yet safe
-            return str(words[0]).startswith(self.folders) and words[1] in ("w", "wb", None)
-        return event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir") and str(words[0]).startswith(self.folders)
 
 
 def readable(home: Path) -> bool:
@@ -123,14 +96,23 @@ def _alike(ours: pl.DataFrame, theirs: pl.DataFrame) -> bool:
     return True
 
 
-def _main(kill_at: int, words: list[str]) -> None:
-    from jobs.cli import main
-
-    if kill_at:
-        sys.addaudithook(Killer(Path.cwd() / ".nightshift", kill_at))
-    sys.argv = ["nightshift", *words]
-    main()
+FITTED = {"item_codes": "codebook"}
+"""Columns that name something fitted anew by a hash of its numbers, whose last digits depend on the threads that fitted it."""
 
 
-if __name__ == "__main__":
-    _main(int(sys.argv[1]), sys.argv[2:])
+def same_bytes(home: Path, other: Path, as_of: date) -> list[str]:
+    """Names of a night's tables whose files differ between two homes, by their manifests; what is fitted by its values."""
+    ours, theirs = (_files(folder, as_of) for folder in (home, other))
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    return [name for name in differing if name not in FITTED or not _same_values(home, other, name, as_of)]
+
+
+def _same_values(home: Path, other: Path, name: str, as_of: date) -> bool:
+    ours, theirs = (Store(folder).read(name, as_of).drop(FITTED[name]) for folder in (home, other))
+    return ours.equals(theirs)
+
+
+def _files(home: Path, as_of: date) -> dict[str, tuple[str, ...]]:
+    store = Store(home)
+    nights = [name for name, published in store.published().items() if as_of in published]
+    return {name: tuple(file.sha256 for file in store.manifest(name, as_of).files) for name in nights}
