@@ -77,7 +77,8 @@ async def _connection(url: str, line: Iterator[Request]) -> int:
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     tokens = 0
     for request in line:
-        body = json.dumps(payload("smollm2", "completions", request, request.text)).encode()
+        asked = payload("smollm2", "completions", request, request.text)
+        body = json.dumps(asked | asked.pop("extra_body", {})).encode()  # what the client of ours sends, field by field
         head = f"POST {parts.path}/completions HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         tokens += json.loads(await _body(reader))["usage"]["completion_tokens"]
