@@ -9,7 +9,7 @@ from assets.features import example_inputs
 from assets.resources import Nightshift
 from assets.samples import bullets
 from nightshift.checks import Checked, not_empty
-from nightshift.lift.verdict import TOO_GOOD, verdict
+from nightshift.lift.verdict import TOO_GOOD, main_metric, verdict
 from nightshift.night import Night
 from nightshift.tables import LIFT, RANKING_EXAMPLES, RANKING_SCORES
 
@@ -72,12 +72,14 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     night = nightshift.night(context)
     examples, scores = night.store.read(RANKING_EXAMPLES, night.as_of), night.store.read(RANKING_SCORES, night.as_of)
     frame = measure(examples, scores, night.settings.lift, context.log.info)
-    words = verdict(frame)
-    overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == "auc") & (frame["arm"] != frame["against"]))
+    words, metric = verdict(frame), main_metric(frame)
+    overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"]))
     gains = {
-        f"AUC: {row['arm']} - {row['against']}": round(row["difference"], 5) for row in overall.to_dicts() if row["difference"] is not None
+        f"{metric.upper()}: {row['arm']} - {row['against']}": round(row["difference"], 5)
+        for row in overall.to_dicts()
+        if row["difference"] is not None
     }
-    suspicious = [name for name, gain in gains.items() if name.endswith("- base") and gain > TOO_GOOD]
+    suspicious = [name for name, gain in gains.items() if metric == "auc" and name.endswith("- base") and gain > TOO_GOOD]
     check = Checked("too_good", not suspicious, "; ".join(suspicious) or "no gain is too good to be true", blocking=False)
     yield from publish(
         night,

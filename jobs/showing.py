@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from jobs.console import console
 from jobs.planning import NightPlan
 from nightshift.errors import InputError
-from nightshift.lift.verdict import verdict
+from nightshift.lift.verdict import main_metric, verdict
 from nightshift.llm.prices import unknown
 from nightshift.night import Night
 from nightshift.plan import TablePlan
@@ -126,8 +126,9 @@ def show_written(night: Night) -> None:
     console.print(grid)
 
 
-def show_lift(lift: pl.DataFrame, metric: str = "auc") -> None:
+def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
     """Each comparison by slice with its 95% interval, then the verdict in words."""
+    metric = metric or main_metric(lift)
     rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
     pairs = list(dict.fromkeys(rows.select("arm", "against").iter_rows()))
     grid = Grid(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nightshift.candidates.settings import COLLABORATIVE
 from nightshift.errors import ConfigError
 
 
@@ -37,12 +38,16 @@ ARMS = {
 COMPARISONS = (("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text"))
 """(arm, against): lift, cheap text, placebo, content lift, premium of the language model over cheap text."""
 
-MEANING = {
+SOURCE = "source"
+"""`ranker` of what candidate sources reach by themselves, and of `candidates`, whose recall is the most a ranker of them can reach."""
+
+MEANING: dict[tuple[str, str], str] = {
     ("llm", "base"): "lift",
     ("text", "base"): "lift of cheap text",
     ("permuted", "base"): "placebo",
     ("llm", "permuted"): "content lift",
     ("llm", "text"): "premium over cheap text",
+    **{("base", source): "ranking over its source" for source in COLLABORATIVE},
 }
 """What each comparison is called in words."""
 

@@ -2,7 +2,8 @@
 
 Counts are those of the row's own moment (`base__item_events`, `base__user_events`). Tail items are the 60% of items with
 the fewest events before t1, read back from the rows: an item's events before t1 are its count at its first row
-at or after t1, or one more than the count at its last row before it.
+at or after t1, or one more than the count at its last row before it. Among candidates (implicit feedback), where an item
+need not have a row at each of its events, that is close to the count, not equal to it.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,9 @@ import numpy as np
 import polars as pl
 
 from nightshift.lift.arms import COMPARISONS
-from nightshift.lift.inference import Concordance, Draws, Judgement, judge_auc, judge_ratio
+from nightshift.lift.forms import Form, known
+from nightshift.lift.inference import Concordance, Draws
+from nightshift.lift.lists import judge_lists
 from nightshift.lift.metrics import Codes, Doubles, Sums, gauc, logloss, ndcg
 from nightshift.lift.settings import METRICS, LiftSettings
 from nightshift.lift.slices import SLICES
@@ -44,9 +46,11 @@ class SliceScores:
         measure = {"gauc": gauc, "ndcg@10": ndcg, "logloss": logloss}[metric]
         return [measure(self.label, score, self.user, self.users) for score in self.scores[arm]]
 
-    def concordance(self, arm: str) -> Concordance:
-        """AUC of an arm."""
-        return Concordance(self.label, self.scores[arm], self.user, self.users)
+    def form(self, arm: str, metric: str) -> Form:
+        """One metric of an arm."""
+        if metric == "auc":
+            return Form.of_auc(Concordance(self.label, self.scores[arm], self.user, self.users))
+        return Form.of_sums(self.sums(arm, metric))
 
 
 def judge(
@@ -60,16 +64,27 @@ def judge(
 def measure(
     examples: pl.DataFrame, scores: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None
 ) -> pl.DataFrame:
-    """The `lift` table from the `ranking_scores` table; `examples` only says which rows belong to which slice.
+    """The `lift` table from the `ranking_scores` table; `examples` says which rows belong to which slice.
 
-    The reported value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
+    Lists of candidates (implicit feedback) are judged by `judge_lists`, rows that users were shown by `compare`. The reported
+    value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
     """
     settings, tell = settings or LiftSettings(), progress or (lambda _: None)
     test = examples.filter(pl.col("split") == "test").select(ROW)
     rankers = scores["ranker"].unique(maintain_order=True).to_list()
+    if examples["retrieved"].is_not_null().any():
+        return _of_lists(examples, {name: _by_arm(scores.filter(pl.col("ranker") == name), test) for name in rankers}, settings, tell)
     return LIFT.conform(
         pl.concat(compare(examples, _by_arm(scores.filter(pl.col("ranker") == name), test), settings, tell, name) for name in rankers)
     )
+
+
+def _of_lists(examples: pl.DataFrame, arms: dict[str, dict[str, Doubles]], settings: LiftSettings, tell: Progress) -> pl.DataFrame:
+    test = examples.filter(pl.col("split") == "test")
+    tell(f"comparing the arms on {test['group_id'].n_unique()} lists of candidates")
+    masks = {name: mask_of(test, examples) for name, mask_of in SLICES.items()}
+    rows = judge_lists(test, masks, arms, Draws(settings.bootstrap_seed, settings.resamples))
+    return LIFT.conform(pl.DataFrame(rows, schema=LIFT.schema))
 
 
 def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
@@ -105,55 +120,12 @@ def _slice_rows(ranker: str, name: str, part: SliceScores, draws: Draws) -> list
     common = {"ranker": ranker, "slice": name, "n_users": part.users, "n_rows": len(part.label)}
     rows = []
     for metric in METRICS:
-        forms = {arm: _Form.of(part, arm, metric) for arm in part.scores}
+        forms = {arm: part.form(arm, metric) for arm in part.scores}
         rows += [
-            {"arm": arm, "against": arm, "metric": metric, "value": _known(form.values.mean()), **common} for arm, form in forms.items()
+            {"arm": arm, "against": arm, "metric": metric, "value": known(form.values.mean()), **common} for arm, form in forms.items()
         ]
         for arm, against in COMPARISONS:
             if arm in forms and against in forms:
                 compared = forms[arm].against(forms[against], draws)
                 rows.append({"arm": arm, "against": against, "metric": metric, **compared, **common})
     return rows
-
-
-@dataclass(frozen=True)
-class _Form:
-    """One metric of one arm: its value for every seed, and the seed-averaged form that is resampled."""
-
-    values: Doubles
-    resampled: Concordance | Sums
-
-    @classmethod
-    def of(cls, part: SliceScores, arm: str, metric: str) -> "_Form":
-        if metric == "auc":
-            one = part.concordance(arm)
-            seeds = [Concordance(one.label, one.scores[[seed]], one.user, one.users) for seed in range(len(one.scores))]
-            values = [float(seed.shares.sum() / seed.total) if seed.total else float("nan") for seed in seeds]
-            return cls(np.array(values), one)
-        sums = part.sums(arm, metric)
-        mean = Sums(np.mean([each.numerator for each in sums], axis=0), sums[0].denominator)
-        return cls(np.array([each.value for each in sums]), mean)
-
-    def against(self, other: "_Form", draws: Draws) -> dict[str, float | None]:
-        verdict = self._judged(other, draws)
-        spread = (self.values - other.values).std(ddof=1) if len(self.values) > 1 else float("nan")
-        return {
-            "value": _known(self.values.mean()),
-            "difference": _known(verdict.difference),
-            "ci_low": _known(verdict.low),
-            "ci_high": _known(verdict.high),
-            "p_value": _known(verdict.p_value),
-            "seed_sd": _known(spread),
-        }
-
-    def _judged(self, other: "_Form", draws: Draws) -> Judgement:
-        if isinstance(self.resampled, Concordance) and isinstance(other.resampled, Concordance):
-            return judge_auc(self.resampled, other.resampled, draws)
-        assert isinstance(self.resampled, Sums)
-        assert isinstance(other.resampled, Sums)
-        return judge_ratio(self.resampled, other.resampled, draws)
-
-
-def _known(value: float | np.floating) -> float | None:
-    """NaN as null: a slice that supports no number has none."""
-    return float(value) if np.isfinite(value) else None

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.lift.arms import COMPARISONS, MEANING
+from nightshift.lift.arms import COMPARISONS, MEANING, SOURCE
 from nightshift.lift.inference import smallest_detectable
 
 TOO_GOOD = 0.01
@@ -14,11 +14,26 @@ FEW_USERS, FEW_ROWS = 100, 1000
 """Below either, a slice is called too small for a claim."""
 
 
-def verdict(lift: pl.DataFrame, metric: str = "auc") -> list[str]:
-    """Sentences on every comparison, ranker by ranker: overall first, then by slice, then what to doubt."""
-    rankers = lift["ranker"].unique(maintain_order=True).to_list()
+def main_metric(lift: pl.DataFrame) -> str:
+    """What a verdict reads: AUC of rows that users were shown, NDCG@10 of lists of candidates."""
+    return "auc" if (lift["metric"] == "auc").any() else "ndcg@10"
+
+
+def verdict(lift: pl.DataFrame, metric: str | None = None) -> list[str]:
+    """Sentences on every comparison, ranker by ranker: overall first, then by slice, then what to doubt; last, what candidates allow."""
+    metric = metric or main_metric(lift)
+    rankers = lift.filter(pl.col("ranker") != SOURCE)["ranker"].unique(maintain_order=True).to_list()
     found = {name: _of_one(lift.filter(pl.col("ranker") == name), metric) for name in rankers}
-    return [line if len(found) < 2 else f"{name}: {line}" for name, lines in found.items() for line in lines]
+    lines = [line if len(found) < 2 else f"{name}: {line}" for name, lines in found.items() for line in lines]
+    return lines + _allowed(lift.filter((pl.col("ranker") == SOURCE) & (pl.col("slice") == "all")), metric)
+
+
+def _allowed(own: pl.DataFrame, metric: str) -> list[str]:
+    """What the candidate stage found, and what its sources reach alone."""
+    found = own.filter(pl.col("arm") == "candidates")["value"].to_list()
+    alone = own.filter(pl.col("metric") == metric).select("arm", "value").drop_nulls().rows()
+    said = [f"{share:.1%} of what users chose was among the candidates: no ranker of them can recall more" for share in found]
+    return said + ([f"alone, {', '.join(f'{arm} reaches {value:.4f}' for arm, value in alone)} {metric.upper()}"] if alone else [])
 
 
 def _of_one(lift: pl.DataFrame, metric: str) -> list[str]:
@@ -66,7 +81,7 @@ def _doubts(overall: pl.DataFrame) -> list[str]:
     found = {(row["arm"], row["against"]): row for row in overall.to_dicts()}
     doubts = []
     for pair, row in found.items():
-        if pair[1] == "base" and (row["difference"] or 0.0) > TOO_GOOD:
+        if row["metric"] == "auc" and pair[1] == "base" and (row["difference"] or 0.0) > TOO_GOOD:
             doubts.append(f"{pair[0]} gains {row['difference']:+.4f} over base: more than +{TOO_GOOD} overall; look for a leak first")
     placebo = found.get(("permuted", "base"))
     if placebo and placebo["ci_low"] is not None and placebo["ci_low"] > 0:

@@ -1,0 +1,137 @@
+"""Lists of candidates: implicit feedback through training, judging and words."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import pytrec_eval
+
+from nightshift.candidates.settings import CandidateSettings
+from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
+from nightshift.features.content import Snapshot
+from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.settings import ExampleSettings
+from nightshift.lift import Judged, LiftSettings, judge, verdict
+from nightshift.lift.inference import Draws
+from nightshift.lift.lists import judge_lists
+from nightshift.rankers import LightGBMSettings
+
+pytestmark = pytest.mark.slow
+
+QUICK = LiftSettings(arms=("base", "llm", "permuted"), seeds=2, resamples=200, lightgbm=LightGBMSettings(rounds=80, learning_rate=0.1))
+CANDIDATES = CandidateSettings(per_source=25, negatives=15, train_lists=2000, valid_lists=300, test_lists=400, window_days=10)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world(SyntheticSettings(n_users=250, n_items=200, days=20, strength=3.0, popularity_skew=0.5))
+
+
+@pytest.fixture(scope="module")
+def lists(world: World) -> pl.DataFrame:
+    clicks = world.interactions.filter(pl.col("label") > 0.5).with_columns(request_id=pl.lit(None, pl.String))
+    snapshot = Snapshot(item_tag_scores=world.tag_scores(), item_embeddings=world.embeddings())
+    inputs = ExampleInputs(world.items, clicks, {date(2024, 1, 5): snapshot}, implicit=True)
+    return build_examples(inputs, ExampleSettings(candidates=CANDIDATES))
+
+
+@pytest.fixture(scope="module")
+def judged(lists: pl.DataFrame) -> Judged:
+    return judge(lists, QUICK)
+
+
+def row(lift: pl.DataFrame, arm: str, against: str, metric: str, ranker: str = "lightgbm", part: str = "all") -> dict[str, Any]:
+    wanted = {"arm": arm, "against": against, "metric": metric, "slice": part, "ranker": ranker}
+    return lift.filter(*(pl.col(name) == value for name, value in wanted.items())).to_dicts()[0]
+
+
+def made(rows: list[tuple[str, str, float, bool]], **columns: list[float]) -> pl.DataFrame:
+    """Test rows (user, list, label, retrieved)."""
+    return pl.DataFrame(rows, schema=["user_id", "group_id", "label", "retrieved"], orient="row").with_columns(
+        pl.Series(name, values) for name, values in columns.items()
+    )
+
+
+def test_reported_metrics_are_those_of_trec_eval_with_missed_items_unranked(judged: Judged, lists: pl.DataFrame) -> None:
+    scored = judged.scores.filter((pl.col("arm") == "llm") & (pl.col("seed") == 0))
+    retrieved = scored.filter("retrieved")
+    random = np.random.default_rng(0).random(retrieved.height) * 1e-9  # trec_eval breaks ties by name; none are left here
+    run: dict[str, dict[str, float]] = {}
+    for (group, item, score), nudge in zip(retrieved.select("group_id", "item_id", "score").rows(), random, strict=True):
+        run.setdefault(group, {})[item] = score + nudge
+    order = {
+        group: {item: float(-place) for place, item in enumerate(sorted(found, key=found.get, reverse=True))}
+        for group, found in run.items()
+    }  # type: ignore[arg-type]
+    judgements: dict[str, dict[str, int]] = {}
+    for group, item in scored.filter(pl.col("label") > 0.5).select("group_id", "item_id").rows():
+        judgements.setdefault(group, {})[item] = 1
+    expected = pytrec_eval.RelevanceEvaluator(judgements, {"ndcg_cut_10", "recall_20"}).evaluate(order)
+    missing = set(judgements) - set(expected)
+    alone = judge_one(lists, scored)
+    for name, metric in (("ndcg@10", "ndcg_cut_10"), ("recall@20", "recall_20")):
+        mean = sum(values[metric] for values in expected.values()) / (len(expected) + len(missing))
+        assert alone[name] == pytest.approx(mean, abs=2e-3)  # the nudges decide ties that we average
+
+
+def judge_one(lists: pl.DataFrame, scored: pl.DataFrame) -> dict[str, float]:
+    test = lists.filter(pl.col("split") == "test")
+    scores = test.join(scored, on=["user_id", "item_id", "timestamp"], how="left", maintain_order="left")["score"].to_numpy()[None]
+    rows = judge_lists(test, {"all": np.ones(test.height, np.bool_)}, {"lightgbm": {"llm": scores}}, Draws(0, 100))
+    return {found["metric"]: found["value"] for found in rows if found["arm"] == "llm" == found["against"]}
+
+
+def test_a_missed_item_ranks_infinitely_low_whatever_its_score() -> None:
+    test = made([("a", "1", 1.0, True), ("a", "1", 0.0, True), ("b", "2", 0.0, True), ("b", "2", 1.0, False)])
+    rows = judge_lists(test, {"all": np.ones(4, np.bool_)}, {"r": {"base": np.array([[2.0, 1.0, 0.0, 9.0]])}}, Draws(0, 100))
+    values = {(found["arm"], found["metric"]): found["value"] for found in rows}
+    assert values["base", "ndcg@10"] == values["base", "recall@20"] == values["base", "mrr@20"] == 0.5
+    assert values["candidates", "recall"] == 0.5
+
+
+def test_a_source_is_judged_by_its_own_scores_and_shows_nothing_where_it_has_none() -> None:
+    test = made([("a", "1", 1.0, True), ("a", "1", 0.0, True), ("b", "2", 1.0, True)], base__from_ease=[0.1, 0.2, float("nan")])
+    rows = judge_lists(test, {"all": np.ones(3, np.bool_)}, {"r": {"base": np.array([[2.0, 1.0, 0.0]])}}, Draws(0, 100))
+    values = {(found["arm"], found["against"], found["metric"]): found["value"] for found in rows}
+    assert values["ease", "ease", "mrr@20"] == 0.25
+    assert values["base", "base", "mrr@20"] == 1.0
+    assert ("base", "ease", "ndcg@10") in values
+
+
+def test_a_slice_counts_the_chosen_items_in_it_and_the_user_is_the_unit() -> None:
+    test = made([("a", "1", 1.0, True), ("a", "1", 1.0, True), ("a", "2", 1.0, True), ("b", "3", 0.0, True), ("b", "3", 1.0, False)])
+    mask = np.array([True, False, False, True, True])
+    rows = judge_lists(test, {"some": mask}, {"r": {"base": np.array([[1.0, 2.0, 1.0, 1.0, 1.0]])}}, Draws(0, 100))
+    found = next(found for found in rows if found["arm"] == "base" and found["metric"] == "mrr@20")
+    assert (found["n_rows"], found["n_users"]) == (2, 2)
+    assert found["value"] == 0.5  # list 1: the other chosen item is neither shown nor counted; list 3 is missed
+
+
+def test_text_that_says_what_items_are_beats_the_base_and_its_placebo(judged: Judged) -> None:
+    assert row(judged.lift, "llm", "base", "ndcg@10")["ci_low"] > 0
+    assert row(judged.lift, "llm", "permuted", "ndcg@10")["ci_low"] > 0
+
+
+def test_the_base_is_held_against_every_source_it_learns_from(judged: Judged) -> None:
+    ceiling = row(judged.lift, "candidates", "candidates", "recall", "source")["value"]
+    for source in ("popular", "item_knn", "ease"):
+        own = row(judged.lift, source, source, "ndcg@10", "source")
+        against = row(judged.lift, "base", source, "ndcg@10")
+        assert against["difference"] == pytest.approx(against["value"] - own["value"], abs=1e-9)
+        assert row(judged.lift, source, source, "recall@20", "source")["value"] <= ceiling <= 1.0
+
+
+def test_the_verdict_reads_ndcg_and_says_what_candidates_allow(judged: Judged) -> None:
+    lines = verdict(judged.lift)
+    assert any(line.startswith("llm minus permuted (content lift): NDCG@10 +") for line in lines)
+    assert any("was among the candidates: no ranker of them can recall more" in line for line in lines)
+    assert any(line.startswith("alone, popular reaches 0.") for line in lines)
+
+
+def test_slices_are_of_the_chosen_items(judged: Judged, lists: pl.DataFrame) -> None:
+    chosen = lists.filter((pl.col("split") == "test") & (pl.col("label") > 0.5))
+    assert row(judged.lift, "base", "base", "ndcg@10")["n_rows"] == chosen.height
+    cold = chosen.filter(pl.col("base__item_events") < 5).height
+    assert row(judged.lift, "base", "base", "ndcg@10", part="cold items (under 5 events)")["n_rows"] == cold
