@@ -16,6 +16,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from nightshift.errors import IntegrityError
+
 KEPT_DAYS = 7
 """How long a batch that came back is remembered. Within these days its rows are read from disk and never bought again."""
 FORGOTTEN_DAYS = 31
@@ -55,8 +57,8 @@ class BatchFolder:
             yield
 
     def states(self, base_url: str) -> list[BatchState]:
-        """Batches of this server, oldest first. A file that cannot be read stops the run: it may stand for money."""
-        found = [BatchState.model_validate_json(path.read_text("utf-8")) for path in self.folder.glob("*.json")]
+        """Batches of this server, oldest first. Raises IntegrityError for a file that cannot be read: it may stand for money."""
+        found = [_read(path) for path in self.folder.glob("*.json")]
         return sorted((state for state in found if state.base_url == base_url), key=lambda state: state.created_at)
 
     def save(self, state: BatchState) -> None:
@@ -98,3 +100,13 @@ class BatchFolder:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _read(path: Path) -> BatchState:
+    try:
+        return BatchState.model_validate_json(path.read_text("utf-8"))
+    except ValueError as error:
+        raise IntegrityError(
+            f"{path} cannot be read and may stand for a batch that was paid for: look up the batch whose metadata says "
+            f"{path.stem} at the provider, then remove the file"
+        ) from error

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from nightshift.errors import ConfigError, ModelUnavailable
+from nightshift.errors import ConfigError, IntegrityError, ModelUnavailable
 from nightshift.llm import LLMSettings, build_llm, identify
 from nightshift.llm.base import LLM, Answer, Decoding, Request
 from nightshift.llm.batch_lines import custom_id
@@ -289,6 +289,14 @@ def test_old_states_are_swept(llm_for: Make, tmp_path: Path) -> None:
         llm_for(provider.url).answer(films(1))
         assert not path.exists()
     assert len(provider.batches) == 2
+
+
+def test_a_state_that_cannot_be_read_stops_the_run_and_says_what_to_do(llm_for: Make, tmp_path: Path) -> None:
+    (tmp_path / "batches").mkdir()
+    (tmp_path / "batches" / "abc.json").write_text('{"intent": "ab')
+    with Provider() as provider, pytest.raises(IntegrityError, match=r"abc\.json cannot be read.*remove the file"):
+        llm_for(provider.url).answer(films(1))
+    assert not provider.batches
 
 
 def test_a_refused_key_and_an_absent_provider_stop_the_run(llm_for: Make) -> None:
