@@ -108,12 +108,14 @@ def test_hostile_rows_in_a_batch_change_no_other_answer_of_the_echo(form: str) -
 @pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.xdist_group("model")
-@pytest.mark.parametrize(("form", "hostile"), [("line", ALL), ("json", ORDERS | DELIMITERS | OUR_FORMS)])
-def test_hostile_rows_in_a_batch_change_no_other_answer_of_a_real_model(form: str, hostile: dict[str, str], model_cache: Path) -> None:
+@pytest.mark.parametrize(
+    ("form", "hostile"), [("line", [*ALL.values()][::7]), ("json", [*(ORDERS | DELIMITERS | OUR_FORMS).values()][::8])]
+)
+def test_hostile_rows_in_a_batch_change_no_other_answer_of_a_real_model(form: str, hostile: list[str], model_cache: Path) -> None:
     from nightshift.llm.transformers import TransformersLLM, TransformersSettings
 
     llm = TransformersLLM(TransformersSettings(dtype="float32", batch_size=128), model_cache)
-    answers = others_are_untouched(llm, FACTS[form], list(hostile.values()))
+    answers = others_are_untouched(llm, FACTS[form], hostile)
     said = [parse(FACTS[form], answer.text, answer.finish_reason) for answer in answers]
     assert len(said) == len(hostile)
     if form == "json":
