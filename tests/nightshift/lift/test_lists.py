@@ -13,9 +13,11 @@ from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings
-from nightshift.lift import Judged, LiftSettings, judge, verdict
 from nightshift.lift.inference import Draws
 from nightshift.lift.lists import judge_lists
+from nightshift.lift.settings import LiftSettings
+from nightshift.lift.suite import Judged, judge
+from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,10 @@ from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.errors import ConfigError, SourceError
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
-from nightshift.lift import Judged, LiftSettings, judge, verdict
+from nightshift.lift.settings import LiftSettings
 from nightshift.lift.slices import events_before_cut
+from nightshift.lift.suite import Judged, judge
+from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
 from nightshift.tables import LIFT, RANKING_SCORES
 

@@ -8,8 +8,10 @@ from nightshift.errors import TableError
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
-from nightshift.lift import LiftSettings, judge, verdict
+from nightshift.lift.settings import LiftSettings
+from nightshift.lift.suite import judge
 from nightshift.lift.training import train_arms
+from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.settings import DINSettings
