@@ -5,6 +5,7 @@ Only which users consumed which items counts, so equal events give equal fits, w
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -31,17 +32,20 @@ class Ease:
     """(known, known): what having consumed the row's item says for the column's."""
 
 
-def pairs(matrix: sp.csr_array, columns: slice) -> sp.csr_array:
-    """(items, columns) users that two items share, from a 0/1 matrix (users, items)."""
-    return sp.csr_array(matrix.T @ sp.csc_array(matrix)[:, columns])
+def blocks_of_pairs(matrix: sp.csr_array) -> Iterator[tuple[int, sp.csc_array]]:
+    """First column and (items, BLOCK) counts of users that two items share, from a 0/1 matrix (users, items)."""
+    by_item = sp.csc_array(matrix)
+    items = sp.csr_array(by_item.T)
+    for start in range(0, matrix.shape[1], BLOCK):
+        yield start, sp.csc_array(items @ by_item[:, start : start + BLOCK])
 
 
 def fit_ease(matrix: sp.csr_array, items: Ints, l2: float) -> Ease:
     """EASE on the given items of a 0/1 matrix (users, items). One (known, known) float32 array is all it holds."""
     part = sp.csr_array(matrix[:, items])
     square = np.empty((len(items), len(items)), np.float32, order="F")
-    for start in range(0, len(items), BLOCK):
-        square[:, start : start + BLOCK] = pairs(part, slice(start, start + BLOCK)).toarray()
+    for start, shared in blocks_of_pairs(part):
+        square[:, start : start + BLOCK] = shared.toarray()
     square[np.diag_indices_from(square)] += l2
     square, wrong = lapack.spotrf(square, lower=1, overwrite_a=1)
     square, failed = lapack.spotri(square, lower=1, overwrite_c=1)
@@ -70,8 +74,7 @@ def fit_neighbours(matrix: sp.csr_array, neighbours: int, shrinkage: float) -> s
     """
     length = np.sqrt(np.asarray(matrix.sum(axis=0)).ravel())
     kept = []
-    for start in range(0, matrix.shape[1], BLOCK):
-        shared = sp.csc_array(pairs(matrix, slice(start, start + BLOCK)))
+    for start, shared in blocks_of_pairs(matrix):
         column = np.repeat(np.arange(shared.shape[1]), np.diff(shared.indptr))
         shared.data = shared.data / (length[shared.indices] * length[start + column] + shrinkage)
         shared.data[shared.indices == start + column] = 0.0
