@@ -28,7 +28,7 @@ from nightshift.tables import INTERACTIONS, ITEMS
 WRITTEN = ("item_tag_scores", "item_embeddings", "item_facts", "user_preferences", "user_embeddings")
 FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
 """Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are whole in float64."""
-FORMAT = 1
+FORMAT = 2
 """Raised when the arrays change their names or meaning; part of the key."""
 
 
@@ -120,7 +120,7 @@ def _view(view: View, tallies: NDArray[np.float64], emitted: int) -> dict[str, N
 
 def _tags(marked: Marked) -> dict[str, NDArray[Any]]:
     shares = {"share": marked.share, "top_share": marked.top_share}
-    return {"scores": _beyond(marked.scores), "tops": _beyond(marked.tops), "present": _beyond(marked.present), **shares}
+    return {"scores": _beyond(marked.scores), "tops": _beyond(marked.tops.astype(np.uint8)), "present": _beyond(marked.present), **shares}
 
 
 def _preferences(content: NightContent) -> Arrays:

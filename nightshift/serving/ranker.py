@@ -37,7 +37,7 @@ class Ranker:
     """A saved LightGBM ranker and the features it reads."""
 
     def __init__(self, model: LightGBMRanker, features: Features, as_of: date) -> None:
-        self.features, self.as_of, self._model = features, as_of, model
+        self.features, self.as_of, self.model = features, as_of, model
         self._families = tuple(dict.fromkeys(name.split("__", 1)[0] for name in model.features))
         foreign = [name for name in self._families if name not in FAMILIES]
         if foreign:
@@ -82,13 +82,13 @@ class Ranker:
         order = np.argsort(seen[:, 1] / (seen[:, 0] + 10.0))
         columns = candidate_columns(live, user, history, number[order], moment, self._families)
         chance = np.empty(len(number))
-        chance[order] = self._model.predict_matrix(self._matrix(columns, len(number)))
+        chance[order] = self.model.predict_matrix(self._matrix(columns, len(number)))
         return chance
 
     def _matrix(self, columns: Columns, rows: int) -> NDArray[np.float64]:
         """(rows, features) in the ranker's order; NaN for what the night does not have."""
-        by_feature = np.full((len(self._model.features), rows), np.nan)
-        for place, name in enumerate(self._model.features):
+        by_feature = np.full((len(self.model.features), rows), np.nan)
+        for place, name in enumerate(self.model.features):
             if name in columns:
                 by_feature[place] = columns[name]
         return np.ascontiguousarray(by_feature.T)
