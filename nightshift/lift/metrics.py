@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from nightshift.lift.ranked import Codes, Doubles, Ranked
 
@@ -183,4 +182,6 @@ def _counted(ranked: Ranked, values: NDArray[Any]) -> Sums:
 
 
 def _log_choose(n: Codes, k: Codes) -> Doubles:
+    from scipy.special import gammaln  # the code location reads verdicts and must not wait for SciPy
+
     return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
