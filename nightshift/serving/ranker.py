@@ -42,6 +42,12 @@ class Ranker:
         foreign = [name for name in self._families if name not in FAMILIES]
         if foreign:
             raise ConfigError(f"the ranker reads columns of family {foreign[0]!r}; served are {', '.join(FAMILIES)}")
+        unserved = [name for name in model.features if name.startswith("base__from_")]
+        if unserved:
+            raise ConfigError(
+                f"the ranker reads {unserved[0]!r}, a score of the candidate stage, which serving does not compute; "
+                "set examples.candidates.score_columns to false and train again"
+            )
 
     @classmethod
     def load(cls, home: Path | str, arm: str = "llm", as_of: date | None = None, features: Features | None = None) -> "Ranker":
