@@ -42,7 +42,7 @@ import numpy, polars, scipy.sparse, lightgbm
 from nightshift.serving import Features
 
 def resident(kind="VmRSS"):
-    """MiB; RssAnon is what is this process's own, the rest is pages of files that all processes share."""
+    # MiB; RssAnon is what this process has for itself, the rest are pages of files that all processes share
     line = next(line for line in open("/proc/self/status") if line.startswith(kind + ":"))
     return int(line.split()[1]) / 1024
 
