@@ -55,7 +55,9 @@ def _check(rows: pl.DataFrame, lists: Lists) -> None:
 
 
 def _shown_nowhere(rows: pl.DataFrame) -> bool:
-    """Whether the size of the list is unknown for every row: rows that merely share a moment are no list."""
+    """Whether the size of the list is unknown for every row: rows that merely share a moment are no list, candidates of one moment are."""
+    if "retrieved" in rows.columns and rows["retrieved"].is_not_null().any():
+        return False
     return "base__list_size" in rows.columns and bool(rows["base__list_size"].fill_null(float("nan")).is_nan().all())
 
 
