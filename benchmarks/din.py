@@ -2,7 +2,7 @@
 
 Everybody learns the same rows of MovieLens-100K (label: rating of 4 or more; the `base` columns as of each row's moment, the
 newest 50 events with their sign and time gap) in the same batches of 1,024 with the same sizes: vectors of 16, 64 attention
-units, layers of 128 and 64, dropout 0.2, Adam at 0.001, one thread. Rows are prepared beforehand for all. The peers get their
+units, layers of 128 and 64, dropout 0.2, Adam at 0.002, one thread. Rows are prepared beforehand for all. The peers get their
 layers' own form (Dice in the attention), our embeddings, and PyTorch's fused AdamW. Ours reads neither attributes nor content here.
 
 The peers are no dependency of the project: `pip install -c constraints.txt fuxictr==2.3.10 torch-rechub==0.9.0 deepctr-torch==0.3.0`.
@@ -31,7 +31,7 @@ from nightshift.models.weights import DEFAULT_CACHE
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.batches import GAPS, Block, Blocks
 from nightshift.rankers.din.network import Network
-from nightshift.rankers.din.ranker import DINRanker
+from nightshift.rankers.din.ranker import inputs_of
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.din.stepping import Stepper, score
 
@@ -51,8 +51,7 @@ class Rows:
         context = Context.of(inputs, settings).seeing(("base",))
         features = tuple(name for name in examples.columns if name.startswith("base__"))
         splits = {name: examples.filter(pl.col("split") == name) for name in ("train", "test")}
-        ranker = DINRanker(SETTINGS.model_copy(update={"history_length": history}))
-        self.inputs = ranker._read(splits["train"], features, context)
+        self.inputs = inputs_of(splits["train"], features, context, SETTINGS.model_copy(update={"history_length": history}))
         self.train, self.test = (Blocks(rows, context, self.inputs, 10**7).read(0) for rows in splits.values())
         self.train_label, self.test_label = (rows["label"].cast(pl.Float32).to_numpy() for rows in splits.values())
 

@@ -30,8 +30,8 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "din": (
         {},
-        {"learning_rate": 5e-4},
-        {"learning_rate": 2e-3},
+        {"learning_rate": 1e-3},
+        {"learning_rate": 4e-3},
         {"embedding_decay": 40.0, "dropout": 0.4},
         {"embedding_decay": 2.0},
         {"units": (64, 32), "attention_units": 32},

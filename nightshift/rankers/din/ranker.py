@@ -1,6 +1,7 @@
 """DIN as a `Ranker`: fit on rows and their histories, predict, save for serving without torch."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -48,7 +49,7 @@ class DINRanker:
         """Train for at most `epochs`, keeping the weights of the lowest validation log-loss (the last ones without validation rows)."""
         context = _needed(context)
         self.features, labels = features, _labels(train)
-        self.inputs = self._read(train, features, context)
+        self.inputs = inputs_of(train, features, context, self.settings)
         sizes = {"size": self.settings.block_rows, "context": context, "inputs": self.inputs}
         from nightshift.rankers.din.fitting import fit, probe
 
@@ -92,16 +93,6 @@ class DINRanker:
         ranker._network = network_of(saved.inputs, saved.settings, saved.weights)
         return ranker
 
-    def _read(self, train: Rows, features: tuple[str, ...], context: Context) -> Inputs:
-        """What the network will read, fitted on the training rows and events before the last of them."""
-        until = int(train.lazy().select(pl.col("timestamp").max().to_physical()).collect().item() or 0)
-        s = self.settings
-        catalogue = Catalogue.fit(context, until, s.least_events, s.codes, s.attributes)
-        views = tuple(context.views(len(context.builder.nights) - 1)) if s.tiers else ()
-        unscaled = Inputs(features, Scaler.fit([], len(features)), catalogue, views, s.tiers, s.history_length)
-        scaler = Scaler.fit(Blocks(train, context, unscaled, s.block_rows).dense(), len(features))
-        return Inputs(features, scaler, catalogue, views, s.tiers, s.history_length)
-
     def _fingerprint(self, blocks: Blocks, labels: Floats, seed: int) -> str:
         """Names a run: what it is trained on, with which settings and seed."""
         settings = self.settings.model_dump(exclude={"checkpoint_steps"})
@@ -121,6 +112,15 @@ class DINRanker:
         if self._network is None or self.inputs is None:
             raise ModelUnavailable("this ranker was never fitted; call fit or load one")
         return self._network, self.inputs
+
+
+def inputs_of(train: Rows, features: tuple[str, ...], context: Context, settings: DINSettings) -> Inputs:
+    """What a network will read of a row: scales and vocabularies fitted on the training rows and the events before the last of them."""
+    until = int(train.lazy().select(pl.col("timestamp").max().to_physical()).collect().item() or 0)
+    catalogue = Catalogue.fit(context, until, settings.least_events, settings.codes, settings.attributes)
+    views = tuple(context.views(len(context.builder.nights) - 1)) if settings.tiers else ()
+    unscaled = Inputs(features, Scaler.fit([], len(features)), catalogue, views, settings.tiers, settings.history_length)
+    return replace(unscaled, scaler=Scaler.fit(Blocks(train, context, unscaled, settings.block_rows).dense(), len(features)))
 
 
 def _needed(context: Context | None) -> Context:

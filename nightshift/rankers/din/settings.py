@@ -28,7 +28,7 @@ class DINSettings(BaseModel):
     """Adds the mean embedding of the catalogue's own attributes; every arm has it."""
     tiers: int = Field(default=8, ge=0)
     """Bins of the histogram of similarities between candidate and history, for liked and disliked events of each view; 0 for none."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     """Step of Adam."""
     decay: float = Field(default=1e-4, ge=0)
     """Decoupled weight decay of the layers, per unit of learning rate."""
