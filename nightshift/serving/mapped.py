@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,7 @@ def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]], about: Mappin
         sizes = {name: (fresh / f"{name}.npy").stat().st_size for name in arrays}
         (fresh / ABOUT).write_text(json.dumps({**about, "bytes": sizes}, indent=1), "utf-8")
         sync(fresh / ABOUT)
-        if not (folder / ABOUT).exists():
-            _place(fresh, folder)
+        _place(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -49,12 +49,16 @@ def _save(path: Path, values: NDArray[Any]) -> None:
 
 
 def _place(fresh: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # without its about.json it is nobody's
-    try:
-        rename(fresh, folder)
-    except OSError:
+    """Give the folder its name unless a whole one has it; what is there without its about.json is nobody's."""
+    while not (folder / ABOUT).exists():
+        with suppress(OSError):
+            rename(fresh, folder)
+            return
+        aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
         if not (folder / ABOUT).exists():
-            raise
+            with suppress(FileNotFoundError):
+                folder.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -68,6 +72,16 @@ def read_about(folder: Path) -> dict[str, Any]:
     if wrong:
         raise IntegrityError(f"{folder / wrong[0]}.npy has not its length; delete the folder, it is made again from the night's tables")
     return about
+
+
+def forget(folder: Path) -> None:
+    """Let a damaged folder be written anew; a sound one stays."""
+    try:
+        read_about(folder)
+    except IntegrityError:
+        (folder / ABOUT).unlink(missing_ok=True)
+    except OSError:
+        return
 
 
 def map_arrays(folder: Path, about: Mapping[str, Any]) -> Arrays:

@@ -19,11 +19,13 @@ from nightshift.features.whitening import Whitening
 from nightshift.history import midnight
 from nightshift.keys import canonical, content_key
 from nightshift.serving.ids import Ids
-from nightshift.serving.mapped import Arrays, keep_newest, map_arrays, read_about, write_arrays
+from nightshift.serving.mapped import Arrays, forget, keep_newest, map_arrays, read_about, write_arrays
 from nightshift.serving.prepare import FORMAT, night_arrays
 from nightshift.serving.whole import WholeNight
 from nightshift.store import Store
 
+ATTEMPTS = 3
+"""Times that arrays are made because another process, finding them damaged, took them away under way."""
 FITTED = Whitening(np.zeros(0), np.zeros((0, 0)))
 """Vectors are stored whitened; nothing is whitened at serving."""
 
@@ -99,18 +101,23 @@ def key_of(night: WholeNight, settings: FeatureSettings) -> str:
 
 
 def open_night(store: Store, night: WholeNight, settings: FeatureSettings, folder: Path) -> ServedNight:
-    """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where they are damaged."""
+    """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where they are damaged.
+
+    Several processes may do so at once: all write the same, one of them gives it its name.
+    """
     mine = folder / key_of(night, settings)
-    try:
-        about = read_about(mine)
-    except (FileNotFoundError, NotADirectoryError, IntegrityError):
-        about = _made(store, night, settings, mine)
+    for _ in range(ATTEMPTS):
+        try:
+            about = read_about(mine)
+            return ServedNight(night.as_of, mine.name, settings, map_arrays(mine, about), about)
+        except (FileNotFoundError, NotADirectoryError, IntegrityError):
+            _make(store, night, settings, mine)
+    about = read_about(mine)
     return ServedNight(night.as_of, mine.name, settings, map_arrays(mine, about), about)
 
 
-def _made(store: Store, night: WholeNight, settings: FeatureSettings, mine: Path) -> dict[str, Any]:
-    (mine / "about.json").unlink(missing_ok=True)
+def _make(store: Store, night: WholeNight, settings: FeatureSettings, mine: Path) -> None:
     arrays, about = night_arrays(store, night, settings)
+    forget(mine)
     write_arrays(mine, arrays, about)
     keep_newest(mine.parent, mine)
-    return read_about(mine)

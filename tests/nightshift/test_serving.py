@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -189,6 +190,22 @@ def test_damaged_arrays_are_made_again(home: Served, damage: str) -> None:
     else:
         (folder / "about.json").write_text("{")
     assert Features.open(home.home).columns(user, items[:20], NOW).equals(wanted, null_equal=True)
+
+
+def test_several_processes_may_open_a_fresh_night_at_once(home: Served) -> None:
+    wanted = Features.open(home.home).columns("u00001", ["i00001"], NOW)
+    shutil.rmtree(home.home / "serving")
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: Features.open(home.home), range(4)))
+    assert all(features.columns("u00001", ["i00001"], NOW).equals(wanted, null_equal=True) for features in opened)
+    assert len(list((home.home / "serving").iterdir())) == 1
+
+
+def test_a_home_that_may_not_be_written_to_is_served_from_another_folder(home: Served, tmp_path: Path) -> None:
+    shutil.rmtree(home.home / "serving")
+    features = Features.open(home.home, folder=tmp_path / "elsewhere")
+    assert not (home.home / "serving").exists()
+    assert features.columns("u00001", ["i00001"], NOW).height == 1
 
 
 def test_a_home_without_nights_says_so(tmp_path: Path) -> None:
