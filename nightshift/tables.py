@@ -281,7 +281,7 @@ LIFT = Table(
         "against": _text("the arm it is compared with; the arm itself on rows without a comparison"),
         "ranker": _text("lightgbm, din; source for what a source of candidates reaches alone"),
         "metric": _text(
-            "auc, gauc, ndcg@10, logloss; lists of candidates: ndcg@10, recall@10, recall@20, mrr@20, and recall of candidates"
+            "auc, gauc, ndcg@10, logloss; lists of candidates: ndcg@10, recall@10, recall@20, mrr@20, coverage@10, gini@10, tail@10, and recall of candidates"
         ),
         "slice": _text("all, or a slice declared before looking"),
         "value": Column(pl.Float64, "the arm's metric, seeds averaged", required=False),

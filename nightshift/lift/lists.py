@@ -4,8 +4,9 @@ A test list is a user at a moment with all candidates of the stage; items of the
 shown, so a chosen item that the stage missed is ranked infinitely low and counts in every metric. The list is what is
 averaged, the user what is resampled. Slices choose among the chosen items: a list counts in a slice by those in it.
 
-Popularity, item-kNN and EASE are judged beside the arms as rankers of their own (ranker `source`), by their scores in the
-same lists. Their own best `per_source` items are all there, so metrics with a cut up to that are those of the whole catalogue.
+What each arm would show is described beside (nightshift.lift.shown). Popularity, item-kNN and EASE are judged too, as
+rankers of their own (ranker `source`), by their scores in the same lists: their own best `per_source` items are all there,
+so their metrics with a cut up to that are those of the whole catalogue.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from nightshift.lift.forms import Form, known
 from nightshift.lift.inference import Draws
 from nightshift.lift.metrics import Codes, Doubles, Sums, ndcg_at, recall_at, reciprocal_rank
 from nightshift.lift.ranked import Ranked
+from nightshift.lift.shown import shown_rows
 
 Mask = NDArray[np.bool_]
 
@@ -79,6 +81,8 @@ def judge_lists(test: pl.DataFrame, masks: dict[str, Mask], arms: dict[str, dict
             users = len(np.unique(lists.owner[lists.group[part]]))
             common = {"slice": name, "n_users": users, "n_rows": int(part.sum())}
             rows += _slice_rows(lists, part, arms, own, draws, common)
+            for ranker, scored in ({SOURCE: own} | arms).items() if mask.all() else ():
+                rows += shown_rows(test, scored, common | {"ranker": ranker})
     return rows
 
 

@@ -16,6 +16,7 @@ from nightshift.features.settings import ExampleSettings
 from nightshift.lift.inference import Draws
 from nightshift.lift.lists import judge_lists
 from nightshift.lift.settings import LiftSettings
+from nightshift.lift.shown import Shelf
 from nightshift.lift.suite import Judged, judge
 from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
@@ -137,3 +138,23 @@ def test_slices_are_of_the_chosen_items(judged: Judged, lists: pl.DataFrame) -> 
     assert row(judged.lift, "base", "base", "ndcg@10")["n_rows"] == chosen.height
     cold = chosen.filter(pl.col("base__item_events") < 5).height
     assert row(judged.lift, "base", "base", "ndcg@10", part="cold items (under 5 events)")["n_rows"] == cold
+
+
+def test_what_is_shown_is_described_for_arms_and_sources(judged: Judged) -> None:
+    found = judged.lift.filter(pl.col("metric").is_in(["coverage@10", "gini@10", "tail@10"]))
+    assert set(found["arm"]) == {"base", "llm", "permuted", "popular", "item_knn", "ease"}
+    assert set(found["slice"]) == {"all"}
+    assert found["value"].is_between(0.0, 1.0).all()
+    assert row(judged.lift, "popular", "popular", "gini@10", "source")["value"] > row(judged.lift, "llm", "llm", "gini@10")["value"]
+
+
+def test_shown_lists_are_the_first_ten_found_by_score() -> None:
+    test = made(
+        [("a", "1", 0.0, True)] * 12 + [("b", "2", 1.0, False), ("b", "2", 0.0, True)], base__item_events=[float(n) for n in range(14)]
+    )
+    shelf = Shelf.of(test.with_columns(item_id=pl.format("i{}", pl.int_range(10, 24))))
+    assert shelf is not None
+    lists = shelf.lists(np.array([*range(12), 99.0, 1.0]))
+    assert lists[0].tolist() == list(range(11, 1, -1))
+    assert lists[1].tolist() == [12] + [-1] * 9  # the missed item is not shown, and has no code
+    assert shelf.popularity.tolist() == [*range(12), 13]
