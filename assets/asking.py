@@ -49,7 +49,7 @@ def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
     """What is pending, by the model's own tokenizer."""
     return plan_table(
         night.prompts[table],
-        requests,
+        night.askable(table, requests),
         night.ledgers,
         night.settings.budget,
         Spent.of(night.ledgers, night.as_of),
@@ -58,6 +58,7 @@ def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
         night.settings.llm.price,
         night.settings.llm.keeps_states,
         night.identity.model_id,
+        night.settings.llm.is_recorded,
     )
 
 
@@ -91,6 +92,7 @@ def numbers(night: Night, table: str, requests: pl.DataFrame, first: TablePlan, 
         "tokens/s": round((prompt - cached + new) / seconds, 1) if calls else 0.0,
         "cost (USD)": cost,
         "model minutes": round(float(rows["seconds"].sum()) / 60, 2),
+        **({"not recorded": requests.height - first.rows} if night.settings.llm.is_recorded else {}),
         **_avoided(first),
         **{f"asked: {why}": count for why, count in first.why.items()},
         "planned new tokens": first.new_tokens,

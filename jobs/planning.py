@@ -56,6 +56,7 @@ def plan_night(night: Night) -> NightPlan:
             llm.price,
             llm.keeps_states,
             model,
+            llm.is_recorded,
         )
         plans.append(plan)
         spent = dataclasses.replace(

@@ -57,6 +57,10 @@ class Estimate:
         return (prompt_tokens + DECODE_WEIGHT * new_tokens) * self.seconds_per_token
 
 
+NOTHING = Estimate(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+"""What a recorded answer uses."""
+
+
 def estimate(ledgers: Ledgers, prompt: Prompt[Any], model_id: str | None = None) -> Estimate:
     """What the ledger has measured for this prompt and model; the constants above before the first night."""
     calls = _newest_calls(ledgers, prompt, model_id)

@@ -18,6 +18,7 @@ from nightshift.ledger import Ledgers
 from nightshift.llm import identify, load_tokenizer
 from nightshift.llm.base import ModelIdentity
 from nightshift.llm.echo import EchoLLM
+from nightshift.llm.recorded import RecordedLLM, keyed, read_recorded
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.group_facts import group_facts
 from nightshift.prompts.item_facts import item_facts
@@ -92,6 +93,8 @@ class Night:
         """Tokens of whole prompts by the model's own tokenizer; None for a server, and where the model was never fetched."""
         if self.settings.llm.backend == "echo":
             return EchoLLM().count_tokens
+        if self.settings.llm.is_recorded:
+            return RecordedLLM(self.settings.llm.model, {}).count_tokens
         tokenizer = load_tokenizer(self.settings.llm, self.settings.cache_folder)
         return None if tokenizer is None else lambda texts: [len(ids) for ids in tokenizer.encode(texts)]
 
@@ -101,15 +104,29 @@ class Night:
 
     def group_requests(self, groups: pl.DataFrame) -> pl.DataFrame:
         """One request a group, those with the most items first."""
-        return self.prompts["group_facts"].requests(groups, self.identity, groups["items"].cast(pl.Float64))
+        return self._requests("group_facts", groups, groups["items"].cast(pl.Float64))
 
     def item_requests(self, table: str, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         """One request an item, in the order of `nightshift.worth`."""
-        return self.prompts[table].requests(items, self.identity, self._worth(items, events, "item_id", table))
+        return self._requests(table, items, self._worth(items, events, "item_id", table))
 
     def askable(self, table: str, requests: pl.DataFrame) -> pl.DataFrame:
-        """The requests, or none of them where the table is scored and the backend writes answers only."""
-        return requests if self.settings.llm.can_score or not self.prompts[table].questions else requests.clear()
+        """The requests that the backend can do: none of a scored table where it writes answers only, the recorded ones where it recalls."""
+        if self.prompts[table].questions and not self.settings.llm.can_score:
+            return requests.clear()
+        if self.settings.llm.is_recorded:
+            return requests.join(self.recorded(table), on="row_id", how="semi", maintain_order="left")
+        return requests
+
+    def recorded(self, table: str) -> pl.DataFrame:
+        """`row_id, answer`: what the backend `recorded` has for a table."""
+        if table not in self._recorded:
+            self._recorded[table] = read_recorded(self.settings.llm.recorded, table, self.settings.root)
+        return self._recorded[table]
+
+    @cached_property
+    def _recorded(self) -> dict[str, pl.DataFrame]:
+        return {}
 
     def user_rows(self, items: pl.DataFrame, events: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
         """Every user with an event before the night, with what a prompt may see of the history (`portraits`)."""
@@ -119,7 +136,11 @@ class Night:
         """One request a user with enough history, in the order of `nightshift.worth`."""
         readable = users.filter(pl.col("history_length") >= self.settings.preferences.least_history)
         table = "user_preferences"
-        return self.prompts[table].requests(readable, self.identity, self._worth(readable, events, "user_id", table))
+        return self._requests(table, readable, self._worth(readable, events, "user_id", table))
+
+    def _requests(self, table: str, rows: pl.DataFrame, worth: pl.Series) -> pl.DataFrame:
+        requests = self.prompts[table].requests(rows, self.identity, worth)
+        return keyed(requests, self.recorded(table)) if self.settings.llm.is_recorded else requests
 
     def _worth(self, rows: pl.DataFrame, events: pl.DataFrame, key: str, table: str) -> pl.Series:
         return worth(rows, events, key, table, self.ledgers, self.as_of, self.moment)

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from nightshift.budget import ATTEMPTS, BudgetSettings, Spent, check_price, limits, reservable, would_ask
-from nightshift.estimates import CountTokens, Estimate, estimate, with_spend, with_tokens
+from nightshift.estimates import NOTHING, CountTokens, Estimate, estimate, with_spend, with_tokens
 from nightshift.ledger import Ledgers
 from nightshift.llm.prices import FREE, Price, unknown
 from nightshift.prompts.base import Prompt
@@ -110,19 +110,21 @@ def plan_table(
     price: Price | None = FREE,
     keeps_states: bool = False,
     model_id: str | None = None,
+    recorded: bool = False,
 ) -> TablePlan:
     """Sort a table's requests. `count_tokens` is the model's own tokenizer, or None where there is none to be had.
 
     A row for which the server failed keeps its attempts, but `run_id`, the run that plans, asks it only once.
     `keeps_states` asks scored rows again whose hidden state the ledger has lost. `model_id` names the model whose calls
-    are learned from. Raises ConfigError for a budget in dollars without a `price`.
+    are learned from. `recorded` answers are looked up, once a row and for nothing. Raises ConfigError for a budget in dollars
+    without a `price`.
     """
     check_price(budget, price is not None, lambda: unknown(model_id or "this model"))
-    found = _sort(prompt, requests, ledgers, run_id, keeps_states)
-    learned, bounds = estimate(ledgers, prompt, model_id), limits(budget, spent, prompt.name)
+    found = _sort(prompt, requests, ledgers, run_id, keeps_states, 1 if recorded else ATTEMPTS)
+    learned, bounds = (NOTHING, []) if recorded else (estimate(ledgers, prompt, model_id), limits(budget, spent, prompt.name))
     seen = _seen(ledgers, found.settled) if count_tokens is None else requests.clear()
     asked = with_tokens(prompt, _asked(prompt, found.left), count_tokens, seen)
-    longest = 0 if prompt.questions else prompt.decoding.max_new_tokens
+    longest = 0 if prompt.questions or recorded else prompt.decoding.max_new_tokens
     asked = with_spend(asked, learned, longest, price, pl.when(pl.col("left") > 1).then(learned.reject_share).otherwise(0.0))
     pending = explained(would_ask(asked, bounds), ledgers, prompt.name, prompt.prompt_id, found.keys)
     return TablePlan(
@@ -152,10 +154,10 @@ class _Sorted:
     """The rest, each key once, with what became of earlier attempts (`nightshift.why.attempts`)."""
 
 
-def _sort(prompt: Prompt[Any], requests: pl.DataFrame, ledgers: Ledgers, run_id: str | None, keeps_states: bool) -> _Sorted:
+def _sort(prompt: Prompt[Any], requests: pl.DataFrame, ledgers: Ledgers, run_id: str | None, keeps_states: bool, most: int) -> _Sorted:
     keys = ledgers.answers.keys()
     known = _with_states(ledgers, keys) if keeps_states and prompt.questions else keys
-    tried = attempts(ledgers, prompt.name, run_id, ATTEMPTS)
+    tried = attempts(ledgers, prompt.name, run_id, most)
     is_known = requests["content_key"].is_in(known.implode())
     is_given_up = requests["content_key"].is_in(tried.filter(pl.col("left") < 1)["content_key"].implode()) & ~is_known
     distinct = requests.filter(~is_known & ~is_given_up).unique("content_key", keep="first", maintain_order=True)

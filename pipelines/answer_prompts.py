@@ -20,6 +20,7 @@ from nightshift.config import Settings
 from nightshift.errors import RejectedAnswer
 from nightshift.ledger import REJECTED, Ledgers
 from nightshift.llm.base import LLM, Answer, Decoding, Request, Scored
+from nightshift.llm.recorded import RecordedLLM
 from nightshift.night import Night
 from nightshift.plan import still_fits
 from nightshift.prompts.base import Prompt
@@ -58,7 +59,7 @@ class Batch:
         if not self._affords(prompt, rows):
             log.warning("%s: a batch of %d rows is held back; the night's budget no longer affords it", self.table, rows.height)
             return {"rows": 0, "accepted": 0, "rejected": 0}
-        llm = loaded_llm(self.settings.llm, self.settings.cache_folder, self.settings.home_folder)
+        llm = self._llm(rows)
         decoding = for_attempt(prompt.decoding, attempt)
         requests = [Request(key, prompt.instructions, text, decoding) for key, text in rows.select("content_key", "text").iter_rows()]
         owners = {key: {"row_id": row, "text_key": text} for key, row, text in rows.select("content_key", "row_id", "text_key").iter_rows()}
@@ -67,10 +68,18 @@ class Batch:
             return self._keep_scores(ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners)
         return self._ask(ledgers, prompt, llm, requests, owners, attempt)
 
+    def _llm(self, rows: pl.DataFrame) -> LLM:
+        """The worker's model; recorded answers are handed over by key, for they are known by row id and no request carries one."""
+        settings = self.settings.llm
+        if not settings.is_recorded:
+            return loaded_llm(settings, self.settings.cache_folder, self.settings.home_folder)
+        found = rows.join(self.night.recorded(self.table), on="row_id")
+        return RecordedLLM(settings.model, dict(found.select("content_key", "answer").iter_rows()))
+
     def _affords(self, prompt: Prompt[Any], rows: pl.DataFrame) -> bool:
         """Whether the night's budget has room for the batch by now; rows that nobody planned are not held back."""
         budget, night = self.settings.budget, self.night
-        if not budget.limited or not set(RESERVED) <= set(rows.columns):
+        if self.settings.llm.is_recorded or not budget.limited or not set(RESERVED) <= set(rows.columns):
             return True
         return still_fits(prompt, rows, night.ledgers, budget, self.as_of, night.identity.model_id)
 

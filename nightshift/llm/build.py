@@ -4,17 +4,18 @@ from pathlib import Path
 from typing import Literal
 
 from nightshift.errors import ConfigError
-from nightshift.llm import echo, llama_cpp, openai, openai_batch, transformers, vllm
+from nightshift.llm import echo, llama_cpp, openai, openai_batch, recorded, transformers, vllm
 from nightshift.llm.base import LLM, ModelIdentity
 from nightshift.llm.llama_cpp import LlamaCppBlock, LlamaCppSettings
 from nightshift.llm.openai_batch import BatchBlock
 from nightshift.llm.prices import FREE, Price, price_of
+from nightshift.llm.recorded import RecordedBlock
 from nightshift.llm.server import ServerSettings
 from nightshift.llm.transformers import TransformersSettings
 from nightshift.llm.vllm import VllmBlock, VllmSettings
 from nightshift.models.tokens import TextTokenizer
 
-Backend = Literal["transformers", "llama_cpp", "vllm", "openai", "openai_batch", "echo"]
+Backend = Literal["transformers", "llama_cpp", "vllm", "openai", "openai_batch", "recorded", "echo"]
 SCORING = ("transformers", "echo")
 """Backends that weigh choices, and show the model's state while they do."""
 ALL_AT_ONCE = 1_000_000
@@ -29,7 +30,8 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
     `context_tokens` (null: 4096) and `threads` count; `vllm` a model on a GPU (`llm.vllm`), for which `model`, `dtype` and
     `context_tokens` count; `openai` asks a server (`llm.server`), for which of the other fields only `model` (`name@revision`)
     and `context_tokens` (null: 8192) count; `openai_batch` asks it through batch files (`llm.batch`), at half the price and
-    within a day; `echo` repeats the text without any model."""
+    within a day; `recorded` reads answers that a model gave elsewhere (`llm.recorded`), for which only `model` (`name@recording`)
+    counts; `echo` repeats the text without any model."""
     reply: str | None = None
     """What `echo` answers (see `EchoSettings`); read by no other backend."""
     server: ServerSettings = ServerSettings()
@@ -40,6 +42,8 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
     """How `llama_cpp` runs its file; read by no other backend."""
     vllm: VllmBlock = VllmBlock()
     """How `vllm` runs its model; read by no other backend."""
+    recorded: RecordedBlock = RecordedBlock()
+    """The files of `recorded`; read by no other backend."""
 
     @property
     def keeps_states(self) -> bool:
@@ -50,6 +54,11 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
     def can_score(self) -> bool:
         """Whether the backend weighs choices; others write answers only, and `item_tag_scores` asks them nothing."""
         return self.backend in SCORING
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether answers are read from files: rows without one are not asked, and nothing is spent."""
+        return self.backend == "recorded"
 
     @property
     def rows_at_once(self) -> int | None:
@@ -79,6 +88,8 @@ def identify(settings: LLMSettings) -> ModelIdentity:
         return llama_cpp.identify(_gguf(settings))
     if settings.backend == "vllm":
         return vllm.identify(_engine(settings))
+    if settings.backend == "recorded":
+        return recorded.identify(settings.model)
     return transformers.identify(_local(settings))
 
 
@@ -99,6 +110,8 @@ def build_llm(settings: LLMSettings, cache: Path, home: Path | None = None) -> L
         return vllm.VllmLLM(_engine(settings), cache)
     if settings.backend == "openai_batch":
         return _batched(settings, home)
+    if settings.backend == "recorded":
+        raise ConfigError("the backend recorded finds answers by row id, which no request carries; pipelines.answer_prompts looks them up")
     transformers.identify(_local(settings))  # an unknown name is refused now, not in the middle of the night
     return transformers.TransformersLLM(_local(settings), cache)
 
