@@ -180,6 +180,11 @@ class LightGBMRanker:
         ranker._booster = lightgbm.Booster(model_str=(folder / MODEL_FILE).read_text(encoding="utf-8"))
         return ranker
 
+    @property
+    def booster(self) -> Any:
+        """LightGBM's own object. Raises ModelUnavailable before the fit."""
+        return self._fitted()
+
     def _fitted(self) -> Any:
         if self._booster is None:
             raise ModelUnavailable("this ranker was never fitted; call fit or load one")
