@@ -74,8 +74,9 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     frame = measure(examples, scores, night.settings.lift, context.log.info)
     words, metric = verdict(frame), main_metric(frame)
     overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"]))
+    several = overall["ranker"].n_unique() > 1
     gains = {
-        f"{metric.upper()}: {row['arm']} - {row['against']}": round(row["difference"], 5)
+        f"{metric.upper()}: {row['ranker'] + ' ' if several else ''}{row['arm']} - {row['against']}": round(row["difference"], 5)
         for row in overall.to_dicts()
         if row["difference"] is not None
     }
