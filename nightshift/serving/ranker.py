@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.features.rows import Columns
-from nightshift.history import Ints
+from nightshift.history import Floats, Ints
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving.columns import FAMILIES, candidate_columns
 from nightshift.serving.features import Features
+from nightshift.serving.forest import Forest, forest_of
 from nightshift.serving.live import History, Live
 from nightshift.serving.recipe import load_recipe, saved_rankers
 
@@ -34,10 +35,12 @@ class Ranked:
 
 
 class Ranker:
-    """A saved LightGBM ranker and the features it reads."""
+    """A saved LightGBM ranker and the features it reads. `engine` says what runs its trees."""
 
-    def __init__(self, model: LightGBMRanker, features: Features, as_of: date) -> None:
+    def __init__(self, model: LightGBMRanker, features: Features, as_of: date, forest: Forest | None = None) -> None:
         self.features, self.as_of, self.model = features, as_of, model
+        self._predict: Forest = forest or model.predict_matrix
+        self.engine = "onnxruntime" if forest else "lightgbm"
         self._families = tuple(dict.fromkeys(name.split("__", 1)[0] for name in model.features))
         foreign = [name for name in self._families if name not in FAMILIES]
         if foreign:
@@ -50,17 +53,23 @@ class Ranker:
             )
 
     @classmethod
-    def load(cls, home: Path | str, arm: str = "llm", as_of: date | None = None, features: Features | None = None) -> "Ranker":
+    def load(
+        cls, home: Path | str, arm: str = "llm", as_of: date | None = None, features: Features | None = None, compiled: bool = True
+    ) -> "Ranker":
         """The newest saved ranker of an arm (or that of `as_of`), with `features`, or with the home's newest whole night.
 
-        Raises ModelUnavailable when the arm has no ranker, ConfigError when `features` were opened with other settings.
+        `compiled`: run the trees with onnxruntime where it is installed and agrees with LightGBM (`nightshift.serving.forest`);
+        changes speed only. Raises ModelUnavailable when the arm has no ranker, ConfigError when `features` were opened with
+        other settings or the ranker reads columns that are not served.
         """
         folder = _folder(Path(home), f"{LightGBMRanker.name}-{arm}", as_of)
         recipe = load_recipe(folder)
         features = features or Features.open(home, recipe)
         if features.settings != recipe:
             raise ConfigError(f"{folder} was trained on features of other settings than these; open them with Ranker.load(home).features")
-        return cls(LightGBMRanker.load(folder), features, date.fromisoformat(folder.name.removeprefix("as_of=")))
+        model = LightGBMRanker.load(folder)
+        trained = date.fromisoformat(folder.name.removeprefix("as_of="))
+        return cls(model, features, trained, forest_of(model) if compiled else None)
 
     def rank(self, user: str, candidates: Sequence[str], now: datetime | None = None) -> Ranked:
         """Score candidates for a user at a moment (default: this one; before the night it counts as the night's 00:00 UTC).
@@ -88,12 +97,12 @@ class Ranker:
         order = np.argsort(seen[:, 1] / (seen[:, 0] + 10.0))
         columns = candidate_columns(live, user, history, number[order], moment, self._families)
         chance = np.empty(len(number))
-        chance[order] = self.model.predict_matrix(self._matrix(columns, len(number)))
+        chance[order] = self._predict(self._matrix(columns, len(number)))
         return chance
 
-    def _matrix(self, columns: Columns, rows: int) -> NDArray[np.float64]:
+    def _matrix(self, columns: Columns, rows: int) -> Floats:
         """(rows, features) in the ranker's order; NaN for what the night does not have."""
-        by_feature = np.full((len(self.model.features), rows), np.nan)
+        by_feature = np.full((len(self.model.features), rows), np.nan, np.float32)
         for place, name in enumerate(self.model.features):
             if name in columns:
                 by_feature[place] = columns[name]
