@@ -139,7 +139,8 @@ class Fits:
     _last: tuple[EventLog, date, Fit] | None = None
 
     def of(self, log: EventLog, night: date) -> Fit:
-        """The fit on the events strictly before a night."""
+        """The fit on the events strictly before a night, or before the newest day of the grid that is not after it."""
+        night = date.fromordinal(night.toordinal() - night.toordinal() % self.settings.refit_days)
         if self._last is None or self._last[0] is not log or self._last[1] != night:
             self._last = (log, night, self._found(log, night))
         return self._last[2]

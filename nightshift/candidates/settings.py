@@ -26,12 +26,16 @@ class CandidateSettings(BaseModel):
     """Length of the window before the night in which `popular` counts events, in days."""
     neighbours: int = Field(default=200, ge=1)
     """Neighbours that `item_knn` keeps for each item."""
-    shrinkage: float = Field(default=5.0, ge=0)
-    """Added to the denominator of item_knn's cosine, in users: higher leans less on pairs that few users share."""
+    shrinkage: float = Field(default=20.0, ge=0)
+    """Added to the denominator of item_knn's cosine, in users: higher leans less on pairs that few users share. Of 5, 10, 20 and 50,
+    20 stayed within 0.002 of the best recall@20 of second-last events on two sparse sets (docs/candidates.md)."""
     l2: float = Field(default=100.0, gt=0)
     """Ridge of EASE, in users."""
     ease_items: int = Field(default=12_000, ge=1, le=20_000)
     """Most active items that EASE knows; a fit takes the cube of it in time and one square of float32 in memory (1.6 GB at 20,000)."""
+    refit_days: int = Field(default=1, ge=1)
+    """Days between fits of `popular`, `item_knn` and `ease`, on a grid that starts with the calendar. 1: every night has its own.
+    Training fits once for every night that its lists read, so with months of nights a week is cheaper; candidates know up to a week less."""
     repeats: bool = False
     """Lets items of a user's past be candidates and targets again. False: what was consumed is neither shown nor asked for."""
     score_columns: bool = True

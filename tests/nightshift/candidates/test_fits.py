@@ -12,7 +12,7 @@ from nightshift.candidates.fits import Fits, fit_ease, fit_neighbours
 from nightshift.candidates.settings import CandidateSettings
 from nightshift.datasets.synthetic import World
 from nightshift.errors import NightFailed
-from nightshift.history import EventLog, midnight
+from nightshift.history import DAY, EventLog, midnight
 
 
 def consumed(seed: int, users: int, items: int, share: float = 0.1) -> np.ndarray:
@@ -93,3 +93,13 @@ def test_equal_events_share_a_fit_and_the_future_is_not_in_it(world: World, clic
     assert fits.of(whole, night) is fits.of(past, night)
     assert fits.of(whole, night).past.time.max() < midnight(night)
     assert fits.of(whole, date(2024, 1, 13)) is not fits.of(whole, night)
+
+
+def test_fits_on_a_grid_are_shared_by_the_nights_between_and_never_newer_than_them(world: World, clicks: pl.DataFrame) -> None:
+    log, fits = EventLog.of(clicks, world.items["item_id"]), Fits(CandidateSettings(refit_days=4), keep=20)
+    nights = [date(2024, 1, day) for day in range(5, 17)]
+    found = [fits.of(log, night) for night in nights]
+    assert len({id(fit) for fit in found}) in (3, 4)
+    for night, fit in zip(nights, found, strict=True):
+        assert midnight(night) - 3 * DAY <= fit.moment <= midnight(night)
+        assert fit.past.time.max() < fit.moment
