@@ -35,7 +35,7 @@ class CandidateSettings(BaseModel):
     """Most active items that EASE knows; a fit takes the cube of it in time and one square of float32 in memory (1.6 GB at 20,000)."""
     refit_days: int = Field(default=1, ge=1)
     """Days between fits of `popular`, `item_knn` and `ease`, on a grid that starts with the calendar. 1: every night has its own.
-    Training fits once for every night that its lists read, so with months of nights a week is cheaper; candidates know up to a week less."""
+    Training fits once for every night that its lists read, so with months of nights 7 is cheaper; candidates know up to 6 days less."""
     repeats: bool = False
     """Lets items of a user's past be candidates and targets again. False: what was consumed is neither shown nor asked for."""
     score_columns: bool = True
