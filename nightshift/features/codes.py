@@ -11,8 +11,7 @@ numpy in float64, so that reading a codebook needs no faiss and a code does not 
 """
 
 import json
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -32,6 +31,7 @@ Codes = NDArray[np.int32]
 AUTOMATIC = ((5_000, 32), (20_000, 64), (100_000, 128))
 """(items below, centroids a level): small catalogues get few codes, so that a code gathers enough clicks to be a statistic."""
 LARGEST = 256
+_ABOUT = ("view", "encoder_id", "fitted_on", "version")
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,9 @@ class Codebook:
     whitening: Whitening
     centroids: NDArray[np.float32]
     """(levels, size, d) centroids of the residuals in whitened space."""
-
-    @cached_property
-    def version(self) -> str:
-        """Names the codebook by what is in it; codes of different versions are never compared."""
-        arrays = (self.whitening.mean, self.whitening.directions, self.centroids)
-        return content_key(self.view, self.encoder_id, *(np.ascontiguousarray(array).tobytes().hex() for array in arrays))[:12]
+    version: str = ""
+    """Names the codebook by the codes of what it was fitted on; codes of different versions are never compared. Its floats
+    would name it worse: threads add in another order, and the last digits of two equal fits differ."""
 
     def encode(self, vectors: Vectors) -> Codes:
         """(items, levels) codes. Raises VectorMismatch for vectors of another encoder."""
@@ -75,7 +72,7 @@ class Codebook:
 
     def save(self, path: Path) -> None:
         """Write one `.npz` of plain arrays."""
-        about = json.dumps({"view": self.view, "encoder_id": self.encoder_id, "fitted_on": self.fitted_on})
+        about = json.dumps({name: getattr(self, name) for name in _ABOUT})
         with path.open("wb") as file:
             np.savez(file, about=about, mean=self.whitening.mean, directions=self.whitening.directions, centroids=self.centroids)
 
@@ -85,7 +82,7 @@ class Codebook:
         with np.load(path, allow_pickle=False) as arrays:
             about = json.loads(str(arrays["about"]))
             whitening = Whitening(arrays["mean"], arrays["directions"])
-            return cls(about["view"], about["encoder_id"], about["fitted_on"], whitening, arrays["centroids"])
+            return cls(whitening=whitening, centroids=arrays["centroids"], **about)
 
 
 def _nearest(points: NDArray[np.float64], centroids: NDArray[np.float64], rows: int = 16_384) -> NDArray[np.int64]:
@@ -111,7 +108,9 @@ def fit_codebook(vectors: Vectors, fitted_on: str, settings: CodesSettings | Non
     if not whitening.directions.shape[1]:
         return None
     centroids = _residual_centroids(whitening(vectors.raw), settings.levels, size_of(len(vectors.raw), settings), seed)
-    return Codebook(vectors.view, vectors.encoder_id, fitted_on, whitening, centroids)
+    codebook = Codebook(vectors.view, vectors.encoder_id, fitted_on, whitening, centroids)
+    fitted = content_key(vectors.view, vectors.encoder_id, *vectors.item_ids, codebook.encode(vectors).tobytes().hex())
+    return replace(codebook, version=fitted[:12])
 
 
 def _residual_centroids(points: Floats, levels: int, size: int, seed: int) -> NDArray[np.float32]:

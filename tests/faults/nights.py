@@ -96,20 +96,10 @@ def _alike(ours: pl.DataFrame, theirs: pl.DataFrame) -> bool:
     return True
 
 
-FITTED = {"item_codes": "codebook"}
-"""Columns that name something fitted anew by a hash of its numbers, whose last digits depend on the threads that fitted it."""
-
-
 def same_bytes(home: Path, other: Path, as_of: date) -> list[str]:
-    """Names of a night's tables whose files differ between two homes, by their manifests; what is fitted by its values."""
+    """Names of a night's tables whose files differ between two homes, by their manifests."""
     ours, theirs = (_files(folder, as_of) for folder in (home, other))
-    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    return [name for name in differing if name not in FITTED or not _same_values(home, other, name, as_of)]
-
-
-def _same_values(home: Path, other: Path, name: str, as_of: date) -> bool:
-    ours, theirs = (Store(folder).read(name, as_of).drop(FITTED[name]) for folder in (home, other))
-    return ours.equals(theirs)
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
 def _files(home: Path, as_of: date) -> dict[str, tuple[str, ...]]:
