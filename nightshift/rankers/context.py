@@ -12,12 +12,14 @@ import polars as pl
 
 from nightshift.features.builder import Builder
 from nightshift.features.content import ItemCodes, NightContent, View
+from nightshift.features.dealings import dealing_of
 from nightshift.features.examples import ExampleInputs
 from nightshift.features.settings import ExampleSettings
 from nightshift.history import EventLog, Ints
 
-VIEWS_OF = {"text": ("raw",), "llm": ("hidden", "tags", "facts"), "permuted": ("hidden", "tags", "facts")}
-"""The views a column family may look at."""
+WRITTEN = ("hidden", "tags", "facts")
+VIEWS_OF = {"text": ("raw",), "template": ("template",), "llm": WRITTEN}
+"""The views a column family may look at; every dealing of the placebo looks at those of `llm`."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,11 @@ class Context:
 
     def _open(self, night: int) -> list[tuple[str, tuple[str, ...], NightContent]]:
         """(family, its views, the content to read them from) of every family that has views."""
-        content = {
-            family: self.builder.placebo(self.log, night) if family == "permuted" else self.builder.nights[night]
-            for family in self.families
-            if family in VIEWS_OF
-        }
-        return [(family, VIEWS_OF[family], content[family]) for family in content]
+        dealt = {family: dealing_of(family) for family in self.families}
+        return [
+            (family, WRITTEN, self.builder.placebo(self.log, night, dealing))
+            if dealing is not None
+            else (family, VIEWS_OF[family], self.builder.nights[night])
+            for family, dealing in dealt.items()
+            if dealing is not None or family in VIEWS_OF
+        ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nightshift.history import DAY, Floats, Ints, encode
 from nightshift.rankers.context import Context
-from nightshift.rankers.din.catalogue import Catalogue
+from nightshift.rankers.din.catalogue import Catalogue, Lookups
 from nightshift.rankers.din.dense import Scaler, check_columns, columns_of
 from nightshift.rankers.din.tiers import histograms
 from nightshift.tables import MOMENT
@@ -101,6 +101,11 @@ class Blocks:
         first = pl.col("timestamp").min().over("user_id", "group_id").cast(MOMENT).to_physical().alias("moment")
         return self.rows.lazy().select(first).collect()["moment"].to_numpy()
 
+    @cached_property
+    def lookups(self) -> Lookups:
+        """What every block looks items up in."""
+        return Lookups(self.inputs.catalogue, self.context)
+
     def __len__(self) -> int:
         return -(-len(self.moment) // self.size)
 
@@ -110,7 +115,7 @@ class Blocks:
             self._newest.clear()  # before the next one is read: two blocks never share the memory
             start = number * self.size
             rows = self.rows.lazy().slice(start, self.size).select("user_id", "item_id", *self.inputs.features).collect()
-            self._newest[number] = prepare(rows, self.moment[start : start + self.size], self.context, self.inputs)
+            self._newest[number] = prepare(rows, self.moment[start : start + self.size], self.inputs, self.lookups)
         return self._newest[number]
 
     def dense(self) -> Iterator[Floats]:
@@ -120,8 +125,9 @@ class Blocks:
             yield columns_of(part.select(self.inputs.features).collect(), self.inputs.features)
 
 
-def prepare(rows: pl.DataFrame, moment: Ints, context: Context, inputs: Inputs) -> Block:
+def prepare(rows: pl.DataFrame, moment: Ints, inputs: Inputs, lookups: Lookups) -> Block:
     """Rows (user_id, item_id and the features) as of their moments (rows,)."""
+    context = lookups.context
     log, items = context.log, context.items
     user, item, night = encode(rows["user_id"], log.users), encode(rows["item_id"], items["item_id"]), context.night_of(moment)
     line = log.by_user
@@ -132,31 +138,30 @@ def prepare(rows: pl.DataFrame, moment: Ints, context: Context, inputs: Inputs) 
     place = np.arange(begins[-1]) - begins[row] + start[row]
     event, liked = line.other[place], (line.label[place] > 0.5).astype(np.int64)
     kinds = 2 * gap_of(moment[row] - line.time[place]) + liked
-    slots, numbers = _slots(night, item, night[row], event, context, inputs.catalogue)
+    slots, numbers = _slots(night, item, night[row], event, lookups)
     tiers = _tiers(night, item, row, event, liked, context, inputs)
     dense = np.hstack([inputs.scaler(columns_of(rows, inputs.features)), *tiers])
     return Block(dense, numbers[: len(item)], begins, numbers[len(item) :], kinds, slots)
 
 
-def _slots(night: Ints, item: Ints, event_night: Ints, event: Ints, context: Context, catalogue: Catalogue) -> tuple[Slots, Ints]:
+def _slots(night: Ints, item: Ints, event_night: Ints, event: Ints, lookups: Lookups) -> tuple[Slots, Ints]:
     """Distinct pairs and the slot of every candidate, then of every event. Content only differs by night where codes are read."""
-    items = context.items.height + 1  # the last one: not in the catalogue
+    catalogue, items = lookups.catalogue, lookups.context.items.height + 1  # the last one: not in the catalogue
     pair = np.concatenate([item, event]) + (np.concatenate([night, event_night]) * items if catalogue.codes else 0)
     distinct, numbers = np.unique(pair, return_inverse=True)
     nights, places = np.divmod(distinct, items)
-    known = places < context.items.height
+    known = places < items - 1
     safe = np.where(known, places, 0)
-    ids = np.where(known, catalogue.id_rows(context.items["item_id"])[safe], 0)
+    ids = np.where(known, lookups.ids[safe], 0)
     heads = np.zeros((len(distinct), 2 * len(catalogue.codes)), np.int64)
     for number in np.unique(nights).tolist() if catalogue.codes else []:
         mine = (nights == number) & known
-        heads[mine] = catalogue.head_rows(context, number)[places[mine]]
-    return Slots(ids, heads, *_attributes(safe, known, catalogue, context.items)), numbers
+        heads[mine] = lookups.heads(number)[places[mine]]
+    return Slots(ids, heads, *_attributes(safe, known, *lookups.attributes)), numbers
 
 
-def _attributes(places: Ints, known: NDArray[np.bool_], catalogue: Catalogue, items: pl.DataFrame) -> tuple[Ints, Ints]:
+def _attributes(places: Ints, known: NDArray[np.bool_], rows: Ints, begins: Ints) -> tuple[Ints, Ints]:
     """Attributes of the items at some places, one after the other, and where each begins."""
-    rows, begins = catalogue.attribute_rows(items)
     counts = np.where(known, np.diff(begins)[places], 0)
     starts = np.concatenate([[0], np.cumsum(counts)])
     owner = np.repeat(np.arange(len(places)), counts)

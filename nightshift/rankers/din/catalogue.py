@@ -1,6 +1,7 @@
 """What the network knows an item by: its id, the heads of its semantic ids, its attributes. numpy and polars only."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -101,3 +102,33 @@ class Catalogue:
         """Back from what was saved."""
         ids, attributes = (pl.Series(about[name], dtype=pl.String) for name in ("ids", "attributes"))
         return cls(ids, attributes, tuple(CodeView(**view) for view in about["codes"]))
+
+
+NIGHTS_KEPT = 4
+"""Nights whose semantic-id rows are kept; a block of rows reads few."""
+
+
+class Lookups:
+    """Embedding rows of a whole catalogue, found once for all blocks."""
+
+    def __init__(self, catalogue: Catalogue, context: Context) -> None:
+        self.catalogue, self.context = catalogue, context
+        self._heads: dict[int, Ints] = {}
+
+    @cached_property
+    def ids(self) -> Ints:
+        """(items,) see `Catalogue.id_rows`."""
+        return self.catalogue.id_rows(self.context.items["item_id"])
+
+    @cached_property
+    def attributes(self) -> tuple[Ints, Ints]:
+        """See `Catalogue.attribute_rows`."""
+        return self.catalogue.attribute_rows(self.context.items)
+
+    def heads(self, night: int) -> Ints:
+        """(items, heads) see `Catalogue.head_rows`; the newest few nights are kept."""
+        if night not in self._heads:
+            while len(self._heads) >= NIGHTS_KEPT:
+                del self._heads[next(iter(self._heads))]
+            self._heads[night] = self.catalogue.head_rows(self.context, night)
+        return self._heads[night]
