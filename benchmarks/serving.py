@@ -82,6 +82,16 @@ def requests(home: Path, as_of: date, count: int, candidates: int) -> list[tuple
     return [(users[user], random.choice(items, min(candidates, len(items)), replace=False).tolist()) for user in drawn]
 
 
+def live_events(asked: list[tuple[str, list[str]]], count: int, since: datetime) -> pl.DataFrame:
+    """Events of the users of the requests within the hour since the night."""
+    random = np.random.default_rng(1)
+    user = [asked[number % len(asked)][0] for number in range(count)]
+    item = [asked[number % len(asked)][1][number % 7] for number in range(count)]
+    when = [since + timedelta(seconds=float(seconds)) for seconds in random.random(count) * 3000]
+    label = (random.random(count) < 0.5).astype(np.float32)
+    return pl.DataFrame({"user_id": user, "item_id": item, "timestamp": when, "label": label})
+
+
 def one_run(ranker: Ranker, asked: list[tuple[str, list[str]]], now: datetime) -> np.ndarray[Any, np.dtype[np.float64]]:
     """(requests, ours or peer, wall or CPU) milliseconds."""
     found = []
@@ -100,6 +110,8 @@ def rank(options: argparse.Namespace) -> None:
     ranker = Ranker.load(options.home)
     now = datetime.combine(ranker.features.as_of, datetime.min.time(), UTC) + timedelta(hours=1)
     asked = requests(options.home, ranker.features.as_of, options.requests, options.candidates)
+    if options.events:
+        print(ranker.features.add_events(live_events(asked, options.events, now - timedelta(hours=1))))
     one_run(ranker, asked[:50], now)
     runs = [one_run(ranker, asked, now) for _ in range(options.runs)]
     for number, name in enumerate(("wall", "CPU")):
@@ -179,6 +191,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path(".nightshift"), help="a finished home, for rank")
     parser.add_argument("--requests", type=int, default=500, help="requests of a run")
     parser.add_argument("--candidates", type=int, default=500, help="candidates of a request")
+    parser.add_argument("--events", type=int, default=0, help="events since the night, for rank")
     parser.add_argument("--items", type=int, default=1_000_000, help="items of the night, for load")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()

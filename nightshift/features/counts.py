@@ -30,11 +30,11 @@ def smoothed(positives: Doubles, events: Ints | Doubles, prior: Doubles, strengt
 class Tally:
     """What one side had seen strictly before each moment (rows,): all events, the recent ones, the newest few."""
 
-    events: Ints
+    events: Ints | Doubles
     positives: Doubles
-    recent_events: Ints
+    recent_events: Ints | Doubles
     recent_positives: Doubles
-    newest_events: Ints
+    newest_events: Ints | Doubles
     newest_positives: Doubles
     first: Ints
     """Moment of the first event; anything where there is none."""

@@ -21,6 +21,8 @@ from nightshift.serving.prepare import FIXED, fit_of
 
 History = tuple[Ints, Ints, Floats]
 """Events of one user, oldest first: items, moments, labels."""
+SMALL_CATALOGUE = 50_000
+"""Items up to which the neighbours of all of them are counted when events come in; above, those of the candidates are."""
 NOBODY = pl.Series("id", [], pl.String)
 
 
@@ -76,24 +78,45 @@ class Live:
         events, positives = self._since(item, start)
         return Tally(recent_events=events, recent_positives=positives, **dict(zip(FIXED, found, strict=True)))
 
+    @cached_property
+    def fresh(self) -> Doubles:
+        """(items + 1, 2) added events and positive ones of every item."""
+        size, item = len(self.night.items) + 1, self.added.item
+        return np.stack([np.bincount(item, minlength=size), np.bincount(item, self.added.label, size)], axis=1).astype(np.float64)
+
     def borrowed(self, view: str, item: Ints) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
         """Events and positive ones of the neighbours of items (rows,), and whether there are neighbours."""
-        near, known = self.night.arrays[f"view_{view}_near"][item], self.night.arrays[f"view_{view}_near_known"][item]
-        if len(self.added.time):  # neighbours -1 are the unknown item, which has no events
-            near = self.tallies[:, :2][self.night.arrays[f"view_{view}_neighbours"][item]].sum(1)
+        known = self.night.arrays[f"view_{view}_near_known"][item]
+        near = self._near[view][item] if view in self._near else self._near_of(view, item)
         return near[:, 0], near[:, 1], known
 
-    def _since(self, item: Ints, start: int) -> tuple[Ints, Doubles]:
+    @cached_property
+    def _near(self) -> dict[str, Doubles]:
+        """View -> (items + 1, 2) events of the neighbours of all items: the night's, or counted anew where the catalogue is small."""
+        views = self.night.about["views"]
+        if not len(self.added.time):
+            return {name: self.night.arrays[f"view_{name}_near"] for name in views}
+        return {name: self._near_of(name, slice(None)) for name in views} if len(self.night.items) <= SMALL_CATALOGUE else {}
+
+    def _near_of(self, view: str, item: Ints | slice) -> Doubles:
+        near = self.night.arrays[f"view_{view}_near"][item]
+        return np.asarray(near + self.fresh[self.night.arrays[f"view_{view}_neighbours"][item]].sum(1))  # -1 is the unknown item: no events
+
+    def _since(self, item: Ints, start: int) -> tuple[Doubles, Doubles]:
         """Events and positive ones of items (rows,) from a moment on."""
         arrays = self.night.arrays
         moments, running, stop = arrays["moments"], arrays["item_running"], arrays["item_start"][item + 1]
-        first = np.searchsorted(arrays["item_keys"], item * (len(moments) + 1) + np.searchsorted(moments, start))
-        events, positives = stop - first, running[stop] - running[first]
+        first = arrays["item_keys"].searchsorted(item * (len(moments) + 1) + moments.searchsorted(start))
+        events, positives = (stop - first).astype(np.float64), running[stop] - running[first]
         if len(self.added.time):
-            line = self.added.by_item
-            low, high = line.window(item, np.array([start]))[1], line.window(item, np.array([self.newest + 1]))[1]
-            events, positives = events + high - low, positives + line.positives(low, high)
+            recent = self.fresh[item] if start <= self.added.time[0] else self._fresh_since(item, start)
+            events, positives = events + recent[:, 0], positives + recent[:, 1]
         return events, positives
+
+    def _fresh_since(self, item: Ints, start: int) -> Doubles:
+        line = self.added.by_item
+        low, high = line.window(item, np.array([start]))[1], line.window(item, np.array([self.newest + 1]))[1]
+        return np.stack([high - low, line.positives(low, high)], axis=1).astype(np.float64)
 
     def _number_of(self, user_id: str) -> int:
         """A user's number; one that owns no events for a user nobody knows."""
