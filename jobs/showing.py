@@ -12,6 +12,8 @@ from rich.table import Table as Grid
 from jobs.console import console
 from jobs.planning import NightPlan
 from nightshift.errors import InputError
+from nightshift.lift.arms import LEAVE_ONE_OUT
+from nightshift.lift.slices import MAIN_SLICES
 from nightshift.lift.verdict import main_metric, verdict
 from nightshift.llm.prices import unknown
 from nightshift.night import Night
@@ -127,9 +129,10 @@ def show_written(night: Night) -> None:
 
 
 def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
-    """Each comparison by slice with its 95% interval, then the verdict in words."""
+    """The main comparisons by the main slices with their 95% intervals, then the verdict in words; the report has the others."""
     metric = metric or main_metric(lift)
-    rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
+    shown = pl.col("slice").is_in(MAIN_SLICES) & ~pl.col("against").is_in(LEAVE_ONE_OUT)
+    rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")) & shown)
     pairs = list(dict.fromkeys(rows.select("arm", "against").iter_rows()))
     grid = Grid(
         title=f"{metric.upper()} differences in thousandths, 95% intervals over users", title_justify="left", box=SIMPLE, padding=(0, 1)

@@ -22,8 +22,8 @@ VECTOR = pl.List(pl.Float32)
 ORIGINS = ("llm", "group", "template", "carried")
 """Where a value came from: a model, a group-level answer, a template, or last night's value."""
 
-VIEWS = ("raw", "facts", "hidden", "tags")
-"""What an item or user vector is made of: source text, what the model wrote, the model's own state, its tag scores."""
+VIEWS = ("raw", "facts", "hidden", "tags", "template")
+"""What a vector is made of: source text, what the model wrote, the model's own state, its tag scores, the placebo's template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ RANKING_SCORES = Table(
     "ranking_scores",
     "What every arm's ranker said about every test row: all reported metrics can be recomputed from it.",
     {
-        "arm": _text("base, text, llm, permuted, ..."),
+        "arm": _text("base, text, llm, permuted (permuted2, ...: other dealings, one a seed), template, llm_without_facts, ..."),
         "ranker": _text("lightgbm, din"),
         "seed": Column(pl.Int32, "training seed"),
         **_EXAMPLE,
@@ -281,7 +281,8 @@ LIFT = Table(
         "against": _text("the arm it is compared with; the arm itself on rows without a comparison"),
         "ranker": _text("lightgbm, din; source for what a source of candidates reaches alone"),
         "metric": _text(
-            "auc, gauc, ndcg@10, logloss; lists of candidates: ndcg@10, recall@10, recall@20, mrr@20, coverage@10, gini@10, tail@10, and recall of candidates"
+            "auc, gauc, ndcg@10, logloss, smooth_ece, bias (predicted by observed positives); lists of candidates: ndcg@10, recall@10, "
+            "recall@20, mrr@20, coverage@10, gini@10, tail@10, and recall of candidates"
         ),
         "slice": _text("all, or a slice declared before looking"),
         "value": Column(pl.Float64, "the arm's metric, seeds averaged", required=False),
@@ -289,6 +290,8 @@ LIFT = Table(
         "ci_low": Column(pl.Float64, "2.5% of the user-clustered bootstrap of the difference", required=False),
         "ci_high": Column(pl.Float64, "97.5% of the same", required=False),
         "p_value": Column(pl.Float64, "two-sided sign-flip randomization over users", required=False),
+        "p_holm": Column(pl.Float64, "the same, corrected over the slices of this comparison and metric (Holm, 1979)", required=False),
+        "detectable": Column(pl.Float64, "the difference found in four of five repetitions: 2.8 standard errors", required=False),
         "seed_sd": Column(pl.Float64, "standard deviation of the difference over seeds", required=False),
         "n_users": Column(pl.Int32, "users in the slice"),
         "n_rows": Column(pl.Int32, "test rows in the slice"),

@@ -141,11 +141,16 @@ def _texts(night: Night, frame: pl.DataFrame, key: str, view: str, text: pl.Expr
 
 
 def item_texts(night: Night, items: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    """`item_id, view, text, content_key`: source text of every item, and facts where a model wrote them."""
+    """`item_id, view, text, content_key`: source text of every item, facts where a model wrote them, and what the template says.
+
+    Where the sources have no text beside title and attributes, the template says what the source says and is no view of its own.
+    """
     about = pl.concat_str(_plain_text(), pl.col("text").fill_null(""), separator=" ").str.strip_chars()
     written = facts.filter(pl.col("origin") != "template")
     said = pl.format("{} {}", "summary", pl.col("tags").list.join(", "))
-    return pl.concat([_texts(night, items, "item_id", "raw", about), _texts(night, written, "item_id", "facts", said)])
+    views = [_texts(night, items, "item_id", "raw", about), _texts(night, written, "item_id", "facts", said)]
+    template = _texts(night, items, "item_id", "template", _plain_text())
+    return pl.concat([*views, *([] if template["text"].equals(views[0]["text"]) else [template])])
 
 
 def user_texts(night: Night, preferences: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from nightshift.features.affinity import attribute_columns, attribute_matrix
 from nightshift.features.collaborative import Refits, collaborative_columns
 from nightshift.features.content import NightContent, Snapshot, night_content
 from nightshift.features.counts import count_columns
+from nightshift.features.dealings import dealings
 from nightshift.features.lists import list_columns
 from nightshift.features.permutation import permutation
 from nightshift.features.preferences import preference_columns
@@ -112,8 +113,10 @@ class Builder:
             columns |= prefixed("text__", self._views(log, rows, past, content, ("raw",)))
         if "llm" in families:
             columns |= prefixed("llm__", self._written(log, rows, past, content))
-        if "permuted" in families:
-            columns |= prefixed("permuted__", self._written(log, rows, past, self.placebo(log, number)))
+        for dealing, name in enumerate(dealings(self.settings.permutations) if "permuted" in families else ()):
+            columns |= prefixed(f"{name}__", self._written(log, rows, past, self.placebo(log, number, dealing)))
+        if "template" in families:
+            columns |= prefixed("template__", self._views(log, rows, past, content, ("template",)))
         for name, function in self.extra.items():
             columns |= prefixed(f"{name}__", function(log, rows, content))
         return columns
@@ -136,9 +139,9 @@ class Builder:
         columns = self._views(log, rows, past, content, ("hidden", "tags", "facts"))
         return columns | tag_columns(content.tags, rows.item, past, self.settings.similarity.facets) | preference_columns(rows, content)
 
-    def placebo(self, log: EventLog, number: int) -> NightContent:
-        """A night's content with the answers dealt to other items of like popularity."""
-        mapping = permutation(log, self.nights, self.seed)
+    def placebo(self, log: EventLog, number: int, dealing: int = 0) -> NightContent:
+        """A night's content with the answers dealt to other items of like popularity; `dealing` numbers independent draws."""
+        mapping = permutation(log, self.nights, self.seed, dealing)
         key = (number, mapping.tobytes())
         if key not in self._placebos:
             self._placebos[key] = self.nights[number].permuted(mapping)

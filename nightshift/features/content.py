@@ -22,6 +22,9 @@ LARGEST_SQUARE = 6000
 """Items up to which all cosines of a view are kept as one square (144 MB); above, pairs are computed as they are asked."""
 
 
+UNWRITTEN = ("raw", "template")
+"""Views that no language model wrote: they are never dealt to other items."""
+
 TIE_BREAK = 1e-12
 """Added for each place in the catalogue; far below the last decimal of a cosine for catalogues under a million items."""
 
@@ -151,9 +154,9 @@ class NightContent:
 
     def permuted(self, mapping: Ints) -> "NightContent":
         """The placebo: every item gets the answers of item mapping[i]; users keep theirs."""
-        views = {name: view.permuted(mapping) for name, view in self.views.items() if name != "raw"}
+        views = {name: view.permuted(mapping) for name, view in self.views.items() if name not in UNWRITTEN}
         tags = self.tags.permuted(mapping)
-        codes = {name: codes.permuted(mapping) for name, codes in self.codes.items() if name != "raw"}
+        codes = {name: codes.permuted(mapping) for name, codes in self.codes.items() if name not in UNWRITTEN}
         return NightContent(self.as_of, views, tags, self.user_ids, self.liked_tags, self.disliked_tags, self.user_facts, codes)
 
 
@@ -188,7 +191,7 @@ def _tag_scores(frame: pl.DataFrame, items: pl.Series) -> TagScores:
 
 def _item_views(snapshot: Snapshot, items: pl.Series, tags: TagScores, settings: SimilaritySettings) -> dict[str, View]:
     views = {}
-    for name in ("raw", "facts", "hidden"):
+    for name in ("raw", "template", "facts", "hidden"):
         rows = snapshot.item_embeddings.filter(pl.col("view") == name)
         if rows.height:
             views[name] = View.of(name, *_vectors(rows, "item", items), settings)

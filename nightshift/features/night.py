@@ -20,6 +20,8 @@ from nightshift.features.similarity import neighbour_columns
 from nightshift.history import EventLog, Floats, Ints, Past, encode, midnight
 from nightshift.tables import ITEM_FEATURES, USER_FEATURES
 
+FAMILY_OF = {"raw": "text__"}
+"""Who pays for a view's columns, where it is not the language model."""
 TOP_ATTRIBUTES = 32
 """Most common attributes that get a column in the users' table."""
 
@@ -33,8 +35,8 @@ def item_features(
     item = np.arange(items.height)
     moment = np.full(items.height, midnight(as_of))
     columns = prefixed("base__", side_columns(log.by_item, item, moment, overall_rate(log, moment), settings.counts))
-    for name, view in content.views.items():
-        family = "text__" if name == "raw" else "llm__"
+    for name, view in _told(content).items():
+        family = FAMILY_OF.get(name, "llm__")
         near = neighbour_columns(log, view, item, moment, settings.counts)
         columns |= prefixed(f"{family}{name}_", near | _dimensions(view))
     tags = np.where(content.tags.present[:, None], content.tags.scores, np.float32(np.nan))
@@ -52,8 +54,8 @@ def user_features(
     past = log.past(user, moment, settings.history_length)
     columns = prefixed("base__", side_columns(log.by_user, user, moment, overall_rate(log, moment), settings.counts))
     columns |= _attribute_likings(items, past)
-    for name, view in content.views.items():
-        columns |= prefixed("text__" if name == "raw" else "llm__", _mean_liked(view, past))
+    for name, view in _told(content).items():
+        columns |= prefixed(FAMILY_OF.get(name, "llm__"), _mean_liked(view, past))
     columns |= prefixed("llm__", _tag_likings(content, past) | _written_preferences(log.users, content))
     known = np.bincount(log.user, minlength=log.users.len()) > 0
     return USER_FEATURES.conform(_table("user_id", log.users, columns).filter(pl.Series(known, dtype=pl.Boolean)))
@@ -64,6 +66,11 @@ def _opened(
 ) -> tuple[EventLog, NightContent]:
     log = EventLog.of(interactions, items["item_id"]).before(midnight(as_of))
     return log, night_content(as_of, snapshot, items["item_id"], settings.similarity)
+
+
+def _told(content: NightContent) -> dict[str, View]:
+    """The views of the tables: the template's is a placebo, which is judged and not published."""
+    return {name: view for name, view in content.views.items() if name != "template"}
 
 
 def _table(key: str, ids: pl.Series, columns: Columns) -> pl.DataFrame:

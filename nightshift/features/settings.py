@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nightshift.candidates.settings import CandidateSettings
 
-Family = Literal["base", "text", "llm", "permuted"]
-"""Who pays for a column: nobody, a text encoder, a language model, or the placebo of the language model."""
+Family = Literal["base", "text", "llm", "permuted", "template"]
+"""Who pays for a column: nobody, a text encoder, a language model, or one of its placebos (answers of other items, the template)."""
 
 
 class Frozen(BaseModel):
@@ -87,8 +87,11 @@ class CodesSettings(Frozen):
 class FeatureSettings(Frozen):
     """Everything that decides the feature columns."""
 
-    families: tuple[Family, ...] = ("base", "text", "llm", "permuted")
-    """Families that are built."""
+    families: tuple[Family, ...] = ("base", "text", "llm", "permuted", "template")
+    """Families that are built. `template` has columns only where a template says other than the source text."""
+    permutations: int = Field(default=3, ge=1, le=20)
+    """Times that the answers are dealt to other items for the placebo: families `permuted`, `permuted2`, ... The seeds of the arm
+    `permuted` take turns, so that more dealings cost columns and no training. Does not change the other families."""
     history_length: int = Field(default=200, ge=1)
     """Most recent events of a user that similarities and affinities look at."""
     counts: CountSettings = CountSettings()

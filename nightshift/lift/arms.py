@@ -1,27 +1,48 @@
 """Arms: which feature families a ranker may read. Same ranker, split, seeds and budget; only the columns differ."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from nightshift.candidates.settings import COLLABORATIVE
 from nightshift.errors import ConfigError
+from nightshift.features.dealings import dealing_of
+
+PARTS = {"facts": ("facts_",), "hidden": ("hidden_",), "tags": ("tags_", "tag_"), "preferences": ("preference_",)}
+"""What the family `llm` is made of: part -> how its columns begin after `llm__`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A name and the column families (prefix before `__`) it is allowed."""
+    """A name, the column families (prefix before `__`) it is allowed, and columns (by their beginnings) it has to do without."""
 
     name: str
     families: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
     def features(self, examples: pl.DataFrame) -> tuple[str, ...]:
         """Feature columns of the arm's families, in the frame's order."""
-        return tuple(name for name in examples.columns if "__" in name and name.split("__", 1)[0] in self.families)
+        allowed = [name for name in examples.columns if "__" in name and name.split("__", 1)[0] in self.families]
+        return tuple(name for name in allowed if not name.startswith(self.without)) if self.without else tuple(allowed)
 
     def present(self, examples: pl.DataFrame) -> bool:
-        """Whether every family of the arm has a column."""
-        return {name.split("__", 1)[0] for name in self.features(examples)} == set(self.families)
+        """Whether every family of the arm has a column, and what it has to do without is there to be left out."""
+        features = self.features(examples)
+        families = {name.split("__", 1)[0] for name in features} == set(self.families)
+        return families and (not self.without or any(_says(name, self.without) for name in examples.columns))
+
+    def versions(self, examples: pl.DataFrame) -> "tuple[Arm, ...]":
+        """The arm, or for the placebo one arm a dealing of answers: the seeds take turns."""
+        if self.name != "permuted":
+            return (self,)
+        families = sorted({name.split("__", 1)[0] for name in examples.columns if "__" in name}, key=lambda name: (len(name), name))
+        dealt = [family for family in families if dealing_of(family) is not None]
+        return tuple(replace(self, name=family, families=("base", family)) for family in dealt)
+
+
+def _says(name: str, heads: tuple[str, ...]) -> bool:
+    """Whether a column of the part says more than that something is missing."""
+    return name.startswith(heads) and not name.endswith("_missing")
 
 
 ARMS = {
@@ -31,12 +52,26 @@ ARMS = {
         Arm("text", ("base", "text")),
         Arm("llm", ("base", "llm")),
         Arm("permuted", ("base", "permuted")),
+        Arm("template", ("base", "template")),
+        *(Arm(f"llm_without_{part}", ("base", "llm"), tuple(f"llm__{head}" for head in heads)) for part, heads in PARTS.items()),
     )
 }
-"""The arms by name. `permuted` reads what `llm` reads, written for another item of like popularity."""
+"""The arms by name. `permuted` reads what `llm` reads, written for another item of like popularity; `template` what a template says of an
+item; `llm_without_<part>` all but one part of what `llm` reads."""
 
-COMPARISONS = (("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text"))
-"""(arm, against): lift, cheap text, placebo, content lift, premium of the language model over cheap text."""
+LEAVE_ONE_OUT = tuple(f"llm_without_{part}" for part in PARTS)
+"""Arms that leave out one part."""
+
+COMPARISONS = (
+    ("llm", "base"),
+    ("text", "base"),
+    ("permuted", "base"),
+    ("llm", "permuted"),
+    ("llm", "text"),
+    ("llm", "template"),
+    *(("llm", arm) for arm in LEAVE_ONE_OUT),
+)
+"""(arm, against): lift, cheap text, placebo, content lift, premiums over cheap text and over a template, worth of each part."""
 
 SOURCE = "source"
 """`ranker` of what candidate sources reach by themselves, and of `candidates`, whose recall is the most a ranker of them can reach."""
@@ -47,6 +82,8 @@ MEANING: dict[tuple[str, str], str] = {
     ("permuted", "base"): "placebo",
     ("llm", "permuted"): "content lift",
     ("llm", "text"): "premium over cheap text",
+    ("llm", "template"): "premium over a template",
+    **{("llm", f"llm_without_{part}"): f"what {part} adds to the rest" for part in PARTS},
     **{("base", source): "ranking over its source" for source in COLLABORATIVE},
 }
 """What each comparison is called in words."""
@@ -58,3 +95,8 @@ def arms_of(names: tuple[str, ...], examples: pl.DataFrame) -> list[Arm]:
     if unknown:
         raise ConfigError(f"arm {unknown[0]!r} is not known; choose from {sorted(ARMS)}")
     return [ARMS[name] for name in names if ARMS[name].present(examples)]
+
+
+def pooled(name: str) -> str:
+    """The arm that a version belongs to: every dealing of the placebo is `permuted`."""
+    return name if dealing_of(name) is None else "permuted"

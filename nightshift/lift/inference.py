@@ -9,7 +9,8 @@ influence on it), which agrees to the fourth digit at a few hundred users alread
 The randomization flips the sign of each user's share of the difference: what changes when this user's scores, and nobody
 else's, are taken from the other arm. For AUC that is averaged over both arms of the others, which adds up exactly; halving
 every pair between its two users would add up too, but halve the spread and call noise a finding. Metrics are averaged
-over seeds before any of it: seeds are not users, and their spread is reported beside the interval.
+over seeds before any of it: seeds are not users, and their spread is reported beside the interval. A placebo is one draw of many:
+where its seeds take turns with several dealings, the dealings are resampled beside the users.
 """
 
 from dataclasses import dataclass
@@ -19,18 +20,21 @@ import numpy as np
 
 from nightshift.lift.metrics import Codes, Doubles, Sums, placements
 
+POWER = 2.8
+"""Standard errors of a difference that is found in four of five repetitions (80% power, 5% two-sided)."""
 LARGEST = 3000
 """Users up to which AUC is resampled exactly, by a (users, users) matrix of 72 MB."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A difference with its 95% interval and p-value; NaN where the slice supports none."""
+    """A difference with its 95% interval, p-value and standard error; NaN where the slice supports none."""
 
     difference: float
     low: float
     high: float
     p_value: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,20 @@ class Draws:
 
     seed: int
     resamples: int
+    dealings: int = 1
+    """Draws of the placebo that the seeds of the arm `permuted` take turns with."""
+
+    def luck(self, differences: Doubles) -> Doubles:
+        """(resamples,) what other dealings of the placebo would have added to a mean difference; `differences` has one a seed.
+
+        Dealings are drawn with replacement like users, and stretched by sqrt(k / (k - 1)), as k of them spread less than all.
+        """
+        count = min(self.dealings, len(differences))
+        if count < 2 or not np.isfinite(differences).all():
+            return np.zeros(self.resamples)
+        each = np.array([differences[number :: self.dealings].mean() for number in range(count)])
+        drawn = np.random.default_rng([self.seed, count, 2]).integers(0, count, (self.resamples, count))
+        return np.asarray((each[drawn].mean(1) - each.mean()) * np.sqrt(count / (count - 1)))
 
     def weights(self, users: int) -> Doubles:
         """(resamples, users) how often each user is drawn."""
@@ -111,33 +129,39 @@ def percentiles(values: Doubles) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def flipped(shares: Doubles, draws: Draws) -> float:
-    """Two-sided p of the summed shares (users,) under random signs, the observed one counted among the draws."""
+def flipped(shares: Doubles, draws: Draws, luck: Doubles | float = 0.0) -> float:
+    """Two-sided p of the summed shares (users,) under random signs and `luck`, the observed one counted among the draws."""
     touched = shares[shares != 0]
     if len(touched) == 0:
         return 1.0
-    extreme = np.abs(draws.signs(len(touched)) @ touched) >= abs(touched.sum()) * (1 - 1e-12)
+    extreme = np.abs(draws.signs(len(touched)) @ touched + luck) >= abs(touched.sum()) * (1 - 1e-12)
     return float((extreme.sum() + 1) / (draws.resamples + 1))
 
 
-def judge_ratio(arm: Sums, against: Sums, draws: Draws) -> Judgement:
-    """Difference of two ratio metrics over the same users."""
+def spread(values: Doubles) -> float:
+    """Standard deviation of the finite values, the bootstrap's standard error; NaN when there are fewer than a hundred."""
+    finite = values[np.isfinite(values)]
+    return float(finite.std(ddof=1)) if len(finite) >= 100 else float("nan")
+
+
+def judge_ratio(arm: Sums, against: Sums, draws: Draws, luck: Doubles | float = 0.0) -> Judgement:
+    """Difference of two ratio metrics over the same users; `luck` (resamples,) widens interval and p by what else is chance."""
     if arm.denominator.sum() <= 0:
-        return Judgement(*[float("nan")] * 4)
+        return Judgement(*[float("nan")] * 5)
     weights = draws.weights(len(arm.numerator))
     with np.errstate(invalid="ignore", divide="ignore"):
-        resampled = weights @ (arm.numerator - against.numerator) / (weights @ arm.denominator)
-    p_value = flipped((arm.numerator - against.numerator) / arm.denominator.sum(), draws)
-    return Judgement(arm.value - against.value, *percentiles(resampled), p_value)
+        resampled = weights @ (arm.numerator - against.numerator) / (weights @ arm.denominator) + luck
+    p_value = flipped((arm.numerator - against.numerator) / arm.denominator.sum(), draws, luck)
+    return Judgement(arm.value - against.value, *percentiles(resampled), p_value, spread(resampled))
 
 
-def judge_auc(arm: Concordance, against: Concordance, draws: Draws) -> Judgement:
-    """Difference of two AUCs over the same rows."""
+def judge_auc(arm: Concordance, against: Concordance, draws: Draws, luck: Doubles | float = 0.0) -> Judgement:
+    """Difference of two AUCs over the same rows; `luck` as in `judge_ratio`."""
     if arm.total == 0:
-        return Judgement(*[float("nan")] * 4)
+        return Judgement(*[float("nan")] * 5)
     shares = swapped_shares(arm, against)
-    resampled = _exact(arm, against, draws) if arm.users <= LARGEST else linearized(arm, against, draws)
-    return Judgement(float(shares.sum()), *percentiles(resampled), flipped(shares, draws))
+    resampled = (_exact(arm, against, draws) if arm.users <= LARGEST else linearized(arm, against, draws)) + luck
+    return Judgement(float(shares.sum()), *percentiles(resampled), flipped(shares, draws, luck), spread(resampled))
 
 
 def swapped_shares(arm: Concordance, against: Concordance) -> Doubles:
@@ -177,4 +201,13 @@ def linearized(arm: Concordance, against: Concordance, draws: Draws, batch: int 
 
 def smallest_detectable(low: float, high: float) -> float:
     """The difference that would be found in four of five repetitions (80% power, 5% two-sided): 2.8 standard errors."""
-    return 2.8 * (high - low) / 3.92
+    return POWER * (high - low) / 3.92
+
+
+def holm(p_values: Doubles) -> Doubles:
+    """Step-down corrected p-values (tests,) that keep the chance of any false finding (Holm, 1979); NaN stays and does not count."""
+    corrected = np.full(len(p_values), np.nan)
+    order = np.argsort(p_values, kind="stable")[: int(np.isfinite(p_values).sum())]  # NaN sorts last
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nightshift.candidates.settings import COLLABORATIVE
 from nightshift.lift.arms import COMPARISONS, SOURCE
-from nightshift.lift.forms import Form, known
+from nightshift.lift.forms import Form, compared, known
 from nightshift.lift.inference import Draws
 from nightshift.lift.metrics import Codes, Doubles, Sums, ndcg_at, recall_at, reciprocal_rank
 from nightshift.lift.ranked import Ranked
@@ -103,7 +103,7 @@ def _slice_rows(
             rows += [_row(arm, ranker, metric, forms[arm], common) for arm in ranked]
             rows += [_row(name, SOURCE, metric, forms[name], common) for name in own if number == 0]
             rows += [
-                {"arm": arm, "against": other, "ranker": ranker, "metric": metric, **forms[arm].against(forms[other], draws), **common}
+                {"arm": arm, "against": other, "ranker": ranker, "metric": metric, **compared(forms, arm, other, draws), **common}
                 for arm, other in LIST_COMPARISONS
                 if arm in forms and other in forms
             ]

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nightshift.lift.arms import LEAVE_ONE_OUT
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMSettings
 
@@ -16,8 +17,11 @@ class LiftSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    arms: tuple[str, ...] = ("base", "text", "llm", "permuted")
+    arms: tuple[str, ...] = ("base", "text", "llm", "permuted", "template")
     """Arms to judge, by name (see nightshift.lift.arms); one whose columns are absent is left out."""
+    leave_one_out: bool = False
+    """Adds an arm for each part of what `llm` reads (facts, hidden, tags, preferences) that is left out: doubles the time of
+    training. Trees only: `din` reads whole views."""
     rankers: tuple[RankerName, ...] = Field(default=("lightgbm",), min_length=1)
     """Rankers that every arm is trained with. `din` needs torch (extra `din`) and some minutes of training."""
     seeds: int = Field(default=5, ge=1)
@@ -32,6 +36,11 @@ class LiftSettings(BaseModel):
     """The trees, the same for every arm."""
     din: DINSettings = DINSettings()
     """The network, the same for every arm."""
+
+    @property
+    def all_arms(self) -> tuple[str, ...]:
+        """The arms, with those that leave one part out where they are asked for."""
+        return tuple(dict.fromkeys((*self.arms, *(LEAVE_ONE_OUT if self.leave_one_out else ()))))
 
     def of(self, ranker: RankerName) -> LightGBMSettings | DINSettings:
         """A ranker's own settings."""

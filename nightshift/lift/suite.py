@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from nightshift.lift.arms import COMPARISONS
-from nightshift.lift.forms import Form, known
-from nightshift.lift.inference import Concordance, Draws
+from nightshift.features.dealings import dealing_of
+from nightshift.lift.arms import COMPARISONS, pooled
+from nightshift.lift.calibration import bias, smooth_ece
+from nightshift.lift.forms import Form, compared, known
+from nightshift.lift.inference import Concordance, Draws, holm
 from nightshift.lift.lists import judge_lists
 from nightshift.lift.metrics import Codes, Doubles, Sums, gauc, logloss, ndcg
 from nightshift.lift.settings import METRICS, LiftSettings
-from nightshift.lift.slices import SLICES
+from nightshift.lift.slices import Mask, masks_of
 from nightshift.lift.training import Progress, Trained, train_arms
 from nightshift.tables import LIFT
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:  # a context loads SciPy, and the configuration imports this p
 
 ROW = ["user_id", "item_id", "timestamp"]
 """What names a test row."""
+CALIBRATION = {"smooth_ece": smooth_ece, "bias": bias}
+"""Metrics that describe an arm and are not compared."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,17 @@ class SliceScores:
         measure = {"gauc": gauc, "ndcg@10": ndcg, "logloss": logloss}[metric]
         return [measure(self.label, score, self.user, self.users) for score in self.scores[arm]]
 
+    def calibration(self) -> list[dict[str, Any]]:
+        """Rows of `lift`, seeds averaged: whether an arm's probabilities mean what they say. None for scores that are no probabilities."""
+        rows = list[dict[str, Any]]()
+        for arm, scores in self.scores.items():
+            if ((scores < 0) | (scores > 1)).any():
+                continue
+            for metric, measured in CALIBRATION.items():
+                value = known(np.mean([measured(self.label, score) for score in scores]))
+                rows.append({"arm": arm, "against": arm, "metric": metric, "value": value})
+        return rows
+
     def form(self, arm: str, metric: str) -> Form:
         """One metric of an arm."""
         if metric == "auc":
@@ -62,9 +77,13 @@ def judge(
 
 
 def measure(
-    examples: pl.DataFrame, scores: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None
+    examples: pl.DataFrame,
+    scores: pl.DataFrame,
+    settings: LiftSettings | None = None,
+    progress: Progress | None = None,
+    about: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """The `lift` table from the `ranking_scores` table; `examples` says which rows belong to which slice.
+    """The `lift` table from the `ranking_scores` table; `examples` and `about` (items) say which rows belong to which slice.
 
     Lists of candidates (implicit feedback) are judged by `judge_lists`, rows that users were shown by `compare`. The reported
     value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
@@ -72,42 +91,54 @@ def measure(
     settings, tell = settings or LiftSettings(), progress or (lambda _: None)
     test = examples.filter(pl.col("split") == "test").select(ROW)
     rankers = scores["ranker"].unique(maintain_order=True).to_list()
+    arms = {name: _by_arm(scores.filter(pl.col("ranker") == name), test) for name in rankers}
+    masks = masks_of(examples, about)
+    dealt = sum(dealing_of(arm) is not None for arm in scores["arm"].unique())
+    draws = Draws(settings.bootstrap_seed, settings.resamples, max(dealt, 1))
     if examples["retrieved"].is_not_null().any():
-        return _of_lists(examples, {name: _by_arm(scores.filter(pl.col("ranker") == name), test) for name in rankers}, settings, tell)
-    return LIFT.conform(
-        pl.concat(compare(examples, _by_arm(scores.filter(pl.col("ranker") == name), test), settings, tell, name) for name in rankers)
-    )
+        rows = _of_lists(examples, masks, arms, draws, tell)
+    else:
+        rows = [row for name in rankers for row in compare(examples, masks, arms[name], draws, tell, name)]
+    return LIFT.conform(corrected(pl.DataFrame(rows, schema=LIFT.schema)))
 
 
-def _of_lists(examples: pl.DataFrame, arms: dict[str, dict[str, Doubles]], settings: LiftSettings, tell: Progress) -> pl.DataFrame:
+def corrected(lift: pl.DataFrame) -> pl.DataFrame:
+    """With `p_holm`: each comparison's p-values of one metric, corrected over the slices; `all` is one test of its own."""
+    place = pl.struct(pl.col("arm", "against", "ranker", "metric"), whole=pl.col("slice") == "all")
+    p_holm = np.full(lift.height, np.nan)
+    p_value = lift["p_value"].fill_null(float("nan")).to_numpy()
+    for (_,), rows in lift.select(place=place.rank("dense")).with_row_index("row").group_by("place"):
+        p_holm[rows["row"]] = holm(p_value[rows["row"]])
+    return lift.with_columns(p_holm=pl.Series(p_holm).fill_nan(None))
+
+
+def _of_lists(
+    examples: pl.DataFrame, masks: dict[str, Mask], arms: dict[str, dict[str, Doubles]], draws: Draws, tell: Progress
+) -> list[dict[str, Any]]:
     test = examples.filter(pl.col("split") == "test")
     tell(f"comparing the arms on {test['group_id'].n_unique()} lists of candidates")
-    masks = {name: mask_of(test, examples) for name, mask_of in SLICES.items()}
-    rows = judge_lists(test, masks, arms, Draws(settings.bootstrap_seed, settings.resamples))
-    return LIFT.conform(pl.DataFrame(rows, schema=LIFT.schema))
+    return judge_lists(test, masks, arms, draws)
 
 
 def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
-    """Arm -> (seeds, test rows), rows in the order of `test`."""
+    """Arm -> (seeds, test rows), rows in the order of `test`; the dealings of the placebo are one arm."""
     arms: dict[str, list[Doubles]] = {}
-    for (arm, _), part in scores.sort("seed", maintain_order=True).group_by("arm", "seed", maintain_order=True):
+    named = scores.with_columns(pl.col("arm").replace({arm: pooled(arm) for arm in scores["arm"].unique()}))
+    for (arm, _), part in named.sort("seed", maintain_order=True).group_by("arm", "seed", maintain_order=True):
         placed = test.join(part, on=ROW, how="left", maintain_order="left")["score"]
         arms.setdefault(str(arm), []).append(placed.to_numpy())
     return {arm: np.stack(seeds) for arm, seeds in arms.items()}
 
 
 def compare(
-    examples: pl.DataFrame, scores: dict[str, Doubles], settings: LiftSettings, tell: Progress, ranker: str = "lightgbm"
-) -> pl.DataFrame:
-    """The `lift` table of one ranker from scores (seeds, test rows) of each arm; test rows in the order of `examples`."""
-    test = examples.filter(pl.col("split") == "test")
-    draws, rows = Draws(settings.bootstrap_seed, settings.resamples), list[dict[str, Any]]()
-    for name, mask_of in SLICES.items():
-        tell(f"comparing the arms of {ranker} on {name}")
-        mask = mask_of(test, examples)
-        if mask.any():
-            rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws)
-    return LIFT.conform(pl.DataFrame(rows, schema=LIFT.schema))
+    examples: pl.DataFrame, masks: dict[str, Mask], scores: dict[str, Doubles], draws: Draws, tell: Progress, ranker: str = "lightgbm"
+) -> list[dict[str, Any]]:
+    """Rows of `lift` of one ranker from scores (seeds, test rows) of each arm; test rows in the order of `examples`."""
+    test, rows = examples.filter(pl.col("split") == "test"), list[dict[str, Any]]()
+    for number, (name, mask) in enumerate(masks.items(), 1):
+        tell(f"comparing the arms of {ranker} on slice {number} of {len(masks)}: {name}")
+        rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws)
+    return rows
 
 
 def _cut(test: pl.DataFrame, scores: dict[str, Doubles], mask: np.ndarray) -> SliceScores:
@@ -126,6 +157,5 @@ def _slice_rows(ranker: str, name: str, part: SliceScores, draws: Draws) -> list
         ]
         for arm, against in COMPARISONS:
             if arm in forms and against in forms:
-                compared = forms[arm].against(forms[against], draws)
-                rows.append({"arm": arm, "against": against, "metric": metric, **compared, **common})
-    return rows
+                rows.append({"arm": arm, "against": against, "metric": metric, **compared(forms, arm, against, draws), **common})
+    return rows + [row | common for row in part.calibration()]

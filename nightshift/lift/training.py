@@ -46,25 +46,29 @@ class Training:
     checkpoints: Path | None
     """Folder in which a long training leaves where it stands."""
 
-    def ranker(self, name: RankerName, arm: Arm, features: tuple[str, ...]) -> tuple[Ranker, pl.DataFrame]:
-        """The ranker of seed 0 of one arm, and the scores of all seeds."""
-        context = self.context.seeing(arm.families) if self.context else None
+    def ranker(self, name: RankerName, arm: Arm) -> tuple[Ranker, pl.DataFrame]:
+        """The ranker of seed 0 of one arm, and the scores of all seeds. Seeds take turns where an arm has versions."""
+        versions = arm.versions(self.splits["train"])
+        contexts = [self.context.seeing(version.families) if self.context else None for version in versions]
         settings: Any = self.settings.of(name)
 
         def fit(variant: LightGBMSettings | DINSettings, seed: int = 0) -> Ranker:
-            file = self.checkpoints / f"{name}-{arm.name}-{seed}.npz" if self.checkpoints else None
+            version, context = versions[seed % len(versions)], contexts[seed % len(versions)]
+            file = self.checkpoints / f"{name}-{version.name}-{seed}.npz" if self.checkpoints else None
             ranker = build_ranker(variant, file, self.tell)
-            return ranker.fit(self.splits["train"], self.splits["valid"], features, seed, context)
+            return ranker.fit(self.splits["train"], self.splits["valid"], version.features(self.splits["train"]), seed, context)
 
         if self.settings.trials > 1:
             self.tell(f"choosing among {self.settings.trials} variants of {name} for arm {arm.name}")
-        chosen = choose(settings, name, self.settings.trials, fit, self.splits["valid"], context)
+        chosen = choose(settings, name, self.settings.trials, fit, self.splits["valid"], contexts[0])
         rankers, scores = list[Ranker](), list[pl.DataFrame]()
         for seed in range(self.settings.seeds):
-            self.tell(f"training arm {arm.name} with {name}, seed {seed + 1} of {self.settings.seeds}, {len(features)} features")
+            version, context = versions[seed % len(versions)], contexts[seed % len(versions)]
+            width = len(version.features(self.splits["train"]))
+            self.tell(f"training arm {version.name} with {name}, seed {seed + 1} of {self.settings.seeds}, {width} features")
             ranker = fit(chosen, seed)
             rankers = rankers or [ranker]
-            scores.append(_scores(name, arm.name, seed, ranker, self.splits["test"], context))
+            scores.append(_scores(name, version.name, seed, ranker, self.splits["test"], context))
         return rankers[0], pl.concat(scores)
 
 
@@ -87,8 +91,10 @@ def train_arms(
     rankers, scores = dict[str, dict[str, Ranker]](), list[pl.DataFrame]()
     for name in settings.rankers:
         rankers[name] = {}
-        for arm in arms_of(settings.arms, examples):
-            rankers[name][arm.name], part = training.ranker(name, arm, arm.features(examples))
+        for arm in arms_of(settings.all_arms, examples):
+            if arm.without and name == "din":  # it reads whole views beside the columns
+                continue
+            rankers[name][arm.name], part = training.ranker(name, arm)
             scores.append(part)
     return Trained(RANKING_SCORES.conform(pl.concat(scores)), rankers)
 

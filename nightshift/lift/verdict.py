@@ -6,6 +6,7 @@ import polars as pl
 
 from nightshift.lift.arms import COMPARISONS, MEANING, SOURCE
 from nightshift.lift.inference import smallest_detectable
+from nightshift.lift.slices import MAIN_SLICES
 
 TOO_GOOD = 0.01
 """Overall AUC gain above which a leak is the likelier explanation."""
@@ -39,7 +40,8 @@ def _allowed(own: pl.DataFrame, metric: str) -> list[str]:
 def _of_one(lift: pl.DataFrame, metric: str) -> list[str]:
     rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
     overall = rows.filter(pl.col("slice") == "all")
-    sliced = rows.filter((pl.col("slice") != "all") & (pl.col("arm") == "llm") & pl.col("against").is_in(["base", "permuted"]))
+    shown = pl.col("slice").is_in(MAIN_SLICES[1:]) & (pl.col("arm") == "llm") & pl.col("against").is_in(["base", "permuted"])
+    sliced = rows.filter(shown)
     lines = [_sentence(row, metric) for row in _ordered(overall)] + [_sentence(row, metric) for row in _ordered(sliced)]
     return lines + _doubts(overall)
 
@@ -63,10 +65,11 @@ def _sentence(row: dict[str, Any], metric: str) -> str:
 
 def _meaning(row: dict[str, Any], metric: str) -> str:
     low, high = (row["ci_low"], row["ci_high"]) if metric != "logloss" else (-row["ci_high"], -row["ci_low"])
+    clear = row["slice"] == "all" or row["p_holm"] is None or row["p_holm"] < 0.05
     if low > 0:
-        return "a measurable gain"
+        return "a measurable gain" if clear else "a gain that may be chance among so many slices"
     if high < 0:
-        return "a measurable loss"
+        return "a measurable loss" if clear else "a loss that may be chance among so many slices"
     what = "difference" if row["arm"] == "permuted" else "gain"
     return f"no measurable {what} (one under {smallest_detectable(low, high):.4f} would likely be missed)"
 

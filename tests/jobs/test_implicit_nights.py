@@ -9,7 +9,7 @@ from jobs.running import run_job
 from jobs.showing import show_lift
 from nightshift.config import load_settings
 from nightshift.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.lift import verdict
+from nightshift.lift.verdict import verdict
 from nightshift.tables import CANDIDATES, LIFT, RANKING_EXAMPLES, RANKING_SCORES
 from tests.shop import Shop, open_shop
 
@@ -55,7 +55,7 @@ def test_nights_and_training_of_implicit_feedback(implicit: Shop) -> None:
     assert 0 < store.manifest(RANKING_EXAMPLES, nights[2]).metadata["candidates: recall on test lists"] <= 1
     assert scores["retrieved"].null_count() == 0
     lift = store.read(LIFT, nights[2])
-    assert {"popular", "item_knn", "ease", "candidates", "base", "llm", "permuted", "text"} == set(lift["arm"])
+    assert {"popular", "item_knn", "ease", "candidates", "base", "llm", "permuted", "text", "template"} == set(lift["arm"])
     assert any("was among the candidates" in line for line in verdict(lift))
     show_lift(lift)
 

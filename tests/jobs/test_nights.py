@@ -159,7 +159,7 @@ def test_three_nights_and_a_training_end_in_scores_and_lift(shop) -> None:
     run(shop, 2, "weekly_training")
     store, last = shop.night(2).store, shop.nights()[2]
     arms = set(store.read(RANKING_SCORES, last)["arm"])
-    assert arms == {"base", "text", "llm", "permuted"}
+    assert arms == {"base", "text", "llm", "permuted", "permuted2", "template"}, "two seeds took turns with the placebo's dealings"
     lift = store.read(LIFT, last)
     assert {("llm", "base"), ("llm", "permuted"), ("llm", "text")} <= set(lift.select("arm", "against").iter_rows())
     assert len(store.nights(USER_PREFERENCES)) == 3

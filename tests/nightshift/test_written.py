@@ -216,7 +216,17 @@ def test_every_item_has_a_raw_vector_and_written_ones_a_facts_and_a_hidden_one(t
     frame = embedded(tonight, told, scores, items())
     assert vectors_are_sound(frame).passed
     views = frame.group_by("view", maintain_order=True).agg(pl.col("item_id").sort())
-    assert dict(views.iter_rows()) == {"facts": ["1", "2"], "hidden": ["1", "2", "3"], "raw": ["1", "2", "3"]}
+    everyone = ["1", "2", "3"]
+    assert dict(views.iter_rows()) == {"facts": ["1", "2"], "hidden": everyone, "raw": everyone, "template": everyone}
+
+
+def test_a_template_that_says_what_the_source_says_is_no_view_of_its_own(tmp_path: Path) -> None:
+    untold = items().with_columns(text=pl.lit(None, pl.String))
+    assert set(written.item_texts(night(tmp_path), untold, ITEM_FACTS.empty())["view"]) == {"raw"}
+    told = written.item_texts(night(tmp_path), items(), ITEM_FACTS.empty())
+    texts = dict(told.filter(pl.col("item_id") == "1").select("view", "text").iter_rows())
+    assert set(texts) == {"raw", "template"}
+    assert texts["raw"].startswith(texts["template"])
 
 
 def test_states_of_two_models_are_never_mixed_in_one_view(tmp_path: Path) -> None:

@@ -122,8 +122,11 @@ def test_prefix_columns_pass_both_proofs_and_the_placebo_has_the_same(inputs: Ex
     settings = ExampleSettings(features=FeatureSettings(codes=True, lists=False))
     rows = build_examples(with_codes, settings)
     names = [name for name in rows.columns if "_code" in name]
-    assert {name.split("__")[0] for name in names} == {"text", "llm", "permuted"}
-    assert [n.removeprefix("llm__") for n in names if n[:3] == "llm"] == [n.removeprefix("permuted__") for n in names if n[:4] == "perm"]
+    assert {name.split("__")[0] for name in names} == {"text", "llm", "permuted", "permuted2", "permuted3"}
+    of = {
+        family: [n.removeprefix(f"{family}__") for n in names if n.startswith(f"{family}__")] for family in ("llm", "permuted", "permuted2")
+    }
+    assert of["llm"] == of["permuted"] == of["permuted2"]
     assert not rows["llm__hidden_code1_rate"].equals(rows["permuted__hidden_code1_rate"])
     assert recompute(with_codes, settings, rows, sample=15) == []
     moment = rows.filter(pl.col("split") != "train")["timestamp"].min()

@@ -23,11 +23,19 @@ def test_rows_conform_and_start_with_the_first_night(examples: pl.DataFrame, inp
 
 
 def test_every_family_is_there_and_nothing_is_infinite(examples: pl.DataFrame) -> None:
-    assert {name.split("__")[0] for name in columns(examples)} == {"base", "text", "llm", "permuted"}
+    assert {name.split("__")[0] for name in columns(examples)} == {"base", "text", "llm", "permuted", "permuted2", "permuted3"}
     values = examples.select(columns(examples)).to_numpy()
     assert not np.isinf(values).any()
     llm = [name.removeprefix("llm__") for name in columns(examples) if name.startswith("llm__")]
-    assert llm == [name.removeprefix("permuted__") for name in columns(examples) if name.startswith("permuted__")]
+    for dealing in ("permuted", "permuted2", "permuted3"):
+        assert llm == [name.removeprefix(f"{dealing}__") for name in columns(examples) if name.startswith(f"{dealing}__")]
+
+
+def test_every_dealing_of_the_placebo_is_another_one(examples: pl.DataFrame) -> None:
+    name = next(name.removeprefix("llm__") for name in columns(examples) if name.startswith("llm__hidden_") and name.endswith("labels"))
+    first, second, third = (examples[f"{dealing}__{name}"].to_numpy() for dealing in ("permuted", "permuted2", "permuted3"))
+    for one, other in ((first, second), (first, third), (second, third)):
+        assert not np.array_equal(one, other, equal_nan=True)
 
 
 def test_splits_are_global_in_time(examples: pl.DataFrame) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from nightshift.lift.inference import Concordance, Draws, judge_auc, judge_ratio, linearized, smallest_detectable, swapped_shares
+from nightshift.lift.inference import Concordance, Draws, holm, judge_auc, judge_ratio, linearized, smallest_detectable, swapped_shares
 from nightshift.lift.metrics import Sums, gauc
 
 USERS = 40
@@ -101,3 +101,28 @@ def test_draws_repeat_and_depend_on_the_seed() -> None:
 
 def test_the_smallest_detectable_difference_is_some_seven_tenths_of_the_interval() -> None:
     assert smallest_detectable(-0.0196, 0.0196) == pytest.approx(0.028)
+
+
+def test_holm_is_that_of_its_definition_and_leaves_out_what_has_no_p() -> None:
+    found = holm(np.array([0.01, 0.04, np.nan, 0.03, 0.5]))
+    assert found == pytest.approx([0.04, 0.09, np.nan, 0.09, 0.5], nan_ok=True)
+    assert holm(np.array([0.6, 0.7])).tolist() == [1.0, 1.0]
+
+
+def test_dealings_of_the_placebo_widen_the_interval_and_alike_ones_do_not() -> None:
+    arm, against = arms(7, 0.0)
+    draws = Draws(0, 2000, dealings=3)
+    none, some = draws.luck(np.full(5, 0.01)), draws.luck(np.array([0.03, 0.0, -0.03, 0.03, 0.0]))
+    assert not none.any()
+    narrow, wide = (judge_auc(arm, against, draws, luck) for luck in (none, some))
+    assert wide.high - wide.low > 1.2 * (narrow.high - narrow.low)
+    assert wide.p_value > narrow.p_value
+    assert wide.error > narrow.error
+
+
+def test_the_luck_of_dealings_has_the_spread_of_their_mean() -> None:
+    random = np.random.default_rng(0)
+    each = random.normal(0, 1, 200)
+    found = Draws(0, 5000, dealings=200).luck(each)
+    assert found.std() == pytest.approx(each.std(ddof=1) / np.sqrt(200), rel=0.05)
+    assert abs(found.mean()) < 0.01

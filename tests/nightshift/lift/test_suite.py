@@ -9,8 +9,9 @@ from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.errors import ConfigError, SourceError
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.lift.arms import ARMS
 from nightshift.lift.settings import LiftSettings
-from nightshift.lift.slices import events_before_cut
+from nightshift.lift.slices import MAIN_SLICES, SLICES, events_before_cut, masks_of
 from nightshift.lift.suite import Judged, judge
 from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
@@ -87,6 +88,7 @@ def test_the_verdict_names_the_content_lift_and_warns_of_great_gains(judged: Jud
 
 def test_the_verdict_says_when_nothing_was_gained() -> None:
     common = {"ranker": "lightgbm", "metric": "auc", "slice": "all", "value": 0.7, "p_value": 0.8, "seed_sd": 0.0}
+    common |= {"p_holm": 0.8, "detectable": 0.0029}
     flat = {"arm": "llm", "against": "base", "difference": 0.0001, "ci_low": -0.002, "ci_high": 0.002, "n_users": 300, "n_rows": 20000}
     tiny = flat | {"slice": "cold items (under 5 events)", "n_users": 20, "n_rows": 60}
     lines = verdict(LIFT.conform(pl.DataFrame([common | flat, common | tiny])))
@@ -115,3 +117,46 @@ def test_events_before_the_cut_are_read_back_from_the_rows() -> None:
     expected = dict(world.interactions.filter(pl.col("timestamp") < cut).group_by("item_id").len().iter_rows())
     found = dict(events_before_cut(rows).iter_rows())
     assert {item: expected.get(item, 0) for item in found} == found
+
+
+def test_seeds_take_turns_with_the_dealings_of_the_placebo_which_are_one_arm(judged: Judged) -> None:
+    turns = judged.scores.filter(pl.col("arm").str.starts_with("permuted")).select("arm", "seed").unique().sort("seed").rows()
+    assert turns == [("permuted", 0), ("permuted2", 1)]
+    values = [roc_auc_score(part["label"], part["score"]) for _, part in judged.scores.group_by("arm") if part["arm"][0][:8] == "permuted"]
+    assert row(judged.lift, "permuted", "permuted")["value"] == pytest.approx(np.mean(values), abs=1e-9)
+    assert set(judged.lift["arm"]) == {"base", "text", "llm", "permuted"}
+
+
+def test_each_comparison_is_corrected_over_its_slices_and_says_what_it_could_have_found(judged: Judged) -> None:
+    compared = judged.lift.filter((pl.col("arm") == "llm") & (pl.col("against") == "base") & (pl.col("metric") == "auc"))
+    whole, sliced = compared.filter(pl.col("slice") == "all"), compared.filter(pl.col("slice") != "all").drop_nulls("p_value")
+    assert whole["p_holm"].item() == whole["p_value"].item()
+    assert sliced.height > 6
+    assert sliced["p_holm"].min() == pytest.approx(min(1.0, sliced.height * sliced["p_value"].min()))
+    assert (sliced["p_holm"] >= sliced["p_value"]).all()
+    assert (compared.drop_nulls("ci_low")["detectable"] > 0).all()
+
+
+def test_arms_are_said_to_be_calibrated_or_not(judged: Judged) -> None:
+    assert 0 <= row(judged.lift, "base", "base", "smooth_ece")["value"] < 0.2
+    assert 0.5 < row(judged.lift, "base", "base", "bias")["value"] < 2
+
+
+def test_leaving_out_a_part_takes_its_columns_and_nothing_else(examples: pl.DataFrame) -> None:
+    whole, less = ARMS["llm"].features(examples), ARMS["llm_without_tags"].features(examples)
+    assert {name for name in whole if name.startswith(("llm__tags_", "llm__tag_"))} == set(whole) - set(less)
+    quick = QUICK.model_copy(update={"seeds": 1, "leave_one_out": True, "arms": ("base", "llm")})
+    found = judge(examples, quick)
+    assert set(found.rankers["lightgbm"]) == {"base", "llm", "llm_without_hidden", "llm_without_tags"}, "no facts, no preferences here"
+    assert row(found.lift, "llm", "llm_without_hidden")["difference"] is not None
+
+
+def test_slices_of_what_is_known_about_items_need_it_and_split_the_rows(judged: Judged, examples: pl.DataFrame) -> None:
+    ids = examples["item_id"].unique().sort()
+    about = pl.DataFrame({"item_id": ids, "about_length": pl.Series([n % 3 for n in range(len(ids))])})
+    masks = masks_of(examples, about)
+    thirds = [mask for name, mask in masks.items() if name.startswith("text length")]
+    assert len(thirds) == 3
+    assert (sum(mask.astype(int) for mask in thirds) == 1).all()
+    assert not any(name.startswith("text length") for name in masks_of(examples))
+    assert list(SLICES)[: len(MAIN_SLICES)] == list(MAIN_SLICES)
