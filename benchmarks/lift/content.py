@@ -1,0 +1,82 @@
+"""What models wrote of a catalogue by one night: the steps of the nightly assets, from requests to vectors, without publishing.
+
+Recorded answers go the way of any answer: a request a row, the ledger, the parser and its refusals, then the encoder.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.asking import planned, spend
+from nightshift import written
+from nightshift.centres import freeze_centres
+from nightshift.config import Settings
+from nightshift.features.content import Snapshot
+from nightshift.night import Night
+from nightshift.origins import counts
+from nightshift.plan import TablePlan
+from nightshift.prompts.item_tag_scores import fit_centres
+from nightshift.sources.settings import SourcesSettings
+
+LONGEST = 200
+"""Words of a recorded sentence that is accepted: the recordings were made without a limit."""
+
+
+def recorded_by(model: str, recording: Path, key: str, answer: str) -> dict[str, Any]:
+    """The `llm` block that reads a recording."""
+    return {
+        "backend": "recorded",
+        "model": model,
+        "recorded": {"item_facts": {"path": str(recording.resolve()), "key": key, "answer": answer}},
+    }
+
+
+def night_of(
+    sources: SourcesSettings, as_of: date, home: Path, cache: Path, llm: dict[str, Any] | None = None, form: str = "line"
+) -> Night:
+    """A night of one data set; without `llm` nothing is recorded and only source texts are embedded."""
+    raw = {
+        "sources": sources,
+        "nights": {"first": as_of},
+        "llm": llm or {"backend": "recorded", "model": "nobody@nothing"},
+        "facts": {"form": form} | ({} if llm and llm["backend"] != "recorded" else {"max_summary_words": LONGEST}),
+        "home": home.resolve(),
+        "cache": cache,
+    }
+    return Night(Settings.model_validate(raw), as_of, "lift")
+
+
+def written_by(night: Night, items: pl.DataFrame, events: pl.DataFrame) -> Snapshot:
+    """Scores, facts and vectors of the catalogue as of the night; says what became of the answers."""
+    scoring = night.item_requests("item_tag_scores", items, events)
+    answer(night, "item_tag_scores", scoring)
+    read = written.scored_items(night, scoring)
+    freeze_centres(night, fit_centres(read, night.vocabulary), read.height, items.height)
+    scores = written.item_tag_scores(night, scoring).frame
+    requests = night.item_requests("item_facts", items, events)
+    answer(night, "item_facts", requests)
+    facts = written.item_facts(night, items, requests, scores)
+    reasons = dict(facts.rejects.group_by("reason").len().sort("reason").iter_rows())
+    print(f"scored items: {read.height}; facts by origin: {counts(facts.frame)}; rejected: {reasons}", flush=True)
+    texts = written.item_texts(night, items, facts.frame)
+    _embed(night, texts)
+    return Snapshot(item_tag_scores=scores, item_facts=facts.frame, item_embeddings=written.item_embeddings(night, texts, scores))
+
+
+def answer(night: Night, table: str, requests: pl.DataFrame) -> None:
+    """Ask what is not in the ledger yet, re-asks included."""
+    from pipelines.answer_prompts import answer_prompts
+
+    def ask(plan: TablePlan) -> None:
+        print(f"{table}: asking {plan.reserved.height:,} of {requests.height:,} rows, {plan.answered:,} are in the ledger", flush=True)
+        answer_prompts(night.settings, table, night.as_of, night.run_id, plan.reserved)
+
+    spend(lambda: planned(night, table, requests), ask)
+
+
+def _embed(night: Night, texts: pl.DataFrame) -> None:
+    from pipelines.embed_texts import embed_texts
+
+    print(f"vectors: {embed_texts(night.settings, night.run_id, texts)}", flush=True)

@@ -1,0 +1,98 @@
+"""Implicit feedback with an order and no times: nights, candidates, lists, and what each source of candidates finds by itself."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmarks.lift.content import night_of, written_by
+from benchmarks.lift.telling import say, tell
+from nightshift.candidates.asked import asked_at
+from nightshift.candidates.lists import lists_of
+from nightshift.candidates.settings import CandidateSettings
+from nightshift.features.builder import Builder
+from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.proofs import asked_again
+from nightshift.features.settings import ExampleSettings, FeatureSettings
+from nightshift.history import encode
+from nightshift.lift.settings import LiftSettings
+from nightshift.lift.slices import SLICES
+from nightshift.lift.suite import judge
+from nightshift.rankers.lightgbm import LightGBMSettings
+from nightshift.sources import InteractionsSource, ItemsSource, read_interactions, read_items
+from nightshift.sources.settings import SourcesSettings
+
+NIGHTS = tuple(date(2000, 12, day) for day in (28, 29, 30, 31))
+"""A source without times lays every user's last event on 2000-12-31: these are the nights before the last four."""
+SOURCES = SourcesSettings(
+    items=ItemsSource(path="items.parquet", item_id="item_id", title="title"),
+    interactions=InteractionsSource(
+        path="interactions.parquet", user_id="user_id", item_id="item_id", timestamp="position", timestamp_unit="order"
+    ),
+)
+TREES = LightGBMSettings(learning_rate=0.08)
+"""Twice the usual step, for time: the same for every arm."""
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """One data set, and what was chosen for it before looking at its test."""
+
+    name: str
+    candidates: CandidateSettings
+    llm: dict[str, Any] | None = None
+    """The `llm` block that reads its recording; None: source texts only."""
+
+    def inputs(self, given: Any) -> ExampleInputs:
+        """Catalogue, events and four nights of content: the same text every night, for no text came with time."""
+        folder: Path = given.data / self.name
+        items = read_items(SOURCES.items, folder).frame
+        after = datetime(2001, 1, 1, tzinfo=UTC)
+        events = read_interactions(SOURCES.interactions, folder, items, before=after, now=datetime.now(UTC)).frame
+        night = night_of(SOURCES, NIGHTS[0], given.home / self.name, given.cache, self.llm)
+        snapshot = written_by(night, items, events)
+        return ExampleInputs(items, events, dict.fromkeys(NIGHTS, snapshot), implicit=True)
+
+    def run(self, given: Any) -> None:
+        """Write, build, judge, print."""
+        inputs = self.inputs(given)
+        families: tuple[Any, ...] = ("base", "text", "llm", "permuted") if self.llm else ("base", "text")
+        chosen = self.candidates.model_copy(update={"test_lists": given.lists} if given.lists else {})
+        settings = ExampleSettings(split="last", candidates=chosen, features=FeatureSettings(families=families))
+        began, busy = time.monotonic(), time.process_time()
+        builder = inputs.builder(settings)
+        examples = build_examples(inputs, settings, builder)
+        print(f"{examples.shape} built in {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} CPU s", flush=True)
+        tell_recall(inputs, examples, builder)
+        lift = LiftSettings(seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
+        tell(f"lift.{self.name}", judge(examples, lift, say).lift, given.seeds)
+
+
+def tell_recall(inputs: ExampleInputs, examples: pl.DataFrame, builder: Builder) -> None:
+    """What each source finds of the test's chosen items by itself, and how many of them nobody finds without text."""
+    assert builder.stage is not None
+    log, test = builder.log(inputs.interactions), asked_again(examples.filter(pl.col("split") == "test"))
+    lists = lists_of(test)
+    asked = asked_at(log, lists["user_id"], lists["moment"].to_numpy())
+    found = builder.stage.find(asked, builder.nights[-1])
+    chosen = test.with_columns(examples.filter(pl.col("split") == "test")["base__item_events"]).filter(pl.col("label") > 0.5)
+    place = dict(zip(lists["group_id"], range(lists.height), strict=True))
+    wanted = np.array([place[name] for name in chosen["group_id"]]) * log.items.len() + encode(chosen["item_id"], log.items)
+    hits: dict[str, NDArray[np.bool_]] = {
+        str(source): np.isin(wanted, (found.asked * log.items.len() + found.item)[found.source == number])
+        for number, source in enumerate(builder.stage.settings.sources)
+    }
+    events = [hits[name] for name in ("popular", "item_knn", "ease") if name in hits]
+    hits |= {"without text": np.any(events, axis=0), "union": np.any(list(hits.values()), axis=0)}
+    counted = pl.DataFrame({"base__item_events": chosen["base__item_events"]})
+    for name in ("all", "cold items (under 5 events)", "rare items (5 to 19 events)"):
+        mask = SLICES[name](counted, counted)
+        shares = ", ".join(f"{source} {hit[mask].mean():.4f}" for source, hit in hits.items())
+        print(
+            f"found among {builder.stage.settings.per_source} candidates a source, {name}, {int(mask.sum())} choices: {shares}", flush=True
+        )
