@@ -155,7 +155,8 @@ class Features:
         log, users = _encoded(late.filter(pl.Series(known, dtype=pl.Boolean)), bare.night)
         newest = int(log.time[-1]) if len(log.time) else bare.until
         live = replace(bare, added=log, new_users=users, until=max(until, newest, bare.until))
-        self._live = refitted(live)
+        same_night = self._live.refits if self._live.night.key == bare.night.key else ()
+        self._live = refitted(live, same_night)
         return Added(len(log.time), before, unknown)
 
 

@@ -33,6 +33,15 @@ def no_events() -> EventLog:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """A collaborative fit of the events before a moment, so many of them added since the night."""
+
+    moment: int
+    added: int
+    fitted: Fit
+
+
+@dataclass(frozen=True)
 class Live:
     """What is known at a moment: a night, and the events since (`added`, none before the night), up to `until`."""
 
@@ -42,8 +51,8 @@ class Live:
     """The stream of events is known up to here, in microseconds since 1970; collaborative refits follow it."""
     new_users: Mapping[str, int] = field(default_factory=dict)
     """Numbers of users who had no event before the night."""
-    refits: tuple[tuple[int, Fit], ...] = ()
-    """Collaborative fits by their moment, oldest first."""
+    refits: tuple["Refit", ...] = ()
+    """Collaborative fits, oldest first."""
 
     @property
     def newest(self) -> int:
@@ -140,7 +149,7 @@ class Live:
 
     def fit_at(self, moment: int) -> Fit | None:
         """The newest collaborative fit made from events before a point at or before the moment."""
-        return next((fitted for since, fitted in reversed(self.refits) if since <= moment), None)
+        return next((refit.fitted for refit in reversed(self.refits) if refit.moment <= moment), None)
 
 
 def _with_added(night: ServedNight, base: Doubles, added: EventLog) -> Doubles:
@@ -188,16 +197,17 @@ def past_of(items: Ints, times: Ints, labels: Floats, moment: int, length: int) 
     return Past(items[None, newest], labels[None, newest], ages[None], np.ones((1, len(ages)), np.bool_))
 
 
-def refitted(live: Live) -> Live:
-    """The state with the collaborative fit that the training rows of `until` would have; a fit costs seconds."""
+def refitted(live: Live, earlier: tuple[Refit, ...] = ()) -> Live:
+    """The state with the collaborative fit that the training rows of `until` would have. A fit costs seconds; `earlier` ones are reused."""
     night, added = live.night, live.added
-    own: tuple[tuple[int, Fit], ...] = ((night.about["refit"], night.fitted),) if night.fitted else ()
+    own = (Refit(night.about["refit"], 0, night.fitted),) if night.fitted else ()
     moments = refit_moments([night.arrays["time"], added.time], night.settings.collaborative)
     moments = moments[moments <= live.until]
-    if not len(moments) or (own and moments[-1] <= own[0][0]):
+    if not len(moments) or (own and moments[-1] <= own[0].moment):
         return replace(live, refits=own)
-    moment = int(moments[-1])
-    return replace(live, refits=(*own, (moment, _fit_before(live, moment))))
+    moment, count = int(moments[-1]), int(np.searchsorted(added.time, moments[-1]))
+    same = [refit for refit in earlier if (refit.moment, refit.added) == (moment, count)]
+    return replace(live, refits=(*own, same[0] if same else Refit(moment, count, _fit_before(live, moment))))
 
 
 def _fit_before(live: Live, moment: int) -> Fit:

@@ -77,6 +77,11 @@ def test_rows_after_a_collaborative_refit_are_equal_once_the_stream_has_passed_i
     assert compared > 50
     assert len(features._live.refits) == len(before) + 1
     assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
+    fitted = features._live.refits[-1].fitted
+    user, item = rows["user_id"][0], rows["item_id"][0]
+    for when, again in ((datetime(2024, 1, 21, tzinfo=UTC), False), (datetime(2024, 1, 17, tzinfo=UTC), True)):
+        features.add_events(pl.DataFrame({"user_id": [user], "item_id": [item], "timestamp": [when], "label": [1.0]}))
+        assert (features._live.refits[-1].fitted is not fitted) == again  # only an event before the refit point asks for another fit
 
 
 def test_probabilities_are_those_of_the_training_rows(tmp_path: Path) -> None:
