@@ -11,14 +11,14 @@ from assets.samples import each_origin
 from nightshift import written
 from nightshift.checks import nothing_from_the_future, one_row_each, reject_share, vectors_are_sound
 from nightshift.origins import counts, fallbacks
-from nightshift.tables import INTERACTIONS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
+from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
 
 
 @table_asset(
     USER_PREFERENCES,
     group="users",
     kinds={"ai", "beam"},
-    deps=[INTERACTIONS, ITEMS, ITEM_TAG_SCORES],
+    deps=[INTERACTIONS, ITEMS, ITEM_TAG_SCORES, ITEM_FACTS],
     pool=MODEL_POOL,
     checks={
         "one_row_each": "Every user with an event before the night has exactly one row.",
@@ -30,7 +30,7 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     """What every user wants and avoids, from recent and representative items. No user id ever reaches the model."""
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    tags = written.chosen_tags(night.store.read(ITEM_TAG_SCORES, night.as_of), night.settings.facts.tags_per_facet)
+    tags = written.shown_tags(night, night.store.read(ITEM_TAG_SCORES, night.as_of), night.store.read(ITEM_FACTS, night.as_of))
     users = night.user_rows(items, events, tags)
     requests = night.user_requests(users, events)
     numbers = ask(context, night, "user_preferences", requests)
@@ -44,7 +44,7 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
             nothing_from_the_future(table.frame, "last_event_at", night.moment),
             reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share),
         ],
-        inputs=manifests(night, INTERACTIONS, ITEMS, ITEM_TAG_SCORES),
+        inputs=manifests(night, INTERACTIONS, ITEMS, ITEM_TAG_SCORES, ITEM_FACTS),
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
         numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},

@@ -11,6 +11,7 @@ from nightshift import written
 from nightshift.night import Night
 from nightshift.plan import Spent, TablePlan, plan_table
 from nightshift.sources import read_interactions, read_items
+from nightshift.tables import ITEM_FACTS
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def requests_of(night: Night) -> dict[str, pl.DataFrame]:
     groups = night.group_requests(night.groups(items, events))
     requests = {table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")}
     scores = written.item_tag_scores(night, requests["item_tag_scores"]).frame
-    users = night.user_rows(items, events, written.chosen_tags(scores, night.settings.facts.tags_per_facet))
+    facts = written.item_facts(night, items, requests["item_facts"], scores).frame if scores.is_empty() else ITEM_FACTS.empty()
+    users = night.user_rows(items, events, written.shown_tags(night, scores, facts))
     return {"group_facts": groups} | requests | {"user_preferences": night.user_requests(users, events)}
 
 

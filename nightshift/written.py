@@ -50,6 +50,13 @@ def item_tag_scores(night: Night, requests: pl.DataFrame) -> Written:
     return Written(pl.concat([frame.select(columns), carried.select(columns)]).sort("item_id", "facet", "tag"), REJECTS.empty())
 
 
+def shown_tags(night: Night, scores: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """`item_id, tags` that user prompts show: the strongest scored ones or, where the model cannot score, those of `item_facts`."""
+    if scores.is_empty():
+        return facts.select("item_id", "tags").filter(pl.col("tags").list.len() > 0)
+    return chosen_tags(scores, night.settings.facts.tags_per_facet)
+
+
 def chosen_tags(scores: pl.DataFrame, per_facet: int) -> pl.DataFrame:
     """`item_id, tags`: the strongest tags of each facet, strongest facet first."""
     ranked = scores.sort(["item_id", "score", "tag"], descending=[False, True, False])

@@ -1,5 +1,6 @@
 """Whole nights whose sentences come from a server on this machine, kind and unkind."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from nightshift.config import load_settings
 from nightshift.errors import NightFailed
 from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_PREFERENCES
 from pipelines.workers import loaded_llm
-from tests.loopback import Action, Asked, Loopback, free_port, raw
+from tests.loopback import Action, Asked, Loopback, free_port, proper, raw
 from tests.loopback_batches import Fate, Provider
 
 pytestmark = pytest.mark.loopback
@@ -162,3 +163,19 @@ def test_a_night_through_batch_files_publishes_without_them_and_the_next_run_tak
     costs = answers["prompt_tokens"] * 1e-6 + answers["new_tokens"] * 1e-5
     assert answers["cost_usd"].sum() == pytest.approx(costs.sum())
     assert not files_with(KEY, shop.folder)
+
+
+def test_users_are_shown_the_tags_of_json_answers_where_a_model_cannot_score(shop: Any) -> None:
+    def in_json(asked: Asked) -> Action:
+        tagged = {"summary": "A thing of the shop.", "kind": "green", "use": "work"}
+        return proper(content=json.dumps(tagged) if "response_format" in asked.payload else "Such a thing is sold in the shop.")
+
+    with Loopback(in_json) as server:
+        point(shop, server.url)
+        shop.write(llm=load_settings(shop.config).llm.model_dump(mode="json"), facts={"form": "json"})
+        run(shop)
+        assert {tuple(tags) for tags in read(shop, ITEM_FACTS)["tags"]} == {("green", "work")}
+        histories = [asked.text for asked in server.asked if "Liked" in asked.text]
+        assert histories
+        assert all("green" in text for text in histories)
+        assert plan_night(shop.night()).pending == 0
