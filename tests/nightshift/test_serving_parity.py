@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.features.settings import ExampleSettings, FeatureSettings, SimilaritySettings
+from nightshift.features.settings import CountSettings, ExampleSettings, FeatureSettings, SimilaritySettings
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving import Features, Ranker
 from tests.served import NIGHTS, Served
@@ -50,6 +50,7 @@ def differences(home: Served, features: Features, rows: pl.DataFrame, step: int)
         FeatureSettings(
             families=FAMILIES,
             history_length=7,
+            counts=CountSettings(recent_days=1.5, recent_events=3),
             similarity=SimilaritySettings(
                 columns=("liked", "disliked", "top3", "last", "recent", "nearest_labels"), nearest=3, facets=True, emit_dimensions=3
             ),
