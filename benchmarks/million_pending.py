@@ -88,9 +88,7 @@ def main() -> None:
         raise SystemExit(f"the night did not end well: {lines[-1]}, exit code {process.returncode}")
     peak, seconds = max(line["peak GiB"] for line in lines[:-1]), sum(line["seconds"] for line in lines[:-1])
     print(f"{options.rows:,} rows in {seconds:.0f} s")
-    print(
-        f"million_pending: ratio {peak / LIMIT_GIB:.2f} (ours {peak:.2f}, peer {LIMIT_GIB:.2f}, GiB at most, median of 1 runs)"
-    )
+    print(f"million_pending: ratio {peak / LIMIT_GIB:.2f} (ours {peak:.2f}, peer {LIMIT_GIB:.2f}, GiB at most, median of 1 runs)")
 
 
 if __name__ == "__main__":
