@@ -201,41 +201,33 @@ def applied(fitted: Fit, candidate: Ints, past: Past) -> Columns:
 
 def _evidence(fitted: Fit, row: Ints, column: Ints, past: Past, valid: NDArray[np.bool_], residual: Doubles) -> dict[str, Doubles]:
     """Sums over the history of the pairs' odds, cosines and EASE weights."""
-    ones, liked = valid.astype(np.float64), np.asarray(valid & past.liked)
-    (evidence,) = weighed(_pairs(fitted.odds_liked, row, column, past.labels > 0.5, fitted.odds_disliked), ones)
+    liked, disliked = (np.where(valid & side, 1.0, 0.0) for side in (past.labels > 0.5, past.labels <= 0.5))
+    odds = _summed(fitted.odds_liked, row, column, liked) + _summed(fitted.odds_disliked, row, column, disliked)
     cosine = _pairs(fitted.cosine, row, column).astype(np.float64)
     (weighted,) = weighed(cosine, residual)
-    (weight,) = weighed(np.abs(cosine, out=cosine), ones)
-    if len(row) == 1:  # the other events weigh nothing
-        row, liked = row[:, liked[0]], liked[:, liked[0]]
-    (ease,) = weighed(_pairs(fitted.ease, row, column), liked.astype(np.float64))
+    (weight,) = weighed(np.abs(cosine, out=cosine), liked + disliked)
     return {
-        "collab_odds": evidence,
-        "collab_odds_mean": evidence / np.maximum(valid.sum(1), 1),
+        "collab_odds": odds,
+        "collab_odds_mean": odds / np.maximum(valid.sum(1), 1),
         "collab_residual": weighted,
         "collab_residual_mean": weighted / (weight + 0.5),
-        "collab_liked": ease,
+        "collab_liked": _summed(fitted.ease, row, column, liked),
     }
 
 
-def _pairs(square: Floats, row: Ints, column: Ints, first: NDArray[np.bool_] | None = None, second: Floats | None = None) -> Floats:
-    """(rows, length) entries of a square for history items (rows or 1, length) and candidates (rows,).
-
-    With `first` (rows or 1, length), entries where it is false come from the `second` square.
-    """
+def _summed(square: Floats, row: Ints, column: Ints, weights: Doubles) -> Doubles:
+    """Entries of a square summed over the history by weight (rows,); a shared history leaves out what weighs nothing."""
     if len(row) == 1:
-        return _lines(square, row[0], None if first is None else first[0], second).take(column, axis=1).T
-    found = square[row, column[:, None]]
-    return np.asarray(found) if first is None or second is None else np.where(first, found, second[row, column[:, None]])
+        kept = weights[0] != 0
+        row, weights = row[:, kept], weights[:, kept]
+    return weighed(_pairs(square, row, column), weights)[0]
 
 
-def _lines(square: Floats, row: Ints, first: NDArray[np.bool_] | None, second: Floats | None) -> Floats:
-    """(length, known) rows of a square; where `first` (length,) is false, rows of the second one."""
-    if first is None or second is None:
-        return square[row]
-    lines = np.empty((len(row), square.shape[1]), np.float32)
-    lines[first], lines[~first] = square[row[first]], second[row[~first]]
-    return lines
+def _pairs(square: Floats, row: Ints, column: Ints) -> Floats:
+    """(rows, length) entries of a square for history items (rows or 1, length) and candidates (rows,)."""
+    if len(row) == 1:
+        return np.asarray(square[row[0]].take(column, axis=1).T)
+    return np.asarray(square[row, column[:, None]])
 
 
 def _factor_score(candidate: Floats, history: Floats, residual: Doubles, batch: int = 4096) -> Doubles:

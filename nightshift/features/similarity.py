@@ -39,9 +39,9 @@ class Compared:
             return self.view.cosines(self.candidate, self.past.items)
         history = self.view.vectors[self.past.items[0]].astype(np.float64) * 10.0**DECIMALS
         found = self.vectors @ history.T
-        np.rint(found, out=found)
-        found /= 10.0**DECIMALS
-        return np.asarray(found, np.float32)
+        whole = np.rint(found, out=found).astype(np.float32)  # exact, and so is what one division rounds
+        whole /= np.float32(10.0**DECIMALS)
+        return np.asarray(whole)
 
     @cached_property
     def vectors(self) -> Doubles:
@@ -74,7 +74,7 @@ class Compared:
     def best(self, size: int) -> Doubles:
         """Mean (rows,) of the `size` largest cosines with liked items; NaN where nothing was liked."""
         liked = self.past.liked
-        chosen = self.cosines[:, liked[0]] if len(liked) == 1 else np.where(liked, self.cosines, -np.float32(np.inf))
+        chosen = self.cosines + np.where(liked, np.float32(0.0), -np.float32(np.inf))
         found = np.minimum(liked.sum(1), size)
         most = min(size, chosen.shape[1])
         if most == 0 or not found.any():
@@ -105,7 +105,9 @@ class Compared:
         """Mean residual label (rows,) weighed by nearness, exp(sharpness * (cosine - 1))."""
         near = self.cosines - np.float32(1.0)
         near *= np.float32(self.settings.sharpness)
-        total, weight = weighed(np.exp(near, out=near), self.past.signed, self.ones)
+        exact = np.empty(near.shape)
+        np.exp(near, out=exact, dtype=np.float32, casting="same_kind")
+        total, weight = weighed(exact, self.past.signed, self.ones)
         return np.asarray(total / (weight + FEW))
 
     def last(self) -> Doubles:
