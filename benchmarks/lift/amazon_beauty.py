@@ -11,14 +11,15 @@ from benchmarks.lift.sparse import Sparse
 from nightshift.candidates.settings import CandidateSettings
 
 FILES = ("amazon_beauty/items.parquet", "amazon_beauty/interactions.parquet")
-CANDIDATES = CandidateSettings(
+CANDIDATES = CandidateSettings(  # shrinkage by second-last events, docs/candidates.md
     sources=("popular", "item_knn", "ease", "raw"),
     window_days=10_000,
     neighbours=1_000,
-    shrinkage=0.0,
+    shrinkage=20.0,
     l2=300.0,
-    ease_items=8_000,
-    test_lists=6_000,
+    train_lists=15_000,
+    valid_lists=3_000,
+    test_lists=5_000,
 )
 
 

@@ -16,8 +16,11 @@ from nightshift.features.proofs import future_shuffle, recompute
 from nightshift.features.rows import Columns, Rows, float32
 from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.history import EventLog
+from nightshift.lift.arms import pooled
+from nightshift.lift.forms import Form, compared
+from nightshift.lift.inference import Concordance, Draws
 from nightshift.lift.settings import LiftSettings
-from nightshift.lift.suite import judge
+from nightshift.lift.training import train_arms
 
 STARVED = "base__collab"
 """Columns that a starved baseline lacks."""
@@ -39,20 +42,24 @@ def peek(inputs: ExampleInputs, settings: ExampleSettings, lift: LiftSettings) -
     for name, differences in found.items():
         columns = sorted({difference.feature for difference in differences})
         print(f"{name}: {len(differences)} differences in {', '.join(columns) or 'no column'}; the first: {next(iter(differences), None)}")
-    judged = judge(examples, lift.model_copy(update={"arms": ("base", "text")})).lift
-    told("peeking at the item's future", judged, "text")
+    told("peeking at the item's future", examples, lift, ("text",))
 
 
 def starve(examples: pl.DataFrame, lift: LiftSettings) -> None:
     """The same features over a base without collaborative scores."""
     starved = examples.drop([name for name in examples.columns if name.startswith(STARVED)])
-    judged = judge(starved, lift.model_copy(update={"arms": ("base", "text", "llm", "permuted")})).lift
-    for arm in ("text", "llm", "permuted"):
-        told("over a base without collaborative scores", judged, arm)
+    told("over a base without collaborative scores", starved, lift, ("text", "llm", "permuted"))
 
 
-def told(what: str, lift: pl.DataFrame, arm: str) -> None:
-    """One line: the arm against base, overall."""
-    chosen = lift.filter((pl.col("slice") == "all") & (pl.col("metric") == "auc") & (pl.col("against") == "base"))
-    for row in chosen.filter(pl.col("arm") == arm).to_dicts():
-        print(f"{what}: {arm} - base {shown(row)}", flush=True)
+def told(what: str, examples: pl.DataFrame, lift: LiftSettings, arms: tuple[str, ...]) -> None:
+    """A line for each arm: its AUC against base on all test rows."""
+    scores = train_arms(examples, lift.model_copy(update={"arms": ("base", *arms)})).scores
+    test = examples.filter(pl.col("split") == "test")
+    label, user = test["label"].cast(pl.Float64).to_numpy(), np.unique(test["user_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+    forms, draws = dict[str, Form](), Draws(lift.bootstrap_seed, lift.resamples, lift.seeds)
+    for name in ("base", *arms):
+        seeds = scores.filter(pl.col("arm").is_in([arm for arm in scores["arm"].unique() if pooled(arm) == name])).partition_by("seed")
+        forms[name] = Form.of_auc(Concordance(label, np.stack([seed["score"].to_numpy() for seed in seeds]), user, int(user.max()) + 1))
+    for name in arms:
+        row = compared(forms, name, "base", draws)
+        print(f"{what}: base AUC {forms['base'].values.mean():.4f}, {name} - base {shown(row)}", flush=True)

@@ -12,14 +12,13 @@ from benchmarks.lift.sparse import Sparse
 from nightshift.candidates.settings import CandidateSettings
 
 FILES = ("goodreads/items.parquet", "goodreads/interactions.parquet")
-CANDIDATES = CandidateSettings(
+CANDIDATES = CandidateSettings(  # shrinkage by second-last events, docs/candidates.md
     sources=("popular", "item_knn", "ease", "raw", "facts"),
     window_days=10_000,
-    neighbours=1_000,
-    l2=100.0,
-    ease_items=8_000,
-    train_lists=30_000,
-    test_lists=6_000,
+    shrinkage=20.0,
+    train_lists=15_000,
+    valid_lists=3_000,
+    test_lists=5_000,
 )
 
 
