@@ -162,7 +162,7 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     families = {f"features: {family}": sum(c.startswith(f"{family}__") for c in frame.columns) for family in settings.features.families}
     inputs_of = manifests(night, ITEMS, INTERACTIONS)
     sample = each_family(frame.drop("group_id", "as_of"))
-    numbers = counts | families | _found(frame)
+    numbers = counts | families | _found(frame) | _proved(frame, proofs, night.settings.checks.leak_sample)
     yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=numbers, sample=sample)
 
 
@@ -170,6 +170,14 @@ def _found(frame: pl.DataFrame) -> dict[str, float]:
     """Implicit feedback: how many of the items chosen in test lists were among their candidates, which bounds every recall."""
     chosen = frame.filter((pl.col("split") == "test") & (pl.col("label") > 0.5))["retrieved"].drop_nulls()
     return {"candidates: recall on test lists": round(float(chosen.sum()) / chosen.len(), 4)} if chosen.len() else {}
+
+
+def _proved(frame: pl.DataFrame, proofs: list[Checked], sample: int) -> dict[str, str]:
+    """What each proof compared, in words, for the report."""
+    columns = sum("__" in name for name in frame.columns)
+    rows = {"recompute": min(sample, frame.height), "future_shuffle": frame.filter(frame["split"] == "train").height}
+    said = "{:,} rows x {} columns: {} differences"
+    return {f"proof: {proof.name}": said.format(rows[proof.name], columns, proof.numbers["differences"]) for proof in proofs}
 
 
 def _proof(name: str, differences: "list[Difference]") -> Checked:

@@ -1,17 +1,19 @@
 """Group `rankers`: train every arm the same way, and say what the features were worth."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import polars as pl
 
 from assets.declare import Events, manifests, publish, table_asset
 from assets.features import example_inputs
 from assets.resources import Nightshift
 from assets.samples import bullets
 from nightshift.checks import Checked, not_empty
+from nightshift.lift.headline import headline
 from nightshift.lift.verdict import TOO_GOOD, main_metric, verdict
 from nightshift.night import Night
-from nightshift.tables import LIFT, RANKING_EXAMPLES, RANKING_SCORES
+from nightshift.tables import ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES
 
 if TYPE_CHECKING:  # imports what computes; the code location does not
     from nightshift.rankers.context import Context
@@ -62,16 +64,21 @@ def _context(night: Night) -> "Context | None":
     LIFT,
     group="rankers",
     kinds={"polars"},
-    deps=[RANKING_SCORES, RANKING_EXAMPLES],
+    deps=[RANKING_SCORES, RANKING_EXAMPLES, ITEMS, ITEM_FACTS],
     checks={"warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a leak."},
 )
 def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Each arm against base, text and the placebo, overall and by slice, with user-clustered intervals, from `ranking_scores`."""
+    """Each arm against base, text and the placebos, overall and by slice, with user-clustered intervals, from `ranking_scores`.
+
+    Writes the night's report, `<home>/reports/as_of=<night>/lift.html`: one page that needs no network."""
+    from nightshift.lift.about import about_items
     from nightshift.lift.suite import measure
 
     night = nightshift.night(context)
     examples, scores = night.store.read(RANKING_EXAMPLES, night.as_of), night.store.read(RANKING_SCORES, night.as_of)
-    frame = measure(examples, scores, night.settings.lift, context.log.info)
+    items, facts = night.store.read(ITEMS, night.as_of), night.store.read_or_empty(ITEM_FACTS, night.as_of)
+    about = about_items(items, facts, examples, night.settings.lift.model_trained_until)
+    frame = measure(examples, scores, night.settings.lift, context.log.info, about)
     words, metric = verdict(frame), main_metric(frame)
     overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"]))
     several = overall["ranker"].n_unique() > 1
@@ -87,8 +94,20 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         LIFT,
         frame,
         [check],
-        inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES),
+        inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS),
         numbers=gains,
-        show=bullets("verdict", words),
+        show={"headline": headline(frame)} | _reported(context, night, frame) | bullets("verdict", words),
         sample=overall,
     )
+
+
+def _reported(context: dg.AssetExecutionContext, night: Night, frame: pl.DataFrame) -> dict[str, Any]:
+    """Write the report; its place and its picture, or why there is none."""
+    from nightshift.lift.report import page
+
+    if not night.settings.lift.report:
+        return {"report": "lift.report is off"}
+    if not page.available():
+        context.log.warning(page.NEEDS)
+        return {"report": page.NEEDS}
+    return {"report": dg.MetadataValue.path(str(page.write(night, frame))), "picture": dg.MetadataValue.md(page.picture(frame))}

@@ -140,13 +140,25 @@ def run(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = Non
 def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
     """Build training rows from all nights so far, train every arm, and say in words what the features are worth."""
     from jobs.running import run_job
-    from jobs.showing import show_lift
+    from jobs.showing import show_lift, show_report
     from nightshift.tables import LIFT
 
     settings = _settings(config, home)
     night = _night(settings, as_of)
     run_job(config, home, settings, "weekly_training", night)
     show_lift(Night(settings, night).store.read(LIFT, night))
+    show_report(Night(settings, night))
+
+
+@app.command()
+def report(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+    """Where the report of a training night is (one HTML page that needs no network), and its table. Calls no model."""
+    from jobs.showing import show_lift, show_report
+    from nightshift.tables import LIFT
+
+    night = _published(config, home, as_of, LIFT.name, "nightshift train")
+    show_lift(night.store.read(LIFT, night.as_of))
+    show_report(night)
 
 
 @app.command()
@@ -274,13 +286,13 @@ def show_user_command(
     show_user(_published(config, home, as_of, USER_PREFERENCES.name), user_id)
 
 
-def _published(config: Path, home: Path | None, as_of: datetime | None, table: str) -> Night:
+def _published(config: Path, home: Path | None, as_of: datetime | None, table: str, by: str = "nightshift run") -> Night:
     from nightshift.store import Store
 
     settings = _settings(config, home)
     newest = Store(settings.home_folder).newest(table, as_of.date() if as_of else None)
     if newest is None:
-        raise InputError(f"no night of {table} is published under {settings.home_folder}; run one: nightshift run")
+        raise InputError(f"no night of {table} is published under {settings.home_folder}; run one: {by}")
     return Night(settings, newest)
 
 

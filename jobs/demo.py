@@ -10,7 +10,7 @@ from rich.rule import Rule
 from jobs.console import console
 from jobs.planning import next_night, plan_night
 from jobs.running import run_job
-from jobs.showing import most_seen, show_item, show_lift, show_plan, show_user, show_written
+from jobs.showing import most_seen, show_item, show_lift, show_plan, show_report, show_user, show_written
 from nightshift.config import CONFIG_NAME, Settings, load_settings
 from nightshift.datasets.movielens import load, write_sources
 from nightshift.errors import ConfigError
@@ -60,6 +60,7 @@ def tell(night: Night, seconds: float) -> None:
         show_user(night, user)
     console.print(Rule("what it was worth"))
     show_lift(night.store.read(LIFT, night.as_of))
+    show_report(night)
     console.print(Rule("what the next night would cost: only what this one deferred"))
     show_plan(plan_night(next_night(night)))
     _say_budget(night.settings)

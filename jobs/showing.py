@@ -13,6 +13,8 @@ from jobs.console import console
 from jobs.planning import NightPlan
 from nightshift.errors import InputError
 from nightshift.lift.arms import LEAVE_ONE_OUT
+from nightshift.lift.headline import headline
+from nightshift.lift.report.page import place
 from nightshift.lift.slices import MAIN_SLICES
 from nightshift.lift.verdict import main_metric, verdict
 from nightshift.llm.prices import unknown
@@ -143,8 +145,20 @@ def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
         found = {(row["arm"], row["against"]): row for row in cells.to_dicts()}
         grid.add_row(str(part), f"{cells['n_rows'][0]:,}", *(_difference(found.get(pair)) for pair in pairs))
     console.print(grid)
+    console.print(f"[bold]{escape(headline(lift))}[/bold]")
     for line in verdict(lift.filter(pl.col("slice") == "all"), metric):
         console.print(f"• {line}", markup=False)
+
+
+def show_report(night: Night) -> None:
+    """Where the night's report is, or how to get one."""
+    path = place(night)
+    said = (
+        f"report    {path}"
+        if path.exists()
+        else f"no report of {night.as_of}: it needs the extra `report` and lift.report; then nightshift train"
+    )
+    console.print(said, markup=False, soft_wrap=True)
 
 
 def _difference(row: dict[str, Any] | None) -> str:

@@ -1,5 +1,6 @@
 """What can be set about judging."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +33,10 @@ class LiftSettings(BaseModel):
     """Bootstrap resamples of users, and sign flips of the randomization."""
     bootstrap_seed: int = 0
     """Seed of resamples and sign flips, the same for every comparison."""
+    model_trained_until: date | None = None
+    """Last day that the language model's training data knew; adds a slice of the items created later, which it cannot have memorized."""
+    report: bool = True
+    """Writes `<home>/reports/as_of=<night>/lift.html` (needs the extra `report`; without it, says so and goes on)."""
     lightgbm: LightGBMSettings = LightGBMSettings()
     """The trees, the same for every arm."""
     din: DINSettings = DINSettings()

@@ -78,7 +78,7 @@ SLICES: dict[str, MaskOf] = {
     "users of 5 to 19 events": _between("base__user_events", 5, 20),
     f"young items (first seen under {YOUNG_DAYS} days ago)": _between("base__item_age_days", 0, YOUNG_DAYS),
     **_thirds("text length", "about_length"),
-    **_thirds("grounding of the summary", "about_grounding"),
+    **_thirds("grounding", "about_grounding"),
     "items newer than the model": _between("about_newer", 1, 2),
 }
 """Slices by name."""

@@ -1,0 +1,99 @@
+"""What an arm's features cost: tokens, seconds and money of all nights so far, and what a thousandth of the metric costs.
+
+The ledger knows every call ever paid. Encoder seconds are those the manifests tell (texts embedded by texts a second), shared
+out by the texts of each view.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from nightshift.ledger import Ledgers
+from nightshift.store import Store
+from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS
+from nightshift.why import RETRIED
+
+THOUSANDTH = 0.001
+SPENT = ("prompt_tokens", "new_tokens", "seconds", "cost_usd")
+VIEW_OF = {"text": ("raw",), "llm": ("facts",)}
+"""Views that an encoder made, by the arm that pays for them."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an arm cost beside base, and what it gained by it."""
+
+    arm: str
+    rows: int
+    """Rows that a model was asked about, or texts that an encoder read."""
+    prompt_tokens: int
+    new_tokens: int
+    seconds: float
+    usd: float | None
+    """None where a call had no known price."""
+    gain: float | None
+    """Difference to base in the main metric."""
+
+    @property
+    def seconds_a_thousandth(self) -> float | None:
+        """Seconds for each +0.001 of the metric; None without a gain."""
+        return self.seconds * THOUSANDTH / self.gain if self.gain and self.gain > 0 else None
+
+    @property
+    def usd_a_thousandth(self) -> float | None:
+        """Dollars for each +0.001 of the metric; None without a gain or a price."""
+        return self.usd * THOUSANDTH / self.gain if self.usd is not None and self.gain and self.gain > 0 else None
+
+    @property
+    def gain_a_thousand_rows(self) -> float | None:
+        """Gain by thousands of rows; None where nothing was asked."""
+        return self.gain / (self.rows / 1000) if self.gain is not None and self.rows else None
+
+
+def calls(ledgers: Ledgers, as_of: date) -> pl.DataFrame:
+    """`table, calls, prompt_tokens, new_tokens, seconds, cost_usd, unpriced` of all nights up to this one, rejected answers included."""
+    columns = ["table", "as_of", *SPENT]
+    answers = ledgers.answers.query(lambda rows: rows.filter(pl.col("as_of") <= as_of).select(columns))
+    heard = pl.col("reason").ne_missing(RETRIED) & (pl.col("as_of") <= as_of)
+    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns))
+    summed = [pl.col(name).sum() for name in SPENT]
+    grouped = pl.concat([answers, rejects]).group_by("table")
+    return grouped.agg(*summed, calls=pl.len(), unpriced=pl.col("cost_usd").null_count()).sort("table")
+
+
+def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:
+    """View -> (texts, seconds) of all nights up to this one."""
+    spent: dict[str, tuple[int, float]] = {}
+    for table in (ITEM_EMBEDDINGS, USER_EMBEDDINGS):
+        for night in store.nights(table):
+            numbers = store.manifest(table, night).metadata
+            speed, embedded = float(numbers.get("texts/s") or 0), int(numbers.get("embedded") or 0)
+            if night > as_of or not embedded or not speed:
+                continue
+            views = store.scan(table, night).filter(pl.col("view").is_in(["raw", "facts"])).group_by("view").len().collect()
+            for view, rows in views.iter_rows():
+                texts = embedded * rows / views["len"].sum()
+                old = spent.get(view, (0, 0.0))
+                spent[view] = old[0] + round(texts), old[1] + texts / speed
+    return spent
+
+
+def costs(store: Store, ledgers: Ledgers, as_of: date, gains: dict[str, float | None]) -> list[Cost]:
+    """One row for each of the arms `text` and `llm` that has a gain (or null) in `gains`."""
+    asked, encoded = calls(ledgers, as_of), encoder_seconds(store, as_of)
+    return [_cost(arm, asked if arm == "llm" else asked.clear(), encoded, gains[arm]) for arm in VIEW_OF if arm in gains]
+
+
+def _cost(arm: str, asked: pl.DataFrame, encoded: dict[str, tuple[int, float]], gain: float | None) -> Cost:
+    texts, seconds = (sum(encoded.get(view, (0, 0.0))[part] for view in VIEW_OF[arm]) for part in (0, 1))
+    usd = None if asked["unpriced"].sum() else float(asked["cost_usd"].sum())
+    return Cost(
+        arm=arm,
+        rows=int(asked["calls"].sum()) if arm == "llm" else int(texts),
+        prompt_tokens=int(asked["prompt_tokens"].sum()),
+        new_tokens=int(asked["new_tokens"].sum()),
+        seconds=float(asked["seconds"].sum()) + seconds,
+        usd=usd,
+        gain=gain,
+    )
