@@ -35,17 +35,26 @@ def _headline(rows: dict[tuple[str, str], dict[str, Any]], metric: str) -> str:
         said = f"The language model's features lose {_number(lift)} {metric} against a strong base"
     else:
         said = f"The language model's features gain nothing measurable over a strong base ({_number(lift)} {metric})"
-    return f"{said}{_content(content, metric, lift)}"
+    return f"{said}{_content(content, lift)}{_cheap(rows.get(('llm', 'text')))}"
 
 
-def _content(row: dict[str, Any] | None, metric: str, lift: dict[str, Any]) -> str:
+def _cheap(row: dict[str, Any] | None) -> str:
+    """Whether a text encoder alone would have done."""
+    if row is None or row["ci_low"] is None:
+        return ""
+    if row["ci_low"] > 0:
+        return f" Against an encoder of the source text alone: {_number(row)}."
+    if row["ci_high"] < 0:
+        return f" An encoder of the source text alone does better: {_number(row)}."
+    return " An encoder of the source text alone does about as well."
+
+
+def _content(row: dict[str, Any] | None, lift: dict[str, Any]) -> str:
     if row is None or row["ci_low"] is None:
         return "; no placebo was judged."
     glad = lift["ci_low"] > 0
     if row["ci_low"] > 0:
-        return (
-            f", {'and' if glad else 'but'} what they say is true of the items: {_number(row)} over the same answers dealt to other items."
-        )
+        return f", {'and' if glad else 'but'} they do carry content: {_number(row)} over the same answers dealt to other items."
     if row["ci_high"] < 0:
         return f", and the same answers dealt to other items do better: {_number(row)}."
     return f", {'but' if glad else 'and'} no more than the same answers dealt to other items would ({_number(row)})."

@@ -13,8 +13,9 @@ over seeds before any of it: seeds are not users, and their spread is reported b
 where its seeds take turns with several dealings, the dealings are resampled beside the users.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -59,14 +60,29 @@ class Draws:
         return np.asarray((each[drawn].mean(1) - each.mean()) * np.sqrt(count / (count - 1)))
 
     def weights(self, users: int) -> Doubles:
-        """(resamples, users) how often each user is drawn."""
-        random = np.random.default_rng([self.seed, users])
-        return random.multinomial(users, np.full(users, 1.0 / users), self.resamples).astype(np.float64)
+        """(resamples, users) how often each user is drawn; read-only, kept for the next comparison of as many users."""
+        return _weights(self.seed, users, self.resamples)
+
+    def batches(self, users: int) -> Iterator[Doubles]:
+        """The same weights, a hundred resamples at a time where the whole would not fit."""
+        if users <= LARGEST:
+            yield self.weights(users)
+            return
+        random, even = np.random.default_rng([self.seed, users]), np.full(users, 1.0 / users)
+        for done in range(0, self.resamples, 100):
+            yield random.multinomial(users, even, min(100, self.resamples - done)).astype(np.float64)
 
     def signs(self, users: int) -> Doubles:
         """(resamples, users) of +1 and -1."""
         random = np.random.default_rng([self.seed, users, 1])
         return np.asarray(random.integers(0, 2, (self.resamples, users)) * 2.0 - 1.0, np.float64)
+
+
+@lru_cache(maxsize=1)
+def _weights(seed: int, users: int, resamples: int) -> Doubles:
+    weights = np.random.default_rng([seed, users]).multinomial(users, np.full(users, 1.0 / users), resamples).astype(np.float64)
+    weights.setflags(write=False)
+    return weights
 
 
 @dataclass(frozen=True)
@@ -148,10 +164,11 @@ def judge_ratio(arm: Sums, against: Sums, draws: Draws, luck: Doubles | float = 
     """Difference of two ratio metrics over the same users; `luck` (resamples,) widens interval and p by what else is chance."""
     if arm.denominator.sum() <= 0:
         return Judgement(*[float("nan")] * 5)
-    weights = draws.weights(len(arm.numerator))
+    difference = arm.numerator - against.numerator
     with np.errstate(invalid="ignore", divide="ignore"):
-        resampled = weights @ (arm.numerator - against.numerator) / (weights @ arm.denominator) + luck
-    p_value = flipped((arm.numerator - against.numerator) / arm.denominator.sum(), draws, luck)
+        parts = [weights @ difference / (weights @ arm.denominator) for weights in draws.batches(len(difference))]
+    resampled = np.concatenate(parts) + luck
+    p_value = flipped(difference / arm.denominator.sum(), draws, luck)
     return Judgement(arm.value - against.value, *percentiles(resampled), p_value, spread(resampled))
 
 
@@ -188,15 +205,12 @@ def _exact(arm: Concordance, against: Concordance, draws: Draws) -> Doubles:
         return np.asarray(((weights @ won) * weights).sum(1) / totals)
 
 
-def linearized(arm: Concordance, against: Concordance, draws: Draws, batch: int = 100) -> Doubles:
+def linearized(arm: Concordance, against: Concordance, draws: Draws) -> Doubles:
     """(resamples,) differences to first order in the users' weights."""
     difference = (arm.shares - against.shares).sum() / arm.total
     relative = arm.positives / arm.positives.sum() + arm.negatives / arm.negatives.sum()
     influence = 2.0 * (arm.shares - against.shares) / arm.total - difference * relative
-    random = np.random.default_rng([draws.seed, arm.users])
-    even = np.full(arm.users, 1.0 / arm.users)
-    parts = [random.multinomial(arm.users, even, min(batch, draws.resamples - done)) for done in range(0, draws.resamples, batch)]
-    return np.concatenate([difference + (part - 1.0) @ influence for part in parts])
+    return np.concatenate([difference + (part - 1.0) @ influence for part in draws.batches(arm.users)])
 
 
 def smallest_detectable(low: float, high: float) -> float:

@@ -70,7 +70,8 @@ def _short(name: str) -> str:
 
 
 def _thousandths(row: dict[str, Any]) -> dict[str, Any]:
-    kind = "gain" if row["ci_low"] > 0 else "loss" if row["ci_high"] < 0 else "none"
+    clear = row["slice"] == "all" or row["p_holm"] is None or row["p_holm"] < 0.05
+    kind = "none" if not clear else "gain" if row["ci_low"] > 0 else "loss" if row["ci_high"] < 0 else "none"
     low, high, value = (1000 * row[column] for column in ("ci_low", "ci_high", "difference"))
     sure = row["n_users"] >= FEW_USERS and row["n_rows"] >= FEW_ROWS
     return {"name": _short(row["name"]), "low": low, "high": high, "value": value, "kind": kind, "sure": sure}

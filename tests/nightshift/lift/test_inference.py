@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from nightshift.lift.inference import Concordance, Draws, holm, judge_auc, judge_ratio, linearized, smallest_detectable, swapped_shares
+from nightshift.lift.inference import (
+    LARGEST,
+    Concordance,
+    Draws,
+    holm,
+    judge_auc,
+    judge_ratio,
+    linearized,
+    smallest_detectable,
+    swapped_shares,
+)
 from nightshift.lift.metrics import Sums, gauc
 
 USERS = 40
@@ -91,6 +101,15 @@ def test_a_slice_without_support_has_no_numbers() -> None:
     assert np.isnan(judge_auc(alone, alone, Draws(0, 200)).low)
     none = gauc(np.ones(3), np.arange(3.0), np.array([0, 0, 1]), 2)
     assert np.isnan(judge_ratio(none, none, Draws(0, 200)).difference)
+
+
+def test_many_users_are_resampled_in_batches_that_are_the_whole() -> None:
+    draws, users = Draws(3, 250), LARGEST + 1
+    whole = np.random.default_rng([3, users]).multinomial(users, np.full(users, 1.0 / users), 250)
+    parts = list(draws.batches(users))
+    assert [len(part) for part in parts] == [100, 100, 50]
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert np.array_equal(next(draws.batches(9)), draws.weights(9))
 
 
 def test_draws_repeat_and_depend_on_the_seed() -> None:

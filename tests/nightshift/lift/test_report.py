@@ -126,8 +126,8 @@ def test_an_unknown_price_is_unknown_and_not_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lift", "content", "said"),
     [
-        ((0.002, 0.001, 0.003), (0.003, 0.001, 0.004), ("gain +0.0020 AUC over a strong base, and what they say is true",)),
-        ((0.001, -0.001, 0.003), (0.003, 0.001, 0.004), ("gain nothing measurable", "but what they say is true")),
+        ((0.002, 0.001, 0.003), (0.003, 0.001, 0.004), ("gain +0.0020 AUC over a strong base, and they do carry content: +0.0030",)),
+        ((0.001, -0.001, 0.003), (0.003, 0.001, 0.004), ("gain nothing measurable", "but they do carry content")),
         ((0.002, 0.001, 0.003), (0.001, -0.001, 0.004), ("gain +0.0020", "but no more than the same answers dealt to other items")),
         ((-0.002, -0.003, -0.001), (-0.003, -0.004, -0.001), ("lose −0.0020", "the same answers dealt to other items do better")),
     ],
@@ -135,6 +135,18 @@ def test_an_unknown_price_is_unknown_and_not_nothing(tmp_path: Path) -> None:
 def test_the_headline_says_gain_and_content_apart(lift: tuple[float, ...], content: tuple[float, ...], said: tuple[str, ...]) -> None:
     text = headline(table(lift_row("llm", "base", *lift), lift_row("llm", "permuted", *content)))
     assert all(part in text for part in said)
+
+
+def test_the_headline_does_not_keep_silent_about_cheap_text() -> None:
+    lift, same = lift_row("llm", "base", 0.002, 0.001, 0.003), lift_row("llm", "text", 0.0001, -0.001, 0.001)
+    assert headline(table(lift, same)).endswith("An encoder of the source text alone does about as well.")
+    assert headline(table(lift, same | {"ci_low": 0.00005})).endswith("Against an encoder of the source text alone: +0.0001.")
+
+
+def test_a_slice_is_coloured_only_where_it_stands_the_correction() -> None:
+    clear = lift_row("llm", "base", 0.002, 0.001, 0.003, slice="cold", p_holm=0.01) | {"name": "cold"}
+    assert charts._thousandths(clear)["kind"] == "gain"
+    assert charts._thousandths(clear | {"p_holm": 0.3})["kind"] == "none"
 
 
 def test_the_headline_of_nothing_says_so() -> None:
