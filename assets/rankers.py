@@ -16,6 +16,7 @@ from nightshift.night import Night
 from nightshift.tables import ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES
 
 if TYPE_CHECKING:  # imports what computes; the code location does not
+    from nightshift.lift.memorization import Memory
     from nightshift.rankers.context import Context
 
 
@@ -72,6 +73,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
 
     Writes the night's report, `<home>/reports/as_of=<night>/lift.html`: one page that needs no network."""
     from nightshift.lift.about import about_items
+    from nightshift.lift.memorization import probe
     from nightshift.lift.suite import measure
 
     night = nightshift.night(context)
@@ -79,6 +81,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     items, facts = night.store.read(ITEMS, night.as_of), night.store.read_or_empty(ITEM_FACTS, night.as_of)
     about = about_items(items, facts, examples, night.settings.lift.model_trained_until)
     frame = measure(examples, scores, night.settings.lift, context.log.info, about)
+    memory = probe(night, items, night.settings.lift.probe_titles)
     words, metric = verdict(frame), main_metric(frame)
     overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"]))
     several = overall["ranker"].n_unique() > 1
@@ -95,13 +98,13 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         frame,
         [check],
         inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS),
-        numbers=gains,
-        show={"headline": headline(frame)} | _reported(context, night, frame) | bullets("verdict", words),
+        numbers=gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
+        show={"headline": headline(frame)} | _reported(context, night, frame, memory) | bullets("verdict", words),
         sample=overall,
     )
 
 
-def _reported(context: dg.AssetExecutionContext, night: Night, frame: pl.DataFrame) -> dict[str, Any]:
+def _reported(context: dg.AssetExecutionContext, night: Night, frame: pl.DataFrame, memory: "Memory | None") -> dict[str, Any]:
     """Write the report; its place and its picture, or why there is none."""
     from nightshift.lift.report import page
 
@@ -110,4 +113,4 @@ def _reported(context: dg.AssetExecutionContext, night: Night, frame: pl.DataFra
     if not page.available():
         context.log.warning(page.NEEDS)
         return {"report": page.NEEDS}
-    return {"report": dg.MetadataValue.path(str(page.write(night, frame))), "picture": dg.MetadataValue.md(page.picture(frame))}
+    return {"report": dg.MetadataValue.path(str(page.write(night, frame, memory))), "picture": dg.MetadataValue.md(page.picture(frame))}

@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from nightshift.ledger import Ledgers
+from nightshift.lift.memorization import TABLE as PROBE
 from nightshift.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS
 from nightshift.why import RETRIED
@@ -54,7 +55,8 @@ class Cost:
 def calls(ledgers: Ledgers, as_of: date) -> pl.DataFrame:
     """`table, calls, prompt_tokens, new_tokens, seconds, cost_usd, unpriced` of all nights up to this one, rejected answers included."""
     columns = ["table", "as_of", *SPENT]
-    answers = ledgers.answers.query(lambda rows: rows.filter(pl.col("as_of") <= as_of).select(columns))
+    bought = (pl.col("as_of") <= as_of) & (pl.col("table") != PROBE)
+    answers = ledgers.answers.query(lambda rows: rows.filter(bought).select(columns))
     heard = pl.col("reason").ne_missing(RETRIED) & (pl.col("as_of") <= as_of)
     rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns))
     summed = [pl.col(name).sum() for name in SPENT]

@@ -35,6 +35,9 @@ class LiftSettings(BaseModel):
     """Seed of resamples and sign flips, the same for every comparison."""
     model_trained_until: date | None = None
     """Last day that the language model's training data knew; adds a slice of the items created later, which it cannot have memorized."""
+    probe_titles: int = Field(default=0, ge=0)
+    """Titles cut in half that the language model is asked to complete, to see whether it knows the catalogue by heart; each once a model.
+    They are asked whatever the budget says. 0: no probe. Changes no other number."""
     report: bool = True
     """Writes `<home>/reports/as_of=<night>/lift.html` (needs the extra `report`; without it, says so and goes on)."""
     lightgbm: LightGBMSettings = LightGBMSettings()

@@ -14,6 +14,7 @@ from nightshift.lift.arms import COMPARISONS, LEAVE_ONE_OUT, MEANING, pooled
 from nightshift.lift.calibration import reliability
 from nightshift.lift.cost import Cost, costs
 from nightshift.lift.headline import rankers_of, rows_of
+from nightshift.lift.memorization import Memory
 from nightshift.lift.metrics import auc
 from nightshift.lift.quality import Quality, quality
 from nightshift.lift.report.samples import Sample, samples
@@ -59,6 +60,8 @@ class Content:
     as_of: str
     judgements: list[Judgement]
     quality: Quality
+    memory: Memory | None
+    """Whether the language model can recite the catalogue; None when it was not asked."""
     proofs: dict[str, tuple[str, str]]
     """Proof -> what it does, what it found."""
     size: dict[str, int]
@@ -69,7 +72,7 @@ class Content:
     settings: dict[str, str]
 
 
-def gather(night: Night, lift: pl.DataFrame) -> Content:
+def gather(night: Night, lift: pl.DataFrame, memory: Memory | None = None) -> Content:
     """Read a night's tables and ledger. `lift` is the table, published or about to be."""
     store = night.store
     scores, items = store.read(RANKING_SCORES, night.as_of), store.read(ITEMS, night.as_of)
@@ -79,6 +82,7 @@ def gather(night: Night, lift: pl.DataFrame) -> Content:
         as_of=str(night.as_of),
         judgements=[_judgement(night, lift, scores, items, facts, ranker) for ranker in rankers_of(lift)],
         quality=quality(items, facts, rejects),
+        memory=memory,
         proofs={name: (says, str(examples.metadata.get(f"proof: {name}", "passed"))) for name, says in PROOFS.items()},
         size=_size(examples, scores),
         sources=_sources(night),

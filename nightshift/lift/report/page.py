@@ -15,6 +15,7 @@ from nightshift.lift.verdict import main_metric
 from nightshift.night import Night
 
 if TYPE_CHECKING:  # reading a night loads SciPy, and the command line asks only where the page is
+    from nightshift.lift.memorization import Memory
     from nightshift.lift.report.content import Content, Judgement
 
 FILE = "lift.html"
@@ -33,13 +34,13 @@ def available() -> bool:
     return all(find_spec(name) for name in ("altair", "jinja2", "vl_convert"))
 
 
-def write(night: Night, lift: pl.DataFrame) -> Path:
+def write(night: Night, lift: pl.DataFrame, memory: "Memory | None" = None) -> Path:
     """Write the night's report and return its place. Raises ConfigError when the extra `report` is not installed."""
     if not available():
         raise ConfigError(NEEDS)
     from nightshift.lift.report.content import gather
 
-    page, path = render(gather(night, lift), headline(lift)), place(night)
+    page, path = render(gather(night, lift, memory), headline(lift)), place(night)
     make_folder(path.parent)
     fresh = path.with_name(f".{FILE}")
     fresh.write_text(page, "utf-8")

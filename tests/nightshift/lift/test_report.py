@@ -6,15 +6,19 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 
+from nightshift.config import load_settings
 from nightshift.ledger import ANSWERS, REJECTED, Ledgers
 from nightshift.lift.about import about_items
 from nightshift.lift.cost import Cost, calls, costs
 from nightshift.lift.headline import headline
+from nightshift.lift.memorization import Memory, halves, instructions, judged, probe
 from nightshift.lift.quality import content_words, grounding, quality
 from nightshift.lift.report import charts, page
 from nightshift.lift.report.content import Content, Judgement, aucs
 from nightshift.lift.report.samples import changes, samples
+from nightshift.night import Night
 from nightshift.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS, LIFT
 from nightshift.why import RETRIED
@@ -214,7 +218,15 @@ def content(**changed: Any) -> Content:
     settings = {"dealings of the placebo": "3", "language model": "m@1"}
     source = {"table": "items", "rows": 3, "digest": "abc", "published": "2024-01-05 00:00", "model": "", "prompt": "", "code": "0.1.0"}
     proofs = {"recompute": ("Rows were rebuilt.", "40 rows x 9 columns: 0 differences")}
-    made = {"as_of": "2024-01-05", "judgements": [judgement], "quality": told, "proofs": proofs, "size": {"rows: test": 20001}}
+    made = {
+        "as_of": "2024-01-05",
+        "judgements": [judgement],
+        "quality": told,
+        "memory": Memory(50, 0.4, 0.6),
+        "proofs": proofs,
+        "size": {"rows: test": 20001},
+    }
+    made["memory"] = Memory(50, 0.4, 0.6)
     return Content(**(made | {"sources": [source], "versions": {"nightshift": "0.1.0"}, "settings": settings} | changed))
 
 
@@ -231,6 +243,45 @@ def test_a_page_escapes_what_strangers_wrote_fetches_nothing_and_names_no_user()
     assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(ids)
     assert "40 rows x 9 columns: 0 differences" in text
     assert "20,001" in text
+    assert "50 titles cut in half" in text
+
+
+def titles(*names: str) -> pl.DataFrame:
+    return pl.DataFrame({"item_id": [str(n) for n in range(len(names))], "title": names})
+
+
+def test_titles_are_cut_in_the_middle_without_their_year() -> None:
+    found = halves(titles("The Long Road Home (1997)", "Up", "A Very Long Engagement, Really"))
+    assert sorted((each.beginning, each.end) for each in found) == [("A Very", "Long Engagement, Really"), ("The Long", "Road Home")]
+    assert instructions(found).count("Beginning: ") == 2
+
+
+def test_what_was_recited_is_counted_word_by_word() -> None:
+    cut = halves(titles("The Long Road Home", "One Two Three Four"))
+    said = {each.item_id: {"The Long": "ROAD home. And more", "One Two": "Three five"}[each.beginning] for each in cut}
+    assert judged(cut, said) == Memory(2, 0.5, 1.0)
+    assert judged(cut, {}) is None
+
+
+def test_a_title_is_asked_once_a_model_and_costs_nothing_again(tmp_path: Path) -> None:
+    night = a_night(tmp_path)
+    catalogue = titles(*[f"The {word} of every small town" for word in "abcdefghij"])
+    assert probe(night, catalogue, 0) is None
+    first = probe(night, catalogue, 5)
+    assert first is not None
+    assert first.titles == 5
+    paid = night.ledgers.answers.scan().collect()
+    assert paid["table"].unique().to_list() == ["memorization"]
+    assert probe(a_night(tmp_path), catalogue, 5) == first
+    assert night.ledgers.answers.scan().collect().height == paid.height == 5
+    assert calls(night.ledgers, night.as_of).is_empty(), "a probe is no cost of the features"
+
+
+def a_night(folder: Path) -> Night:
+    sources = {"items": {"path": "items.parquet", "item_id": "i"}, "interactions": {"path": "e.parquet", "user_id": "u", "item_id": "i"}}
+    sources["interactions"] |= {"timestamp": "t", "timestamp_unit": "s", "feedback": "implicit"}
+    (folder / "nightshift.yaml").write_text(yaml.safe_dump({"sources": sources, "nights": {"first": NIGHT}, "llm": {"backend": "echo"}}))
+    return Night(load_settings(folder / "nightshift.yaml"), NIGHT)
 
 
 def test_a_page_without_sentences_judgements_or_numbers_is_still_a_page() -> None:
