@@ -2,8 +2,9 @@
 
 Everybody learns the same rows of MovieLens-100K (label: rating of 4 or more; the `base` columns as of each row's moment, the
 newest 50 events with their sign and time gap) in the same batches of 1,024 with the same sizes: vectors of 16, 64 attention
-units, layers of 128 and 64, dropout 0.2, Adam at 0.002, one thread. Rows are prepared beforehand for all. The peers get their
-layers' own form (Dice in the attention), our embeddings, and PyTorch's fused AdamW. Ours reads neither attributes nor content here.
+units, layers of 128 and 64, dropout 0.2, Adam at 0.002, two epochs, one thread. Rows are prepared beforehand for all. The peers
+get their layers' own form (Dice in the attention), our embeddings, and PyTorch's fused AdamW. Ours reads neither attributes nor
+content here, and regularizes ids no more than the peers do.
 
 The peers are no dependency of the project: `pip install -c constraints.txt fuxictr==2.3.10 torch-rechub==0.9.0 deepctr-torch==0.3.0`.
 """
@@ -35,7 +36,7 @@ from nightshift.rankers.din.ranker import inputs_of
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.din.stepping import Stepper, score
 
-SETTINGS = DINSettings(codes=False, attributes=False, tiers=0, epochs=2)
+SETTINGS = DINSettings(codes=False, attributes=False, tiers=0, epochs=2, id_dropout=0.0, embedding_decay=0.0)
 FIRST_NIGHT = date(1997, 10, 8)
 PEERS = ("fuxictr", "torch-rechub", "deepctr-torch")
 

@@ -32,8 +32,8 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
         {},
         {"learning_rate": 1e-3},
         {"learning_rate": 4e-3},
-        {"embedding_decay": 40.0, "dropout": 0.4},
-        {"embedding_decay": 2.0},
+        {"embedding_decay": 20.0, "dropout": 0.4},
+        {"embedding_decay": 0.0, "id_dropout": 0.0},
         {"units": (64, 32), "attention_units": 32},
     ),
 }

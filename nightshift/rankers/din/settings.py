@@ -18,7 +18,7 @@ class DINSettings(BaseModel):
     """Hidden units of the layers above."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of hidden units dropped in training, drawn from the seed."""
-    id_dropout: float = Field(default=0.2, ge=0, le=1)
+    id_dropout: float = Field(default=0.1, ge=0, le=1)
     """Share of items that a training batch reads without their id, so that the path of cold items is trained."""
     least_events: int = Field(default=5, ge=1)
     """Events before validation that give an item an id of its own; rarer ones share the unknown id."""
@@ -32,8 +32,8 @@ class DINSettings(BaseModel):
     """Step of Adam."""
     decay: float = Field(default=1e-4, ge=0)
     """Decoupled weight decay of the layers, per unit of learning rate."""
-    embedding_decay: float = Field(default=10.0, ge=0)
-    """The same for item ids, applied to the rows a batch reads. Strong, since ids are what overfits within an epoch."""
+    embedding_decay: float = Field(default=1.0, ge=0)
+    """The same for item ids, applied to the rows a batch reads. Stronger, since ids are what overfits within an epoch."""
     epochs: int = Field(default=3, ge=1)
     """Most passes over the training rows."""
     checks_per_epoch: int = Field(default=2, ge=1)
