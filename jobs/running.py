@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from jobs.alive import LOCK, alive, bury_the_dead
 from jobs.console import console, story
@@ -29,6 +30,9 @@ nux:
   enabled: false
 """
 
+IN_THE_TERMINAL = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+"""What a run prints is in front of whoever typed it. Copying it to files as well takes Dagster four processes a step."""
+
 
 def dagster_home(settings: Settings) -> Path:
     """Where Dagster keeps runs and events of this home; made when missing."""
@@ -42,10 +46,15 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def open_instance(folder: Path) -> dg.DagsterInstance:
-    """Dagster's runs and events. One process at a time: two that made the tables at once would break each other's."""
+    """Dagster's runs and events, as `dagster.yaml` sets them; output is copied only where that file says where to.
+
+    One process at a time: two that made the tables at once would break each other's.
+    """
     with (folder / "opening.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return dg.DagsterInstance.from_config(str(folder))
+        told = yaml.safe_load((folder / "dagster.yaml").read_text("utf-8")) or {}
+        (folder / "terminal.yaml").write_text(yaml.safe_dump({"compute_logs": IN_THE_TERMINAL} | told))
+        return dg.DagsterInstance.from_config(str(folder), "terminal.yaml")
 
 
 def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
