@@ -17,9 +17,10 @@ CANDIDATES = CandidateSettings(  # shrinkage by second-last events, docs/candida
     neighbours=1_000,
     shrinkage=20.0,
     l2=300.0,
-    train_lists=15_000,
-    valid_lists=3_000,
-    test_lists=5_000,
+    ease_items=6_000,
+    train_lists=10_000,
+    valid_lists=2_000,
+    test_lists=4_000,
 )
 
 

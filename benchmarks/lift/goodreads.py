@@ -16,9 +16,10 @@ CANDIDATES = CandidateSettings(  # shrinkage by second-last events, docs/candida
     sources=("popular", "item_knn", "ease", "raw", "facts"),
     window_days=10_000,
     shrinkage=20.0,
-    train_lists=15_000,
-    valid_lists=3_000,
-    test_lists=5_000,
+    ease_items=6_000,
+    train_lists=10_000,
+    valid_lists=2_000,
+    test_lists=4_000,
 )
 
 

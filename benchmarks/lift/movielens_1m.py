@@ -1,6 +1,6 @@
 """MovieLens-1M: GPT-3.5's sentence about each film, recorded, against the same features from title and genres, and dealt to other films.
 
-Explicit ratings (4 and more is a like), cuts in time: history until 60% of all events, training to 80%, validation to 90%, then
+Explicit ratings (4 and more is a like), cuts in time: history until 70% of all events, training to 80%, validation to 90%, then
 the test. One night, at the first cut. GPT-3.5 wrote from the title alone and surely knows these films: this shows what a
 model's knowledge is worth, not that it would know yours. At the end the same over a base without its collaborative scores.
 
@@ -63,7 +63,7 @@ def main() -> None:
     data = load("ml-1m", given.cache)
     home = given.home / "movielens_1m"
     llm = recorded_by(MODEL, recording(given.data / FILE, data, home), "item_id", "summary")
-    as_of = night_before(data.interactions, 0.6)
+    as_of = night_before(data.interactions, 0.7)
     night = night_of(data.mapping, as_of, home, given.cache, llm)
     snapshot = written_by(night, data.items, data.interactions.filter(pl.col("timestamp") < night.moment))
     settings = ExampleSettings(train_share=0.8, valid_share=0.9, features=FeatureSettings(families=("base", "text", "llm", "permuted")))
