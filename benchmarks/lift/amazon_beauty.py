@@ -7,21 +7,10 @@ python -m benchmarks.lift.amazon_beauty --data FOLDER      (FOLDER/amazon_beauty
 """
 
 from benchmarks.lift.options import options
-from benchmarks.lift.sparse import Sparse
-from nightshift.candidates.settings import CandidateSettings
+from benchmarks.lift.sparse import Sparse, two_cores
 
 FILES = ("amazon_beauty/items.parquet", "amazon_beauty/interactions.parquet")
-CANDIDATES = CandidateSettings(  # shrinkage by second-last events, docs/candidates.md
-    sources=("popular", "item_knn", "ease", "raw"),
-    window_days=10_000,
-    neighbours=1_000,
-    shrinkage=20.0,
-    l2=300.0,
-    ease_items=6_000,
-    train_lists=10_000,
-    valid_lists=2_000,
-    test_lists=4_000,
-)
+CANDIDATES = two_cores(sources=("popular", "item_knn", "ease", "raw"), neighbours=1_000, l2=300.0)
 
 
 def main() -> None:

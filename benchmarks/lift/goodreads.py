@@ -8,19 +8,10 @@ python -m benchmarks.lift.goodreads --data FOLDER      (FOLDER/goodreads/items.p
 
 from benchmarks.lift.content import recorded_by
 from benchmarks.lift.options import options
-from benchmarks.lift.sparse import Sparse
-from nightshift.candidates.settings import CandidateSettings
+from benchmarks.lift.sparse import Sparse, two_cores
 
 FILES = ("goodreads/items.parquet", "goodreads/interactions.parquet")
-CANDIDATES = CandidateSettings(  # shrinkage by second-last events, docs/candidates.md
-    sources=("popular", "item_knn", "ease", "raw", "facts"),
-    window_days=10_000,
-    shrinkage=20.0,
-    ease_items=6_000,
-    train_lists=10_000,
-    valid_lists=2_000,
-    test_lists=4_000,
-)
+CANDIDATES = two_cores(sources=("popular", "item_knn", "ease", "raw", "facts"))
 
 
 def main() -> None:

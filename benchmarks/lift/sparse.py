@@ -39,6 +39,19 @@ TREES = LightGBMSettings(learning_rate=0.08)
 """Twice the usual step, for time: the same for every arm."""
 
 
+def two_cores(**chosen: Any) -> CandidateSettings:
+    """Candidates at sizes that two cores take in minutes; shrinkage by second-last events, docs/candidates.md."""
+    sizes = {
+        "window_days": 10_000,
+        "shrinkage": 20.0,
+        "ease_items": 6_000,
+        "train_lists": 10_000,
+        "valid_lists": 2_000,
+        "test_lists": 4_000,
+    }
+    return CandidateSettings.model_validate(sizes | chosen)
+
+
 @dataclass(frozen=True)
 class Sparse:
     """One data set, and what was chosen for it before looking at its test."""
