@@ -1,5 +1,6 @@
 """The user's events -> `INTERACTIONS`: mapped, checked, nothing at or after the night, each event once."""
 
+import dataclasses
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -42,14 +43,16 @@ def read_interactions(source: InteractionsSource, root: Path, items: pl.DataFram
     Raises SourceError when a file, column, type or unit is missing or wrong, or too many rows cannot be read.
     """
     files = find_files("interactions", source.path, root)
-    rows = pl.concat([guarded(file, partial(_read_file, source, utc(now), file)) for file in files])
-    if rows.is_empty():
+    read = pl.concat([guarded(file, partial(_read_file, source, utc(now), file)) for file in files])
+    if read.is_empty():
         raise SourceError(f"{files[0].place} has no rows: sources.interactions.path names no events")
+    rows = _positive(source, files, read)
     _check_units(source, files, rows, utc(now))
     known = rows["item_id"].is_in(items["item_id"].implode())
     rows = rows.with_columns(_reason(known, utc(now)).alias(REASON))
     rows = rows.with_columns(_value().alias(VALUE))
-    return _result(source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before)
+    found = _result(source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before)
+    return dataclasses.replace(found, other_kinds=read.height - rows.height)
 
 
 def _read_file(source: InteractionsSource, now: datetime, file: SourceFile) -> pl.DataFrame:
@@ -75,6 +78,19 @@ def _group(source: InteractionsSource, schema: dict[str, pl.DataType], file: Sou
     if source.group is None:
         return pl.lit(None, pl.String)
     return id_of("sources.interactions.group", source.group, schema[source.group], file.place)
+
+
+def _positive(source: InteractionsSource, files: list[SourceFile], read: pl.DataFrame) -> pl.DataFrame:
+    """Events of a positive kind; all of them where no kinds are named."""
+    if source.positive_kinds is None:
+        return read
+    rows = read.filter(pl.col("kind").is_in(source.positive_kinds))
+    if rows.is_empty():
+        found = shown(read["kind"].drop_nulls().unique(maintain_order=True).head(12).to_list())
+        named = shown(list(source.positive_kinds))
+        fix = f"column {source.kind!r} holds {found}; name some of these"
+        raise SourceError(f"no event of {files[0].place} is of a kind in sources.interactions.positive_kinds {named}; {fix}")
+    return rows
 
 
 def _check_units(source: InteractionsSource, files: list[SourceFile], rows: pl.DataFrame, now: datetime) -> None:

@@ -29,7 +29,7 @@ UNDATED = "created_at is unreadable: the item is kept without it"
 HARMLESS = (UNKNOWN, TWICE, UNDATED)
 """Reasons that do not count towards `max_rejected_share`: a setting of their own decides about them."""
 HINTS = {
-    NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, ms or us)",
+    NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, ms, us or ns)",
     FUTURE: "Check timestamp_unit and the time zone",
     NO_LABEL: "Ratings are numbers; clicks are 0/1 or true/false",
 }
@@ -45,7 +45,7 @@ class Read:
     rejects: pl.DataFrame
     """Dropped rows with place, reason and value; conforms to `REJECTS`, at most 1,000 rows a reason."""
     rows: int
-    """Rows in the files."""
+    """Rows in the files, without those of other kinds."""
     dropped: dict[str, int]
     """How many rows were dropped, by reason; complete."""
 
@@ -68,6 +68,8 @@ class EventsRead(Read):
     """Events at or after `before`: not wrong, left for later nights."""
     duplicates: int
     """Events equal to another in user, item and timestamp; one of each was kept."""
+    other_kinds: int = 0
+    """Events of a kind that `positive_kinds` does not name: left out before anything else is asked of them."""
 
     @property
     def unknown_items(self) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-TimestampUnit = Literal["s", "ms", "us"]
+TimestampUnit = Literal["s", "ms", "us", "ns"]
 Feedback = Literal["implicit", "explicit", "impressions"]
 ColumnName = Annotated[str, Field(min_length=1)]
 
@@ -81,7 +81,10 @@ class InteractionsSource(_Source):
     group: ColumnName | None = None
     """Column with the id of the list in which the item was shown; needed for impressions."""
     kind: ColumnName | None = None
-    """Column with the kind of event (click, purchase, ...); carried along."""
+    """Column with the kind of event (view, cart, purchase, ...); carried along."""
+    positive_kinds: tuple[ColumnName, ...] | None = None
+    """Implicit feedback: the values of `kind` that are positive, such as `[cart, purchase]`. Events of other kinds are left out and
+    counted: a view is neither a liking nor a refusal, and would hide its item from later candidates. None: every kind is positive."""
     unknown_item: Literal["drop", "refuse"] = "drop"
     """What happens to events whose item is not in the catalogue: dropped and counted, or the night stops."""
 
@@ -94,6 +97,8 @@ class InteractionsSource(_Source):
         unused = [name for name in ("label", "positive_from") if name not in needed and getattr(self, name) is not None]
         if unused:
             raise ValueError(f"{unused[0]} has no effect with feedback: {self.feedback}; remove it, or set another feedback")
+        if self.positive_kinds is not None and (self.kind is None or self.feedback != "implicit" or not self.positive_kinds):
+            raise ValueError("positive_kinds names values of the column kind, for feedback: implicit; set kind beside it, or remove it")
         return self
 
 

@@ -11,7 +11,7 @@ from nightshift.sources.settings import TimestampUnit
 from nightshift.sources.wording import shown, wrong_type
 from nightshift.tables import MOMENT
 
-MICROSECONDS: dict[TimestampUnit, int] = {"s": 1_000_000, "ms": 1_000, "us": 1}
+MICROSECONDS: dict[TimestampUnit, float] = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 LATEST = 253_402_300_799_000_000
 """The end of year 9999 in microseconds since 1970; larger values are cut here, so that nothing overflows."""
 PLAUSIBLE_FROM = datetime(1980, 1, 1, tzinfo=UTC)
@@ -38,9 +38,9 @@ def moment_of(setting: str, column: str, dtype: pl.DataType, unit: TimestampUnit
     if not (dtype.is_numeric() or dtype == pl.String):
         raise SourceError(wrong_type(setting, column, place, dtype, "it should be a datetime, ISO 8601 text or a number"))
     if unit is not None:
-        return _from_number(pl.col(column), dtype, MICROSECONDS[unit])
+        return _from_number(pl.col(column), dtype, unit)
     if dtype.is_numeric():
-        raise SourceError(wrong_type(setting, column, place, dtype, f"set {setting}_unit to s, ms or us"))
+        raise SourceError(wrong_type(setting, column, place, dtype, f"set {setting}_unit to s, ms, us or ns"))
     return _from_text(pl.col(column))
 
 
@@ -55,10 +55,13 @@ def _from_datetime(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _from_number(column: pl.Expr, dtype: pl.DataType, factor: int) -> pl.Expr:
-    limit = LATEST // factor
+def _from_number(column: pl.Expr, dtype: pl.DataType, unit: TimestampUnit) -> pl.Expr:
+    factor = MICROSECONDS[unit]
+    if dtype.is_integer() and unit == "ns":
+        return (column.cast(pl.Int64, strict=False) // 1000).cast(MOMENT)
+    limit = int(LATEST / factor)
     if dtype.is_integer():
-        return (column.cast(pl.Int64, strict=False).clip(-limit, limit) * factor).cast(MOMENT)
+        return (column.cast(pl.Int64, strict=False).clip(-limit, limit) * int(factor)).cast(MOMENT)
     number = column.cast(pl.Float64, strict=False).fill_nan(None).clip(-limit, limit)
     return (number * factor).round().cast(pl.Int64).cast(MOMENT)
 
@@ -80,18 +83,11 @@ def check_unit(setting: str, column: str, unit: TimestampUnit | None, file: Sour
     fitting = [other for other in MICROSECONDS if PLAUSIBLE_FROM.year <= _year(value, other) <= now.year + 1]
     if not fitting and middle < PLAUSIBLE_FROM:
         return  # small numbers, such as steps of a simulation: odd, and no unit is better
-    fix = (
-        f"{fitting[0]} would put it in {_year(value, fitting[0])}: set {setting}_unit to {fitting[0]}"
-        if fitting
-        else _no_unit_fits(value, now)
-    )
+    fix = "none of s, ms, us, ns puts it near the present"
+    if fitting:
+        fix = f"{fitting[0]} would put it in {_year(value, fitting[0])}: set {setting}_unit to {fitting[0]}"
     found = f"column {column!r} of {file.place}: {setting}_unit {unit} puts {shown(int(value))} in year {_year(value, unit)}"
     raise SourceError(f"{found}; {fix}")
-
-
-def _no_unit_fits(value: float, now: datetime) -> str:
-    nanoseconds = PLAUSIBLE_FROM.year <= _year(value / 1000, "us") <= now.year + 1
-    return "it looks like nanoseconds: divide by 1000 and use us" if nanoseconds else "none of s, ms, us puts it near the present"
 
 
 def _year(value: float, unit: TimestampUnit) -> int:

@@ -80,7 +80,11 @@ def test_there_is_a_minimal_and_a_complete_example_for_each_kind_of_feedback() -
 @pytest.mark.parametrize("feedback", COMPLETE)
 def test_a_complete_example_names_every_key_that_its_feedback_can_use(feedback: Feedback) -> None:
     sources = yaml.safe_load(COMPLETE[feedback])["sources"]
-    without_use = {"implicit": {"label", "positive_from"}, "explicit": set(), "impressions": {"positive_from"}}[feedback]
+    without_use = {
+        "implicit": {"label", "positive_from"},
+        "explicit": {"positive_kinds"},
+        "impressions": {"positive_from", "positive_kinds"},
+    }[feedback]
     assert set(sources["items"]) == set(ItemsSource.model_fields)
     assert set(sources["interactions"]) == set(InteractionsSource.model_fields) - without_use
 

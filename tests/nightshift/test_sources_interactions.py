@@ -66,7 +66,10 @@ def test_impressions_keep_their_list_and_read_every_kind_of_click(tmp_path: Path
         (pl.Series([1704153600.0]), "s"),
         (pl.Series([1704153600000]), "ms"),
         (pl.Series([1704153600000000]), "us"),
+        (pl.Series([1704153600000000000]), "ns"),
+        (pl.Series([1704153600000000000.0]), "ns"),
         (pl.Series(["1704153600"]), "s"),
+        (pl.Series(["1704153600000000000"]), "ns"),
         (pl.Series([DAY.replace(tzinfo=None)], dtype=pl.Datetime("ns")), None),
         (pl.Series([DAY.date()]), None),
         (pl.Series([DAY]).dt.convert_time_zone("Asia/Tokyo"), None),
@@ -82,7 +85,7 @@ def test_a_moment_is_the_same_in_every_spelling(tmp_path: Path, times: pl.Series
 
 
 def test_an_integer_timestamp_without_a_unit_asks_for_one(tmp_path: Path) -> None:
-    words = r"column 't' of events.parquet is Int64; set sources.interactions.timestamp_unit to s, ms or us"
+    words = r"column 't' of events.parquet is Int64; set sources.interactions.timestamp_unit to s, ms, us or ns"
     with pytest.raises(SourceError, match=words):
         read(tmp_path, events([17]))
 
@@ -109,12 +112,30 @@ def test_a_truth_value_is_no_timestamp(tmp_path: Path) -> None:
         (1704153600000000, "ms", r"us would put it in 2024"),
         (1704153600, "ms", r"in year 1970; s would put it in 2024"),
         (1704153600000, "us", r"in year 1970; ms would put it in 2024"),
-        (1704153600000000000, "us", r"it looks like nanoseconds: divide by 1000 and use us"),
+        (1704153600000000000, "us", r"ns would put it in 2024: set sources.interactions.timestamp_unit to ns"),
     ],
 )
 def test_a_wrong_unit_names_the_one_that_fits(tmp_path: Path, value: int, unit: str, words: str) -> None:
     with pytest.raises(SourceError, match=rf"column 't' of events.parquet: sources.interactions.timestamp_unit {unit} {'.*' + words}"):
         read(tmp_path, events([value]), timestamp_unit=unit)
+
+
+def test_only_the_positive_kinds_are_events_and_the_others_are_counted(tmp_path: Path) -> None:
+    kinds = ["view", "cart", None, "purchase"]
+    times = [DAY, DAY + timedelta(days=1), DAY, DAY + timedelta(days=2)]
+    found = read(tmp_path, events(times, k=kinds), kind="k", positive_kinds=["cart", "purchase"])
+    assert found.frame.select("kind", "label").rows() == [("cart", 1.0), ("purchase", 1.0)]
+    assert (found.rows, found.other_kinds) == (2, 2)
+
+
+def test_positive_kinds_that_no_event_has_name_those_that_are_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"positive_kinds \['buy'\]; column 'k' holds \['view', 'cart'\]; name some of these"):
+        read(tmp_path, events([DAY, DAY], k=["view", "cart"]), kind="k", positive_kinds=["buy"])
+
+
+def test_positive_kinds_need_their_column(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="set kind beside it"):
+        source(positive_kinds=["buy"])
 
 
 def test_small_numbers_that_fit_no_unit_are_taken_as_they_are(tmp_path: Path) -> None:
