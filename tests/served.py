@@ -1,22 +1,25 @@
 """A home with published nights and a trained ranker, made without models, pipelines or orchestration: what serving finds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
+from nightshift.features.codes import Codebook, codes_table, fit_codebook, vectors_of
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.night import item_features, user_features
-from nightshift.features.settings import ExampleSettings
+from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.rankers.lightgbm import LightGBMRanker, LightGBMSettings
 from nightshift.serving.recipe import save_recipe
 from nightshift.store import Store, digest_of
 from nightshift.tables import (
     INTERACTIONS,
+    ITEM_CODES,
     ITEM_EMBEDDINGS,
     ITEM_FEATURES,
     ITEM_TAG_SCORES,
@@ -65,10 +68,28 @@ class Served:
     settings: ExampleSettings = field(default_factory=ExampleSettings)
     lost: int = 0
     """Newest events that the published nights lack: another version of the same night."""
+    codes: bool = False
+    """Publishes `item_codes`."""
 
     @property
     def store(self) -> Store:
         return Store(self.home)
+
+    @cached_property
+    def codebooks(self) -> dict[str, Codebook]:
+        """Fitted on the first night, as they would be."""
+        written = snapshot(self.world, NIGHTS[0])
+        views = vectors_of(written.item_embeddings, written.item_tag_scores)
+        fitted = {view.view: fit_codebook(view, str(NIGHTS[0]), CodesSettings(size=8)) for view in views}
+        return {name: book for name, book in fitted.items() if book}
+
+    def snapshot(self, night: date) -> Snapshot:
+        """What models had written by a night, with semantic ids where they are wanted."""
+        written = snapshot(self.world, night)
+        if not self.codes:
+            return written
+        views = vectors_of(written.item_embeddings, written.item_tag_scores)
+        return replace(written, item_codes=pl.concat(codes_table(self.codebooks[view.view], view) for view in views))
 
     def events_before(self, night: date) -> pl.DataFrame:
         before = self.world.interactions.filter(pl.col("timestamp").dt.date() < night).sort("timestamp")
@@ -76,7 +97,7 @@ class Served:
 
     def publish(self, night: date, upto: str = USER_FEATURES.name) -> None:
         """Publish the tables of a night in their order, the last one being `upto`."""
-        store, events, written = self.store, self.events_before(night), snapshot(self.world, night)
+        store, events, written = self.store, self.events_before(night), self.snapshot(night)
         frames = {ITEMS.name: self.world.items, INTERACTIONS.name: events}
         frames |= {table.name: getattr(written, table.name) for table in WRITTEN}
         for name, frame in frames.items():
@@ -84,6 +105,8 @@ class Served:
             if name == upto:
                 return
         inputs = digest_of({name: store.manifest(name, night) for name in frames})
+        if self.codes:
+            store.publish(ITEM_CODES, night, written.item_codes, inputs=inputs)
         for table, build in ((ITEM_FEATURES, item_features), (USER_FEATURES, user_features)):
             frame = build(self.world.items, events, written, night, self.settings.features)
             store.publish(table, night, frame, inputs=inputs)
@@ -92,8 +115,11 @@ class Served:
 
     def examples(self, *nights: date) -> pl.DataFrame:
         """The training rows of all events, as the newest of the nights would publish them."""
-        snapshots = {night: snapshot(self.world, night) for night in nights}
-        return build_examples(ExampleInputs(self.world.items, self.world.interactions, snapshots), self.settings)
+        return build_examples(self.inputs(*nights), self.settings)
+
+    def inputs(self, *nights: date) -> ExampleInputs:
+        """What training rows are made of."""
+        return ExampleInputs(self.world.items, self.world.interactions, {night: self.snapshot(night) for night in nights})
 
     def train(self, *nights: date, arm: str = "llm", rounds: int = 60) -> pl.DataFrame:
         """Publish training rows and save a ranker with its recipe, as the weekly job does."""

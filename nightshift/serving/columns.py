@@ -11,6 +11,7 @@ from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.similarity import borrowed, dimension_columns, history_columns
 from nightshift.features.tags import tag_columns
 from nightshift.history import Ints, Past
+from nightshift.serving.codes import code_columns
 from nightshift.serving.live import History, Live, beside, past_of, user_tally
 
 FAMILIES = {"base": (), "text": ("raw",), "llm": ("hidden", "tags", "facts")}
@@ -54,7 +55,7 @@ def _collaborative(live: Live, item: Ints, moment: int, past: Past) -> Columns:
 
 
 def _views(live: Live, item: Ints, past: Past, names: tuple[str, ...]) -> Columns:
-    """Similarities and borrowed click rates of every view the night has."""
+    """Similarities, borrowed click rates and what semantic ids say, of every view the night has."""
     columns: Columns = {}
     for name in names:
         view = live.night.content.views.get(name)
@@ -62,6 +63,8 @@ def _views(live: Live, item: Ints, past: Past, names: tuple[str, ...]) -> Column
             settings = live.night.settings.similarity
             found = history_columns(view, item, past, settings) | _borrowed(live, name, item)
             columns |= prefixed(f"{name}_", found | dimension_columns(view, item, settings.emit_dimensions))
+        if live.night.settings.codes and name in live.night.about["codebooks"]:
+            columns |= prefixed(f"{name}_", code_columns(live, name, item, past))
     return columns
 
 

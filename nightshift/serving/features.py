@@ -5,7 +5,7 @@ make the next state beside it and put it in its place, so that a request never m
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nightshift.errors import ConfigError, NightshiftError
+from nightshift.errors import NightshiftError
 from nightshift.features.rows import Columns
 from nightshift.features.settings import FeatureSettings
 from nightshift.history import EventLog, Ints, without_duplicates
@@ -27,6 +27,8 @@ from nightshift.tables import INTERACTIONS, MOMENT
 
 FOLDER = "serving"
 EVENT = ("user_id", "item_id", "timestamp", "label")
+Reader = Callable[[ServedNight], None]
+"""Takes what a ranker needs of a night beside its features, before the first request meets that night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +55,36 @@ _MICROSECOND = datetime.resolution
 class Features:
     """The features of one home. Open it once a process."""
 
-    def __init__(self, store: Store, settings: FeatureSettings, folder: Path, live: Live, as_of: date | None) -> None:
-        self._store, self.settings, self._folder, self._only = store, settings, folder, as_of
+    def __init__(self, store: Store, settings: FeatureSettings, folder: Path, live: Live, as_of: date | None, codes: bool) -> None:
+        self._store, self.settings, self.folder, self._only, self.codes = store, settings, folder, as_of, codes
+        self._readers: tuple[Reader, ...] = ()
         self._live, self._cut = live, live
         self._events = pl.DataFrame(schema={name: INTERACTIONS.schema[name] for name in EVENT})
         self._writing = threading.Lock()
 
     @classmethod
     def open(
-        cls, home: Path | str, settings: FeatureSettings | None = None, as_of: date | None = None, folder: Path | str | None = None
+        cls,
+        home: Path | str,
+        settings: FeatureSettings | None = None,
+        as_of: date | None = None,
+        folder: Path | str | None = None,
+        codes: bool = False,
     ) -> "Features":
         """Open the newest whole night of a home, or the night `as_of`.
 
         `settings` are those of the training rows (None: what the newest saved ranker was trained with). `folder` holds the
         mapped arrays, `<home>/serving` unless another is named; where they are missing they are made, in seconds to minutes.
+        `codes`: nights count as whole only with their semantic ids, for a ranker that embeds them (columns of them ask by themselves).
         Raises NightshiftError when no night is whole, IntegrityError when a table of it is damaged.
         """
         home = Path(home)
         if not home.is_dir():
             raise NightshiftError(f"{home} is not there; name the folder that holds tables/ and models/ (default: .nightshift)")
         settings, folder = settings or newest_recipe(home), Path(folder) if folder else home / FOLDER
-        if settings.codes:
-            raise ConfigError("columns of semantic-id prefixes (examples.features.codes) are not served; train without them")
-        store = Store(home)
-        night = whole_night(store, as_of) if as_of else newest_whole(store)
-        return cls(store, settings, folder, _live(open_night(store, night, settings, folder)), as_of)
+        store, codes = Store(home), codes or settings.codes
+        night = whole_night(store, as_of, codes) if as_of else newest_whole(store, codes)
+        return cls(store, settings, folder, _live(open_night(store, night, settings, folder)), as_of, codes)
 
     @property
     def as_of(self) -> date:
@@ -88,6 +95,12 @@ class Features:
     def night(self) -> ServedNight:
         """The night that is served, as mapped arrays."""
         return self._live.night
+
+    def attach(self, reader: "Reader") -> None:
+        """Let a ranker read every night before it is served, this one first. Raises what the reader raises."""
+        with self._writing:
+            reader(self._live.night)
+            self._readers = (*self._readers, reader)
 
     def refresh(self) -> bool:
         """Serve the newest whole night if it is another one; True when it is. Milliseconds when nothing changed.
@@ -100,10 +113,12 @@ class Features:
                 whole = self._whole()
                 if whole.as_of < self._live.night.as_of:
                     return False
-                night = open_night(self._store, whole, self.settings, self._folder)
+                night = open_night(self._store, whole, self.settings, self.folder)
+                if night.key == self._live.night.key:
+                    return False
+                for read in self._readers:
+                    read(night)
             except NightshiftError:
-                return False
-            if night.key == self._live.night.key:
                 return False
             self._put(_live(night), self._live.until)
             return True
@@ -144,7 +159,7 @@ class Features:
         return cut, moment
 
     def _whole(self) -> WholeNight:
-        return whole_night(self._store, self._only) if self._only else newest_whole(self._store)
+        return whole_night(self._store, self._only, self.codes) if self._only else newest_whole(self._store, self.codes)
 
     def _put(self, bare: Live, until: int) -> Added:
         """Serve a night with the events that were added and that it does not know."""

@@ -16,6 +16,7 @@ from nightshift.features.collaborative import Fit, refit_moments
 from nightshift.features.counts import Tally
 from nightshift.features.rows import Doubles
 from nightshift.history import DAY, EventLog, Floats, Ints, Past
+from nightshift.serving.codes import with_added
 from nightshift.serving.night import ServedNight
 from nightshift.serving.prepare import FIXED, fit_of
 
@@ -86,6 +87,11 @@ class Live:
         start = moment - int(self.night.settings.counts.recent_days * DAY)
         events, positives = self._since(item, start)
         return Tally(recent_events=events, recent_positives=positives, **dict(zip(FIXED, found, strict=True)))
+
+    @cached_property
+    def heads(self) -> dict[tuple[str, int], Doubles]:
+        """Events of semantic-id heads by view and depth; see `nightshift.serving.codes`."""
+        return with_added(self.night, self.added)
 
     @cached_property
     def fresh(self) -> Doubles:

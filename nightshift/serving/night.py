@@ -1,6 +1,6 @@
 """One night as serving sees it: mapped arrays under the names that the feature functions know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from nightshift.errors import IntegrityError
 from nightshift.features.collaborative import Fit
-from nightshift.features.content import NightContent, TagScores, View
+from nightshift.features.content import ItemCodes, NightContent, TagScores, View
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.tags import Marked
 from nightshift.features.whitening import Whitening
@@ -39,6 +39,8 @@ class ServedNight:
     settings: FeatureSettings
     arrays: Arrays
     about: dict[str, Any]
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What rankers keep of this night, by a name of theirs; put there before the night is served."""
 
     @property
     def moment(self) -> int:
@@ -71,6 +73,11 @@ class ServedNight:
         """Tag scores as they are compared."""
         tags = (self.arrays[f"tags_{name}"] for name in ("scores", "tops", "present", "share", "top_share"))
         return Marked(tuple(sorted(set(self.about["facets"]))), *tags)
+
+    @property
+    def codes(self) -> dict[str, ItemCodes]:
+        """Semantic ids by view (items + 1, levels)."""
+        return {view: ItemCodes(codebook, self.arrays[f"codes_{view}_paths"]) for view, codebook in self.about["codebooks"].items()}
 
     @cached_property
     def content(self) -> NightContent:

@@ -12,30 +12,31 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.features.affinity import attribute_matrix
+from nightshift.features.affinity import attribute_lists, attribute_matrix
 from nightshift.features.collaborative import Fit, fit, refit_moments
 from nightshift.features.content import NightContent, Snapshot, View, night_content
 from nightshift.features.counts import tally
 from nightshift.features.settings import CountSettings, FeatureSettings
 from nightshift.features.tags import Marked
 from nightshift.history import EventLog, midnight
+from nightshift.serving.codes import code_arrays
 from nightshift.serving.ids import Ids
 from nightshift.serving.mapped import Arrays
 from nightshift.serving.whole import WholeNight
 from nightshift.store import Store
-from nightshift.tables import INTERACTIONS, ITEMS
+from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEMS
 
 WRITTEN = ("item_tag_scores", "item_embeddings", "item_facts", "user_preferences", "user_embeddings")
 FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
 """Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are whole in float64."""
-FORMAT = 2
+FORMAT = 3
 """Raised when the arrays change their names or meaning; part of the key."""
 
 
 def night_arrays(store: Store, night: WholeNight, settings: FeatureSettings) -> tuple[Arrays, dict[str, Any]]:
     """The arrays of a whole night, and what is to be said of them. Raises IntegrityError when a table is damaged."""
     items = night.read(store, ITEMS.name)
-    snapshot = Snapshot(**{name: night.read(store, name) for name in WRITTEN})
+    snapshot = Snapshot(**{name: night.read(store, name) for name in (*WRITTEN, ITEM_CODES.name)})
     content = night_content(night.as_of, snapshot, items["item_id"], settings.similarity)
     events = night.read(store, INTERACTIONS.name)
     log = EventLog.of(events, items["item_id"]).before(midnight(night.as_of))
@@ -52,6 +53,7 @@ def arrays_of(items: pl.DataFrame, content: NightContent, log: EventLog, setting
     for name, view in content.views.items():
         arrays |= _prefixed(f"view_{name}", _view(view, arrays["item_tallies"], settings.similarity.emit_dimensions))
     arrays |= _prefixed("tags", _tags(Marked.of(content.tags))) | _preferences(content)
+    arrays |= code_arrays(content.codes, arrays["item_tallies"], settings.codes)
     moments = refit_moments([log.time], settings.collaborative)
     moments = moments[moments <= moment]
     if len(moments):
@@ -59,6 +61,7 @@ def arrays_of(items: pl.DataFrame, content: NightContent, log: EventLog, setting
     about = {
         "views": list(content.views),
         "facets": list(content.tags.facets),
+        "codebooks": {view: codes.codebook for view, codes in content.codes.items()},
         "events": len(log.time),
         "positives": float(log.label.sum(dtype=np.float64)),
         "first_event": int(log.time[0]) if len(log.time) else None,
@@ -96,10 +99,12 @@ def _item_arrays(log: EventLog, moment: int, counts: CountSettings) -> Arrays:
 
 
 def _attributes(items: pl.DataFrame) -> Arrays:
-    matrix = attribute_matrix(items)
+    matrix, names = attribute_matrix(items), attribute_lists(items)[0]
     ends = np.append(matrix.indptr, matrix.indptr[-1]).astype(np.int64)
     shape = np.array([matrix.shape[1]])
-    return {"attributes_start": ends, "attributes_code": matrix.indices, "attributes_value": matrix.data, "attributes_count": shape}
+    named = np.array([name.encode() for name in names.to_list()], dtype=bytes)
+    parts: Arrays = {"start": ends, "code": matrix.indices, "value": matrix.data, "count": shape, "names": named}
+    return _prefixed("attributes", parts)
 
 
 def _beyond(values: NDArray[Any], last: Any = 0) -> NDArray[Any]:

@@ -16,10 +16,12 @@ import polars as pl
 from nightshift.errors import IntegrityError, NightshiftError
 from nightshift.keys import content_key
 from nightshift.store import Manifest, Store
-from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, TABLES, USER_FEATURES
+from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEM_FEATURES, ITEMS, TABLES, USER_FEATURES
 
 LAST = (ITEM_FEATURES.name, USER_FEATURES.name)
 """Tables that close a night."""
+CODED = (*LAST, ITEM_CODES.name)
+"""The same where semantic ids are read."""
 FIRST = (ITEMS.name, INTERACTIONS.name)
 """Tables without which there is nothing to serve."""
 
@@ -52,31 +54,37 @@ class WholeNight:
         return pl.concat(parts)
 
 
-def whole_night(store: Store, as_of: date) -> WholeNight:
-    """The night, if it is whole. Raises NightshiftError that says which table is missing or was published since."""
-    recorded: dict[str, str] = {}
-    for name in LAST:
-        recorded |= store.manifest(name, as_of).inputs
+def whole_night(store: Store, as_of: date, codes: bool = False) -> WholeNight:
+    """The night, if it is whole; `codes` asks for semantic ids too. Raises NightshiftError that says which table is missing or newer."""
+    last = CODED if codes else LAST
     tables = {}
-    for label, digest in recorded.items():
-        name = label.split(" ")[0]
-        if label != f"{name} {as_of}" or name not in TABLES:
-            continue
+    for name, digest in _recorded(store, as_of, last):
         tables[name] = store.manifest(name, as_of)
         if tables[name].digest != digest:
-            raise IntegrityError(f"{name} of {as_of} was published after {' and '.join(LAST)} were built; run the night to its end")
+            raise IntegrityError(f"{name} of {as_of} was published after {' and '.join(last)} were built; run the night to its end")
+    if codes:
+        tables[ITEM_CODES.name] = store.manifest(ITEM_CODES, as_of)
     absent = [name for name in FIRST if name not in tables]
     if absent:
         raise IntegrityError(f"{LAST[0]} of {as_of} does not say which {absent[0]} it was built from; materialize it again")
     return WholeNight(as_of, tables)
 
 
-def newest_whole(store: Store) -> WholeNight:
+def _recorded(store: Store, as_of: date, last: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Name and digest of every table of the night that one of its last tables was built from."""
+    for closing in last:
+        for label, digest in store.manifest(closing, as_of).inputs.items():
+            name = label.split(" ")[0]
+            if label == f"{name} {as_of}" and name in TABLES:
+                yield name, digest
+
+
+def newest_whole(store: Store, codes: bool = False) -> WholeNight:
     """The newest whole night. Raises NightshiftError that says why each newer one is not, or that there is none."""
     reasons: list[str] = []
     for as_of in _nights(store):
         try:
-            return whole_night(store, as_of)
+            return whole_night(store, as_of, codes)
         except NightshiftError as error:
             reasons.append(str(error))
     why = "; ".join(reasons[:3]) or "no night has been published yet; run one: nightshift run"

@@ -13,7 +13,7 @@ import pytest
 from nightshift.errors import ConfigError, IntegrityError, ModelUnavailable, NightshiftError
 from nightshift.features.settings import CountSettings, FeatureSettings
 from nightshift.serving import Features, Ranker
-from nightshift.tables import INTERACTIONS, ITEM_TAG_SCORES, ITEMS, USER_FEATURES
+from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES, ITEMS, USER_FEATURES
 from tests.served import NIGHTS, Served
 
 NOW = datetime(2024, 1, 21, 12, tzinfo=UTC)
@@ -231,6 +231,21 @@ def test_a_night_that_is_being_published_again_is_not_served_until_it_is_whole(h
     assert Features.open(home.home).as_of == NIGHTS[0]
     with pytest.raises(IntegrityError, match=r"items of 2024-01-21 was published after item_features and user_features were built"):
         Features.open(home.home, as_of=NIGHTS[2])
+
+
+def test_a_night_without_its_semantic_ids_is_half_for_who_reads_them(tmp_path: Path) -> None:
+    home = Served(tmp_path, codes=True)
+    home.publish(NIGHTS[0])
+    Served(tmp_path, home.world).publish(NIGHTS[1])
+    assert Features.open(tmp_path).as_of == NIGHTS[1]
+    assert Features.open(tmp_path, codes=True).as_of == NIGHTS[0]
+    assert Features.open(tmp_path, FeatureSettings(codes=True)).night.about["codebooks"].keys() == home.codebooks.keys()
+    with pytest.raises(NightshiftError, match=f"item_codes has no published night {NIGHTS[1]}"):
+        Features.open(tmp_path, as_of=NIGHTS[1], codes=True)
+    vectors = home.snapshot(NIGHTS[0]).item_embeddings
+    home.store.publish(ITEM_EMBEDDINGS, NIGHTS[0], vectors.head(100))
+    with pytest.raises(IntegrityError, match=r"item_embeddings of 2024-01-08 was published after .* item_codes were built"):
+        Features.open(tmp_path, as_of=NIGHTS[0], codes=True)
 
 
 def test_a_damaged_table_is_named_when_it_is_needed(home: Served) -> None:

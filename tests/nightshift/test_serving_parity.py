@@ -17,7 +17,7 @@ EVENT = ["user_id", "item_id", "timestamp", "label"]
 
 
 def served(folder: Path, settings: FeatureSettings) -> Served:
-    home = Served(folder, settings=ExampleSettings(features=settings))
+    home = Served(folder, settings=ExampleSettings(features=settings), codes=settings.codes)
     home.publish(NIGHTS[1])
     return home
 
@@ -47,6 +47,7 @@ def differences(home: Served, features: Features, rows: pl.DataFrame, step: int)
     "settings",
     [
         FeatureSettings(families=FAMILIES),
+        FeatureSettings(families=FAMILIES, codes=True),
         FeatureSettings(
             families=FAMILIES,
             history_length=7,
@@ -56,7 +57,7 @@ def differences(home: Served, features: Features, rows: pl.DataFrame, step: int)
             ),
         ),
     ],
-    ids=["defaults", "every column, short history"],
+    ids=["defaults", "semantic ids", "every column, short history"],
 )
 def test_training_rows_rebuilt_through_serving_are_equal(tmp_path: Path, settings: FeatureSettings) -> None:
     home = served(tmp_path, settings)
@@ -64,6 +65,8 @@ def test_training_rows_rebuilt_through_serving_are_equal(tmp_path: Path, setting
     features = Features.open(tmp_path, settings)
     compared, worst = differences(home, features, rows, step=3)
     assert compared > 200
+    coded = [name for name in worst if "_code12_liking" in name]
+    assert len([name for name in coded if rows[name].is_not_nan().any()]) == (12 if settings.codes else 0)  # 4 views; itself, rank, z
     assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
 
 

@@ -1,0 +1,67 @@
+"""Semantic ids of a night at serving: the paths themselves, and what the events say about their heads.
+
+Clicks of a head are those of its items, so they are summed once a night and, where events came in since, once more for the
+heads of those events; a request looks them up.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightshift.features.content import ItemCodes
+from nightshift.features.counts import smoothed
+from nightshift.features.prefixes import DEPTHS, head_columns, head_name
+from nightshift.features.rows import Columns, Doubles, float32, prefixed
+from nightshift.history import EventLog, Ints, Past
+from nightshift.serving.mapped import Arrays
+
+if TYPE_CHECKING:
+    from nightshift.serving.live import Live
+    from nightshift.serving.night import ServedNight
+
+
+def code_arrays(codes: dict[str, ItemCodes], tallies: Doubles, heads: bool) -> Arrays:
+    """Paths (items + 1, levels) of every view, -1 for no code; with `heads`, the number of each head and the events of its items.
+
+    `tallies` (items + 1, ...): events and positive ones of every item by the night.
+    """
+    arrays: Arrays = {}
+    for view, found in codes.items():
+        arrays[f"codes_{view}_paths"] = np.pad(found.codes, ((0, 1), (0, 0)), constant_values=-1)
+        for depth in DEPTHS if heads else ():
+            head = np.append(found.prefix(depth), -1)
+            arrays[f"codes_{view}_head{depth}"] = head.astype(np.int32)
+            arrays[f"codes_{view}_events{depth}"] = _summed(head, tallies[:, 0], tallies[:, 1], max(int(head.max()), 0) + 1)
+    return arrays
+
+
+def _summed(head: Ints, events: Doubles, positives: Doubles, heads: int) -> Doubles:
+    """(heads, 2) events and positive ones of each head."""
+    known = head >= 0
+    sums = [np.bincount(head[known], each[known], heads) for each in (events, positives)]
+    return np.stack(sums, axis=1).astype(np.float64)
+
+
+def with_added(night: "ServedNight", added: EventLog) -> dict[tuple[str, int], Doubles]:
+    """(heads, 2) events and positive ones by view and depth: the night's, and those since."""
+    return {(view, depth): _since(night, view, depth, added) for view in night.about["codebooks"] for depth in DEPTHS}
+
+
+def _since(night: "ServedNight", view: str, depth: int, added: EventLog) -> Doubles:
+    base: Doubles = night.arrays[f"codes_{view}_events{depth}"]
+    if not len(added.time):
+        return base
+    head = night.arrays[f"codes_{view}_head{depth}"][added.item]
+    return base + _summed(head, np.ones(len(head)), added.label.astype(np.float64), len(base))
+
+
+def code_columns(live: "Live", view: str, item: Ints, past: Past) -> Columns:
+    """What `nightshift.features.prefixes.prefix_columns` gives for candidates (rows,) of one moment, after all known events."""
+    columns: Columns = {}
+    for depth in DEPTHS:
+        head = live.night.arrays[f"codes_{view}_head{depth}"]
+        wanted = head[item]
+        events, positives = live.heads[view, depth][wanted].T
+        rate = smoothed(positives, events, live.prior, live.night.settings.counts.smoothing)
+        columns |= prefixed(f"{head_name(depth)}_", head_columns(head, wanted, past, rate, events))
+    return columns | float32({"codes_missing": wanted < 0})
