@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.ranges import over_nights
 from assets.samples import SAMPLE_ROWS, markdown
 from nightshift import __version__
 from nightshift.checks import Checked, schema
@@ -43,7 +44,7 @@ def table_asset(
             pool=pool,
             metadata={"dagster/column_schema": column_schema(table)},
             check_specs=[_spec(table, name, says) for name, says in {"schema": SCHEMA_SAYS, **(checks or {})}.items()],
-        )(body)
+        )(over_nights(table.name, body))
 
     return declare
 

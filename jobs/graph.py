@@ -3,14 +3,16 @@
 Imports stay light (under two seconds, no torch, no Beam): models and pipelines load inside the assets that use them.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 
 import assets
 from assets.resources import Nightshift
-from jobs.nights import nightly_enrichment, partitions, schedules, weekly_training
+from jobs.nights import WEEKLY_TABLES, nightly_enrichment, partitions, schedules, weekly_training
 from nightshift.config import Settings, load_settings
+from nightshift.nights import NightsSettings
 
 
 def build(config: Path, home: Path | None = None) -> dg.Definitions:
@@ -26,6 +28,20 @@ def build(config: Path, home: Path | None = None) -> dg.Definitions:
 
 
 def _on_nights(settings: Settings) -> list[dg.AssetsDefinition]:
-    nights = partitions(settings.nights)
+    """Every asset on its nights; nightly ones turn overdue; a backfill of many nights is one run that loads its model once."""
+    nights, overdue = partitions(settings.nights), freshness(settings.nights)
+
+    def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
+        fresh = overdue if spec.key.to_user_string() not in WEEKLY_TABLES else None
+        return spec.replace_attributes(partitions_def=nights, freshness_policy=fresh)
+
     loaded = [asset for asset in dg.load_assets_from_package_module(assets) if isinstance(asset, dg.AssetsDefinition)]
-    return list(dg.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=nights), loaded))
+    one_run = [asset.with_attributes(backfill_policy=dg.BackfillPolicy.single_run()) for asset in loaded]
+    return list(dg.map_asset_specs(placed, one_run))
+
+
+def freshness(nights: NightsSettings) -> dg.FreshnessPolicy | None:
+    """When a nightly table is overdue; a replay of old data never is."""
+    if nights.overdue_after_hours is None or nights.last is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=nights.overdue_after_hours))

@@ -1,11 +1,13 @@
 """When things happen: the nightly and the weekly job, their schedules, and the partitions they share."""
 
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
-from nightshift.config import NightsSettings
+from nightshift.errors import ConfigError
+from nightshift.nights import NightsSettings
 
 
 def partitions(nights: NightsSettings) -> dg.DailyPartitionsDefinition:
@@ -19,7 +21,8 @@ def partitions(nights: NightsSettings) -> dg.DailyPartitionsDefinition:
 NIGHTLY = dg.AssetSelection.groups("sources", "items", "users", "rejected") | dg.AssetSelection.assets(
     "item_codes", "candidates", "item_features", "user_features"
 )
-WEEKLY = dg.AssetSelection.assets("ranking_examples", "ranking_scores", "lift")
+WEEKLY_TABLES = ("ranking_examples", "ranking_scores", "lift")
+WEEKLY = dg.AssetSelection.assets(*WEEKLY_TABLES)
 
 nightly_enrichment = dg.define_asset_job(
     "nightly_enrichment",
@@ -35,22 +38,50 @@ weekly_training = dg.define_asset_job(
 )
 
 
-def newest_night(nights: NightsSettings, today: date) -> str:
-    """The night a schedule starts: today, or the last night of a replay."""
-    return min(today, nights.last or today).isoformat()
+def newest_night(nights: NightsSettings, now: datetime) -> date:
+    """The night that has begun: the day of a moment in UTC, wherever its clock stands, or the last night of a replay.
+
+    02:00 in Berlin in winter is 01:00 UTC of the same day; 01:30 there in summer is 23:30 UTC, still the day before.
+    """
+    today = now.astimezone(UTC).date()
+    return min(today, nights.last or today)
+
+
+def between(nights: NightsSettings, first: date, last: date) -> list[date]:
+    """Every night from one to another, both included. Raises ConfigError when they are not in order."""
+    if last < first:
+        raise ConfigError(f"--to {last} is before --from {first}; name the earlier night first")
+    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
 
 
 def schedules(nights: NightsSettings) -> list[dg.ScheduleDefinition]:
-    """`every_night` at 01:00 UTC, `every_week` on Mondays at 04:00 UTC; both off until switched on in the UI."""
-    return [
-        _schedule("every_night", nightly_enrichment, "0 1 * * *", nights, "Tonight's enrichment."),
-        _schedule("every_week", weekly_training, "0 4 * * 1", nights, "This week's training and lift report."),
-    ]
+    """`every_night` and `every_week`, when and where nightshift.yaml says. Raises ConfigError for a time no clock shows."""
+    try:
+        return [
+            _schedule("every_night", nightly_enrichment, nights.schedule, nights, "Tonight's enrichment."),
+            _schedule("every_week", weekly_training, nights.training_schedule, nights, "This week's training and lift report."),
+        ]
+    except dg.DagsterInvalidDefinitionError as error:
+        raise ConfigError(
+            f"nights.schedule {nights.schedule!r} or nights.training_schedule {nights.training_schedule!r} is not a time that cron knows; "
+            "write minute hour day-of-month month day-of-week, such as '0 1 * * *'"
+        ) from error
 
 
 def _schedule(name: str, job: Any, cron: str, nights: NightsSettings, about: str) -> dg.ScheduleDefinition:
-    def start(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        night = newest_night(nights, context.scheduled_execution_time.date())
-        return dg.RunRequest(run_key=f"{name}-{night}", partition_key=night)
+    def start(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        night = newest_night(nights, context.scheduled_execution_time)
+        if night < nights.first:
+            yield dg.SkipReason(f"night {night} is before the first, {nights.first} (nights.first)")
+        else:
+            yield dg.RunRequest(run_key=f"{name}-{night}", partition_key=night.isoformat())
 
-    return dg.ScheduleDefinition(name=name, job=job, cron_schedule=cron, execution_timezone="UTC", description=about, execution_fn=start)
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone=nights.timezone,
+        description=f"{about} It runs for the day that has begun in UTC, once.",
+        execution_fn=start,
+        default_status=dg.DefaultScheduleStatus[nights.default_status.upper()],
+    )

@@ -2,7 +2,6 @@
 
 import difflib
 import os
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +9,13 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from nightshift.alerts import AlertSettings
 from nightshift.encoders import EncoderSettings
 from nightshift.errors import ConfigError
 from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.lift.settings import LiftSettings
 from nightshift.llm import LLMSettings
+from nightshift.nights import NightsSettings
 from nightshift.plan import BudgetSettings
 from nightshift.prompts.item_facts import FactsSettings
 from nightshift.prompts.item_tag_scores import TagSettings
@@ -22,15 +23,6 @@ from nightshift.prompts.user_preferences import PreferencesSettings
 from nightshift.sources import SourcesSettings
 
 CONFIG_NAME = "nightshift.yaml"
-
-
-class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """Which nights there are."""
-
-    first: date
-    """The first night: the first partition of every asset."""
-    last: date | None = None
-    """The last night, for replays of old data. None: nights go on for ever."""
 
 
 class CheckSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -99,7 +91,7 @@ class Settings(BaseSettings):
     sources: SourcesSettings
     """Your catalogue and events."""
     nights: NightsSettings
-    """Which nights there are."""
+    """Which nights there are, when they start, how long they are kept."""
     llm: LLMSettings = LLMSettings()
     """The language model."""
     encoder: EncoderSettings = EncoderSettings()
@@ -122,6 +114,8 @@ class Settings(BaseSettings):
     """What a night must satisfy."""
     beam: BeamSettings = BeamSettings()
     """Where batches run."""
+    alerts: AlertSettings = AlertSettings()
+    """Who is told when a night fails."""
     home: Path | None = None
     """Folder of tables, ledger, models and reports. None: `.nightshift` beside nightshift.yaml."""
     cache: Path = Path("~/.cache/nightshift")
@@ -190,5 +184,6 @@ def _refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> 
 
 def _told(place: str, problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"])
-    given = "" if problem["type"] == "missing" else f" (given: {str(problem['input'])[:80]!r})"
+    hidden = problem["type"] == "missing" or "webhook" in problem["loc"]  # its address is a secret
+    given = "" if hidden else f" (given: {str(problem['input'])[:80]!r})"
     return f"{place}: {where or 'the file'}: {problem['msg']}{given}"
