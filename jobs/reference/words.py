@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from jobs.reference.markdown import code, listed
@@ -18,6 +19,7 @@ PLAIN = {
     date: "date, `YYYY-MM-DD`",
     datetime: "moment, ISO 8601",
     Path: "path",
+    SecretStr: "secret text",
 }
 """Python's types as a reader of a YAML file calls them."""
 
