@@ -81,7 +81,7 @@ def load(name: MovieLens, cache: Path, archive: Path | None = None) -> Dataset:
 
 def _read(name: MovieLens, path: Path, layout: _Layout) -> Dataset:
     movies, ratings = _members(path, layout.movies, layout.ratings)
-    source_items = _repair(layout.read_movies(movies))
+    source_items = repaired(layout.read_movies(movies))
     source_interactions = layout.read_ratings(ratings).sort("timestamp", "user_id", "item_id")
     return Dataset(name, _items(source_items), _interactions(source_interactions), source_items, source_interactions, MAPPING)
 
@@ -98,7 +98,7 @@ def _members(path: Path, *names: str) -> list[bytes]:
         raise SourceError(f"{path} is not the official MovieLens archive: it should hold {' and '.join(names)} ({error})") from error
 
 
-def _repair(movies: pl.DataFrame) -> pl.DataFrame:
+def repaired(movies: pl.DataFrame) -> pl.DataFrame:
     """Raw movies (item_id, title as "Name, The (1995)", genres) -> item_id, title as "The Name (1995)", genres, year."""
     raw = pl.col("title").str.replace("unkonwn (unkonwn)", "unknown", literal=True)
     year = pl.col("title").str.extract(r"\((\d{4})\)").cast(pl.Int32)
@@ -129,7 +129,8 @@ def _interactions(ratings: pl.DataFrame) -> pl.DataFrame:
     return INTERACTIONS.conform(ratings.select("user_id", "item_id", **columns))
 
 
-def _movies(rows: list[tuple[str, str, list[str]]]) -> pl.DataFrame:
+def movies_frame(rows: list[tuple[str, str, list[str]]]) -> pl.DataFrame:
+    """Rows of id, raw title and genres as a frame."""
     return pl.DataFrame(rows, schema={"item_id": pl.String, "title": pl.String, "genres": pl.List(pl.String)}, orient="row")
 
 
@@ -143,19 +144,19 @@ def _ratings(data: bytes, header: bool = False) -> pl.DataFrame:
 def _official_100k_movies(data: bytes) -> pl.DataFrame:
     """u.item: id|title (year)|release|video release|url|19 genre flags, Latin-1."""
     rows = [line.split("|") for line in data.decode("latin-1").splitlines()]
-    return _movies([(row[0], row[1], [genre for genre, flag in zip(GENRES, row[5:], strict=True) if flag == "1"]) for row in rows])
+    return movies_frame([(row[0], row[1], [genre for genre, flag in zip(GENRES, row[5:], strict=True) if flag == "1"]) for row in rows])
 
 
 def _official_1m_movies(data: bytes) -> pl.DataFrame:
     """movies.dat: id::title (year)::Genre|Genre, Latin-1."""
     rows = [line.split("::") for line in data.decode("latin-1").splitlines()]
-    return _movies([(item_id, title, genres.split("|")) for item_id, title, genres in rows])
+    return movies_frame([(item_id, title, genres.split("|")) for item_id, title, genres in rows])
 
 
 def _wheel_movies(data: bytes) -> pl.DataFrame:
     """TSV with a typed header: item id, title, year, genres separated by spaces. The year goes back into the title."""
     rows = [line.split("\t") for line in data.decode("utf-8").splitlines()[1:]]
-    return _movies([(item_id, f"{title} ({year})", genres.split()) for item_id, title, year, genres in rows])
+    return movies_frame([(item_id, f"{title} ({year})", genres.split()) for item_id, title, year, genres in rows])
 
 
 def _wheel_1m_ratings(data: bytes) -> pl.DataFrame:

@@ -113,7 +113,7 @@ def test_the_1m_wheel_keeps_its_title_keys_and_loses_its_user_prefix(tmp_path: P
     ],
 )
 def test_titles_read_as_people_say_them(raw: str, readable: str) -> None:
-    assert movielens._repair(movielens._movies([("1", raw, [])]))["title"].item() == readable
+    assert movielens.repaired(movielens.movies_frame([("1", raw, [])]))["title"].item() == readable
 
 
 def test_written_sources_read_back_as_the_same_tables(tmp_path: Path) -> None:
