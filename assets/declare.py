@@ -5,18 +5,20 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster import CodeReferencesMetadataValue, LocalFileCodeReference
 
+from assets.columns import column_lineage, column_schema
+from assets.pictures import by_origin, of_nights
 from assets.ranges import over_nights
 from assets.samples import SAMPLE_ROWS, markdown
 from nightshift import __version__
-from nightshift.checks import Checked, schema
+from nightshift.checks import Checked, schema, unique_key
 from nightshift.errors import NightFailed
-from nightshift.night import Night
-from nightshift.store import Manifest, digest_of
-from nightshift.tables import SCHEMA_VERSION, Column, Table
+from nightshift.night import PROMPTED, Night
+from nightshift.store import MANIFEST, Manifest, digest_of
+from nightshift.tables import SCHEMA_VERSION, Table
 
 CODE_VERSION = f"{__version__}+schema{SCHEMA_VERSION}"
-FEATURE = Column(pl.Float32, "a feature; NaN where missing", required=False)
 Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]
 Body = Callable[..., Events]
 
@@ -42,14 +44,21 @@ def table_asset(
             description=about,
             code_version=CODE_VERSION,
             pool=pool,
-            metadata={"dagster/column_schema": column_schema(table)},
-            check_specs=[_spec(table, name, says) for name, says in {"schema": SCHEMA_SAYS, **(checks or {})}.items()],
+            metadata=_about(table, body),
+            tags=_tags(table),
+            check_specs=[_spec(table, name, says) for name, says in {**_of_every(table), **(checks or {})}.items()],
         )(over_nights(table.name, body))
 
     return declare
 
 
-SCHEMA_SAYS = "Columns, types, required values and the unique key are those of the table."
+SCHEMA_SAYS = "Columns, types and required values are those of the table."
+KEY_SAYS = "No two rows have the same {}."
+
+
+def _of_every(table: Table) -> dict[str, str]:
+    """The checks that `publish` makes of every table."""
+    return {"schema": SCHEMA_SAYS} | ({"unique_key": KEY_SAYS.format(", ".join(table.key))} if table.key else {})
 
 
 def _spec(table: Table, name: str, says: str) -> dg.AssetCheckSpec:
@@ -57,15 +66,21 @@ def _spec(table: Table, name: str, says: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name.removeprefix("warn:"), asset=table.name, description=says, blocking=blocking)
 
 
-def column_schema(table: Table, features: Sequence[str] = ()) -> dg.TableSchema:
-    """The table's columns as Dagster shows them, and the feature columns of a wide one."""
-    named = [_column(name, column, name in table.key) for name, column in table.columns.items()]
-    return dg.TableSchema(columns=named + [_column(name, FEATURE, False) for name in features])
+def _about(table: Table, body: Body) -> dict[str, Any]:
+    """What is known before any night: columns, where the table is documented, and where its code is."""
+    code = LocalFileCodeReference(file_path=body.__code__.co_filename, line_number=body.__code__.co_firstlineno)
+    return {
+        "dagster/column_schema": column_schema(table),
+        "docs": dg.MetadataValue.path(f"docs/reference/tables.md#{table.name}"),
+        "dagster/code_references": CodeReferencesMetadataValue(code_references=[code]),
+    }
 
 
-def _column(name: str, column: Column, in_key: bool) -> dg.TableColumn:
-    constraints = dg.TableColumnConstraints(nullable=not column.required, unique=False, other=["key"] if in_key else [])
-    return dg.TableColumn(name, str(column.dtype), column.about, constraints)
+def _tags(table: Table) -> dict[str, str]:
+    """`model`: which model a table pays for, to select by (`tag:model=llm`)."""
+    if table.name in PROMPTED:
+        return {"model": "llm"}
+    return {"model": "encoder"} if table.name.endswith("_embeddings") else {}
 
 
 def publish(
@@ -79,10 +94,14 @@ def publish(
     fallbacks: Mapping[str, int] | None = None,
     numbers: Mapping[str, Any] | None = None,
     show: Mapping[str, Any] | None = None,
+    draw: Callable[[], Mapping[str, Any]] | None = None,
     sample: pl.DataFrame | None = None,
 ) -> Events:
-    """Check, publish, show. Nothing is published when a blocking check fails: the night fails with the check's message."""
-    done = [schema(table, frame), *checks]
+    """Check, publish, show. Nothing is published when a blocking check fails: the night fails with the check's message.
+
+    `draw` makes pictures, once the night is published.
+    """
+    done = [schema(table, frame), *([unique_key(table, frame)] if table.key else []), *checks]
     failed = [check for check in done if check.blocking and not check.passed]
     if failed:
         yield from (_result(table, check, frame.height) for check in done)
@@ -97,7 +116,7 @@ def publish(
         rejects=rejects,
     )
     yield dg.MaterializeResult(
-        metadata=_shown(night, table, manifest, frame.columns, frame if sample is None else sample, numbers or {}, show or {}),
+        metadata=_shown(night, table, manifest, frame, sample, dict(numbers or {}), dict(show or {}) | dict(draw() if draw else {})),
         check_results=[_result(table, check, frame.height) for check in done],
     )
 
@@ -118,18 +137,29 @@ def _shown(
     night: Night,
     table: Table,
     manifest: Manifest,
-    columns: Sequence[str],
-    sample: pl.DataFrame,
-    numbers: Mapping[str, Any],
-    show: Mapping[str, Any],
+    frame: pl.DataFrame,
+    sample: pl.DataFrame | None,
+    numbers: dict[str, Any],
+    show: dict[str, Any],
 ) -> dict[str, Any]:
-    """What the asset page says of a night, in this order: rows, words, sample, numbers, rows by origin, folder."""
-    shown: dict[str, Any] = {"dagster/row_count": manifest.rows, **show, "sample": dg.MetadataValue.md(markdown(sample.head(SAMPLE_ROWS)))}
+    """What the asset page says of a night, in this order: rows, words and pictures, sample, numbers, rows by origin, files."""
+    seen, rejected = (frame if sample is None else sample).head(SAMPLE_ROWS), manifest.rejects
+    shown: dict[str, Any] = {"dagster/row_count": manifest.rows, "rows": manifest.rows, **show, **of_nights(night, table)}
+    shown["sample"] = dg.MetadataValue.md(markdown(seen))
     if table.open:
-        shown["dagster/column_schema"] = column_schema(table, [name for name in columns if name not in table.columns])
+        shown["dagster/column_schema"] = column_schema(table, [name for name in frame.columns if name not in table.columns])
     shown |= {name: value for name, value in numbers.items() if isinstance(value, int | float | str)}
+    shown |= {"rejects": rejected.rows} if rejected else {}
     shown |= {f"origin: {origin}": count for origin, count in manifest.fallbacks.items() if origin not in numbers}
-    return shown | {"folder": dg.MetadataValue.path(str(night.store.folder(table, night.as_of)))}
+    return shown | by_origin(table, manifest) | _files(night, table, frame.columns)
+
+
+def _files(night: Night, table: Table, columns: Sequence[str]) -> dict[str, Any]:
+    """Where the night's files are, and from which columns theirs come."""
+    folder = night.store.folder(table, night.as_of)
+    paths = {"folder": dg.MetadataValue.path(str(folder)), "manifest": dg.MetadataValue.path(str(folder / MANIFEST))}
+    lineage = column_lineage(table, columns)
+    return paths | ({"dagster/column_lineage": lineage} if lineage.deps_by_column else {})
 
 
 def manifests(night: Night, *tables: Table) -> dict[str, Manifest]:

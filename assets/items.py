@@ -6,13 +6,15 @@ import dagster as dg
 import polars as pl
 
 from assets.asking import MODEL_POOL, ask
+from assets.compared import COST, DISTINCT, FALLBACK_SHARE, VECTOR_DRIFT, drifted, fallen_back, spending
 from assets.declare import Events, manifests, publish, table_asset
 from assets.embedding import embed
+from assets.pictures import frequencies, item_map
 from assets.resources import Nightshift
 from assets.samples import each_origin
 from nightshift import written
 from nightshift.centres import freeze_centres
-from nightshift.checks import coverage, not_scored, one_row_each, reject_share, tag_drift, vectors_are_sound
+from nightshift.checks import coverage, distinct_vectors, not_scored, one_row_each, reject_share, tag_drift, vectors_are_sound
 from nightshift.origins import counts, fallbacks
 from nightshift.prompts.item_tag_scores import fit_centres
 from nightshift.tables import GROUP_FACTS, INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS
@@ -32,7 +34,7 @@ def _titled(sample: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     kinds={"ai", "beam"},
     deps=[ITEMS, INTERACTIONS],
     pool=MODEL_POOL,
-    checks={"one_row_each": "Every group has exactly one row.", "warn:reject_share": REJECT_SHARE},
+    checks={"one_row_each": "Every group has exactly one row.", "warn:reject_share": REJECT_SHARE, "warn:cost": COST},
 )
 def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """One sentence for every group of items that share an attribute: what an item says that has no sentence of its own. Asked first.
@@ -49,7 +51,7 @@ def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Ev
         night,
         GROUP_FACTS,
         table.frame,
-        [one_row_each(table.frame, groups, "group"), dataclasses.replace(refused, blocking=False)],
+        [one_row_each(table.frame, groups, "group"), dataclasses.replace(refused, blocking=False), spending(night, "group_facts")],
         inputs=manifests(night, ITEMS, INTERACTIONS),
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
@@ -67,6 +69,7 @@ def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Ev
     checks={
         "coverage": "The model has read nearly every item (`checks.min_tag_coverage`).",
         "warn:tag_drift": "The frequencies of the strongest tags are close to those of the night before.",
+        "warn:cost": COST,
     },
 )
 def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
@@ -88,10 +91,14 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
         night,
         ITEM_TAG_SCORES,
         table.frame,
-        [enough if llm.can_score else not_scored(llm.backend), tag_drift(table.frame, last, limits.max_tag_drift)],
+        [
+            enough if llm.can_score else not_scored(llm.backend),
+            tag_drift(table.frame, last, limits.max_tag_drift),
+            spending(night, "item_tag_scores"),
+        ],
         inputs=manifests(night, ITEMS),
         fallbacks=fallbacks(table.frame) | {"deferred": numbers["deferred"]},
-        numbers=numbers,
+        numbers=numbers | {"items read": read, "coverage": round(read / max(items.height, 1), 4)},
         sample=_titled(table.frame.sort("score", descending=True).unique("tag", keep="first", maintain_order=True), items),
     )
 
@@ -102,7 +109,12 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     kinds={"ai", "beam"},
     deps=[ITEMS, INTERACTIONS, ITEM_TAG_SCORES, GROUP_FACTS],
     pool=MODEL_POOL,
-    checks={"one_row_each": "Every item has exactly one row.", "reject_share": REJECT_SHARE},
+    checks={
+        "one_row_each": "Every item has exactly one row.",
+        "reject_share": REJECT_SHARE,
+        "warn:fallback_share": FALLBACK_SHARE,
+        "warn:cost": COST,
+    },
 )
 def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """One sentence about every item. Where the budget ends: last night's, else its group's, else a template; `origin` says which."""
@@ -117,11 +129,17 @@ def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
         night,
         ITEM_FACTS,
         table.frame,
-        [one_row_each(table.frame, items, "item_id"), reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share)],
+        [
+            one_row_each(table.frame, items, "item_id"),
+            reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share),
+            fallen_back(night, ITEM_FACTS, table.frame, numbers["deferred"]),
+            spending(night, "item_facts"),
+        ],
         inputs=manifests(night, ITEMS, ITEM_TAG_SCORES, GROUP_FACTS),
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
         numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},
+        draw=lambda: frequencies(night, ITEM_FACTS, "tags", table.frame, "most frequent tags"),
         sample=_titled(each_origin(table.frame), items),
     )
 
@@ -135,6 +153,8 @@ def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
     checks={
         "vectors_are_sound": "Vectors are finite, encoder views have unit length, no view mixes encoders or widths.",
         "coverage": "Every item has a vector of its source text.",
+        "distinct_vectors": DISTINCT,
+        "warn:vector_drift": VECTOR_DRIFT,
     },
 )
 def item_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
@@ -149,7 +169,13 @@ def item_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -
         night,
         ITEM_EMBEDDINGS,
         frame,
-        [vectors_are_sound(frame), coverage(raw, items.height, 1.0, "items with a vector of their source text")],
+        [
+            vectors_are_sound(frame),
+            coverage(raw, items.height, 1.0, "items with a vector of their source text"),
+            distinct_vectors(frame, texts, night.settings.checks.max_equal_vectors),
+            drifted(night, ITEM_EMBEDDINGS, frame),
+        ],
         inputs=manifests(night, ITEMS, ITEM_FACTS, ITEM_TAG_SCORES),
         numbers=numbers,
+        draw=lambda: item_map(items, frame),
     )

@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 import dagster as dg
 import polars as pl
 
+from assets.compared import ROWS_KEPT, kept
 from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
-from nightshift.checks import not_empty, nothing_from_the_future
+from nightshift.checks import Checked, freshness, no_times, not_empty, nothing_from_the_future
+from nightshift.night import Night
 from nightshift.sources import read_interactions, read_items, source_digest
 from nightshift.tables import INTERACTIONS, ITEMS
 
 NOT_EMPTY = "There is at least one row."
 
 
-@table_asset(ITEMS, group="sources", kinds={"polars"}, checks={"not_empty": NOT_EMPTY})
+@table_asset(ITEMS, group="sources", kinds={"polars"}, checks={"not_empty": NOT_EMPTY, "rows_kept": ROWS_KEPT})
 def items(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Read through the column mapping of nightshift.yaml. Bad rows are counted and kept beside the table."""
     night = nightshift.night(context)
@@ -24,7 +26,7 @@ def items(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         night,
         ITEMS,
         read.frame,
-        [not_empty(read.frame)],
+        [not_empty(read.frame), kept(night, ITEMS, read.frame)],
         rejects=read.rejects,
         numbers={
             "source digest": source_digest(source, root),
@@ -41,7 +43,12 @@ def items(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     group="sources",
     kinds={"polars"},
     deps=[ITEMS],
-    checks={"not_empty": NOT_EMPTY, "nothing_from_the_future": "Every event lies strictly before the night."},
+    checks={
+        "not_empty": NOT_EMPTY,
+        "nothing_from_the_future": "Every event lies strictly before the night.",
+        "rows_kept": ROWS_KEPT,
+        "warn:freshness": "The newest event is at most `checks.max_event_age_hours` older than the night.",
+    },
 )
 def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Every event strictly before the night. Later events wait for later nights; events of unknown items are counted."""
@@ -53,7 +60,12 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
         night,
         INTERACTIONS,
         read.frame,
-        [not_empty(read.frame), nothing_from_the_future(read.frame, "timestamp", night.moment)],
+        [
+            not_empty(read.frame),
+            nothing_from_the_future(read.frame, "timestamp", night.moment),
+            kept(night, INTERACTIONS, read.frame),
+            _fresh(night, read.frame),
+        ],
         inputs=manifests(night, ITEMS),
         rejects=read.rejects,
         numbers={
@@ -66,6 +78,12 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
         | {"users": read.frame["user_id"].n_unique(), "positive share": round(read.frame.select(pl.col("label").mean()).item() or 0.0, 4)}
         | _dropped(read.dropped),
     )
+
+
+def _fresh(night: Night, events: pl.DataFrame) -> Checked:
+    if night.settings.sources.interactions.timestamp_unit == "order":
+        return no_times()
+    return freshness(events.select(pl.col("timestamp").max()).item(), night.moment, night.settings.checks.max_event_age_hours)
 
 
 def _dropped(reasons: dict[str, int]) -> dict[str, int]:

@@ -3,13 +3,15 @@
 import dagster as dg
 
 from assets.asking import MODEL_POOL, ask
+from assets.compared import COST, DISTINCT, FALLBACK_SHARE, VECTOR_DRIFT, drifted, fallen_back, spending
 from assets.declare import Events, manifests, publish, table_asset
 from assets.embedding import embed
 from assets.items import REJECT_SHARE
+from assets.pictures import frequencies
 from assets.resources import Nightshift
 from assets.samples import each_origin
 from nightshift import written
-from nightshift.checks import nothing_from_the_future, one_row_each, reject_share, vectors_are_sound
+from nightshift.checks import distinct_vectors, nothing_from_the_future, one_row_each, reject_share, vectors_are_sound
 from nightshift.origins import counts, fallbacks
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
 
@@ -24,6 +26,8 @@ from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, 
         "one_row_each": "Every user with an event before the night has exactly one row.",
         "nothing_from_the_future": "No user's newest event is at or after the night.",
         "reject_share": REJECT_SHARE,
+        "warn:fallback_share": FALLBACK_SHARE,
+        "warn:cost": COST,
     },
 )
 def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
@@ -43,11 +47,14 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
             one_row_each(table.frame, users, "user_id"),
             nothing_from_the_future(table.frame, "last_event_at", night.moment),
             reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share),
+            fallen_back(night, USER_PREFERENCES, table.frame, numbers["deferred"]),
+            spending(night, "user_preferences"),
         ],
         inputs=manifests(night, INTERACTIONS, ITEMS, ITEM_TAG_SCORES, ITEM_FACTS),
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
         numbers=numbers | {f"origin: {origin}": n for origin, n in counts(table.frame).items()},
+        draw=lambda: frequencies(night, USER_PREFERENCES, "likes", table.frame, "most liked tags"),
         sample=each_origin(table.frame),
     )
 
@@ -58,7 +65,11 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     kinds={"ai", "beam"},
     deps=[USER_PREFERENCES],
     pool=MODEL_POOL,
-    checks={"vectors_are_sound": "Vectors are finite and of unit length, from one encoder."},
+    checks={
+        "vectors_are_sound": "Vectors are finite and of unit length, from one encoder.",
+        "distinct_vectors": DISTINCT,
+        "warn:vector_drift": VECTOR_DRIFT,
+    },
 )
 def user_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """A vector of what the model wrote about each user, in the space of the items' `facts` view."""
@@ -66,6 +77,6 @@ def user_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     texts = written.user_texts(night, night.store.read(USER_PREFERENCES, night.as_of))
     numbers = embed(context, night, texts)
     frame = written.user_embeddings(night, texts)
-    yield from publish(
-        night, USER_EMBEDDINGS, frame, [vectors_are_sound(frame)], inputs=manifests(night, USER_PREFERENCES), numbers=numbers
-    )
+    different = distinct_vectors(frame, texts, night.settings.checks.max_equal_vectors)
+    checks = [vectors_are_sound(frame), different, drifted(night, USER_EMBEDDINGS, frame)]
+    yield from publish(night, USER_EMBEDDINGS, frame, checks, inputs=manifests(night, USER_PREFERENCES), numbers=numbers)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from nightshift.alerts import AlertSettings
+from nightshift.checks.settings import CheckSettings
 from nightshift.encoders import EncoderSettings
 from nightshift.errors import ConfigError
 from nightshift.features.settings import CodesSettings, ExampleSettings
@@ -23,19 +24,6 @@ from nightshift.prompts.user_preferences import PreferencesSettings
 from nightshift.sources import SourcesSettings
 
 CONFIG_NAME = "nightshift.yaml"
-
-
-class CheckSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """What a night must satisfy."""
-
-    max_reject_share: float = Field(0.5, ge=0, le=1)
-    """Share of a prompt's answers (0 to 1) that may be rejected before the night fails; rejected rows carry a fallback."""
-    min_tag_coverage: float = Field(0.99, ge=0, le=1)
-    """Share of items (0 to 1) that must have tag scores; the budget may lower it."""
-    leak_sample: int = Field(40, ge=1)
-    """Training rows rebuilt from raw events to prove that nothing came from the future."""
-    max_tag_drift: float = Field(0.1, ge=0, le=1)
-    """Largest Jensen-Shannon divergence (base 2, 0 to 1) of the tag frequencies to the night before; above it a warning."""
 
 
 class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
