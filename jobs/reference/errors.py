@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from jobs.reference.markdown import code, fenced, page, table
 from nightshift.errors import NightshiftError, RejectReason
 from nightshift.plan import ATTEMPTS
-from nightshift.sources.reads import FUTURE, HARMLESS, HINTS, NO_ITEM, NO_LABEL, NO_TIME, NO_USER, REJECTS_A_REASON, TWICE, UNDATED, UNKNOWN
+from nightshift.sources.findings import FIXES
+from nightshift.sources.reads import HARMLESS, NO_ITEM, REJECTS_A_REASON, TWICE, UNDATED
 
 INTRO = """
 Every exception raised on purpose is a `NightshiftError`. Its message names the place, the value and the way out, and a command that meets
@@ -35,6 +36,7 @@ OTHER_EXAMPLES = "Change the examples in the file of `tags.vocabulary` (asks aga
 ASK_LATER = "It is asked again by the next run, and that does not count as one of its times. See `llm.server.retries`."
 COPIED = "The answer copies an example of the prompt instead of describing the row."
 
+_SOURCES = {NO_ITEM: "items, interactions", TWICE: "items", UNDATED: "items"}
 ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
     "refusal": ("The model declined, or said that it does not know the item.", f"{LARGER_MODEL}, or {MORE_TEXT}."),
     "empty": ("The model wrote nothing.", f"{LARGER_MODEL}."),
@@ -49,16 +51,7 @@ ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
 }
 """Reason to its meaning and the way out."""
 
-ROW_REASONS: Mapping[str, tuple[str, str]] = {
-    NO_USER: ("interactions", "Map another `user_id` column, or repair the rows."),
-    NO_ITEM: ("items, interactions", "Map another `item_id` column, or repair the rows."),
-    NO_TIME: ("interactions", f"{HINTS[NO_TIME]}."),
-    FUTURE: ("interactions", f"{HINTS[FUTURE]}."),
-    NO_LABEL: ("interactions", f"{HINTS[NO_LABEL]}."),
-    UNKNOWN: ("interactions", "Complete the catalogue, or set `sources.interactions.unknown_item: refuse` to stop instead."),
-    TWICE: ("items", "Remove the repeated rows; `sources.items.duplicate_item: refuse` stops instead."),
-    UNDATED: ("items", "Set `sources.items.created_at_unit` for numbers, or repair the values."),
-}
+ROW_REASONS: Mapping[str, tuple[str, str]] = {reason: (_SOURCES.get(reason, "interactions"), fix) for reason, fix in FIXES.items()}
 """Reason to the sources that can have it and the way out."""
 
 

@@ -1,14 +1,20 @@
 """What was understood of the sources, for a person to confirm before anything is paid for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 
+from nightshift.sources.findings import Finding, dropped_rows, remarks
 from nightshift.sources.reads import EventsRead, ItemsRead
 from nightshift.sources.settings import Feedback, SourcesSettings
 
 QUANTILES = {"min": 0.0, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
+SPANS = 24
+"""Equal spans of time in which events are counted."""
+MANY_KINDS = 8
+"""Kinds of events that are listed, the most frequent first."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,24 @@ class Description:
     """Events left for later nights."""
     ordered: bool = False
     """The source has an order and no times: its moments are days counted back from each user's last event."""
+    time: str = ""
+    """How the source writes moments, in words."""
+    unknown_items: float = 0.0
+    """Share of the events whose item is not in the catalogue, 0 to 1."""
+    other_kinds: int = 0
+    """Events of kinds that `positive_kinds` leaves out."""
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Accepted events by kind, the most frequent eight."""
+    events_per_user: dict[str, int] = field(default_factory=dict)
+    """Events of a user by quantile."""
+    different_attributes: int = 0
+    """Different attributes in the catalogue."""
+    activity: tuple[int, ...] = ()
+    """Events in 24 equal spans from the oldest to the newest; empty without times."""
+    languages: dict[str, float] = field(default_factory=dict)
+    """Share of the items, 0 to 1, by language of title and text; empty where nobody counted."""
+    findings: tuple[Finding, ...] = ()
+    """What to look at, the rows that were dropped first."""
 
     def lines(self) -> list[str]:
         """The description in words, one fact a line."""
@@ -64,23 +88,18 @@ class Description:
         return lines + self._remarks()
 
     def _remarks(self) -> list[str]:
-        remarks = {
-            f"{self.capped_texts:,} texts were cut at max_text_chars": self.capped_texts,
-            f"{self.untitled:,} items have no title and carry their id": self.untitled,
-            f"{self.duplicates:,} repeated events were left out": self.duplicates,
-            "every event has the same label: is the label, or positive_from, right?": self._one_label(),
+        said = {
             f"{self.later:,} events are left for later nights": self.later,
+            f"{self.other_kinds:,} events are of kinds that positive_kinds does not name": self.other_kinds,
             "times are only an order, counted back in days from each user's last event": self.ordered,
         }
-        remarks |= {f"dropped: {count:,} rows of {reason}": count for reason, count in self.dropped.items()}
-        return [remark for remark, count in remarks.items() if count]
-
-    def _one_label(self) -> bool:
-        return self.feedback != "implicit" and self.events > 0 and self.positives in (0, 1)
+        found = [f"{one.rows:,} {one.what}" if one.rows else one.what for one in self.findings if one.where is None]
+        dropped = [f"dropped: {count:,} rows of {reason}" for reason, count in self.dropped.items()]
+        return [remark for remark, count in said.items() if count] + found + dropped
 
 
-def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> Description:
-    """What `nightshift check` prints about sources that were read."""
+def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead, languages: Mapping[str, float] | None = None) -> Description:
+    """What `nightshift check` tells about sources that were read; `languages` is the share of items by language, where it was counted."""
     lengths = items.frame["text"].str.len_chars().drop_nulls()
     span = events.frame.select(first=pl.col("timestamp").min(), last=pl.col("timestamp").max()).row(0)
     return Description(
@@ -92,7 +111,7 @@ def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> 
         first=span[0],
         last=span[1],
         positives=_mean(events.frame["label"]),
-        text_chars={name: int(lengths.quantile(q, "nearest") or 0) for name, q in QUANTILES.items()} if lengths.len() else {},
+        text_chars=_quantiles(lengths),
         items_without_text=items.frame["text"].null_count(),
         attributes_per_item=_mean(items.frame["attributes"].list.len().fill_null(0)),
         capped_texts=items.capped,
@@ -101,7 +120,38 @@ def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> 
         duplicates=events.duplicates,
         later=events.later,
         ordered=sources.interactions.timestamp_unit == "order",
+        time=_time(sources),
+        unknown_items=events.unknown_items / max(events.rows, 1),
+        other_kinds=events.other_kinds,
+        kinds=dict(events.frame["kind"].drop_nulls().value_counts(sort=True).head(MANY_KINDS).iter_rows()),
+        events_per_user=_quantiles(events.frame.group_by("user_id").len()["len"]),
+        different_attributes=items.frame["attributes"].explode().drop_nulls().n_unique(),
+        activity=_activity(events.frame["timestamp"]),
+        languages=dict(languages or {}),
+        findings=(*dropped_rows(sources, items, events), *remarks(sources, items, events)),
     )
+
+
+def _time(sources: SourcesSettings) -> str:
+    unit = sources.interactions.timestamp_unit
+    if unit == "order":
+        return "an order, no times"
+    return f"{unit} since 1970" if unit else "dates, or ISO 8601 text"
+
+
+def _activity(times: pl.Series) -> tuple[int, ...]:
+    """Events in equal spans of time; nothing where all are of one moment."""
+    physical = times.to_physical().cast(pl.Float64)
+    low, high = physical.min(), physical.max()
+    if not isinstance(low, float) or not isinstance(high, float) or low == high:
+        return ()
+    span = ((physical - low) / (high - low) * SPANS).cast(pl.Int64).clip(0, SPANS - 1)
+    counted = dict(span.value_counts().iter_rows())
+    return tuple(int(counted.get(number, 0)) for number in range(SPANS))
+
+
+def _quantiles(values: pl.Series) -> dict[str, int]:
+    return {name: int(values.quantile(q, "nearest") or 0) for name, q in QUANTILES.items()} if values.len() else {}
 
 
 def _mean(values: pl.Series) -> float:

@@ -1,0 +1,84 @@
+"""`nightshift check`: what was understood of configuration and sources, what is odd about them, and what to do next."""
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from nightshift.config import Settings
+from nightshift.errors import ConfigError
+from nightshift.onboarding.written import noun_of
+from nightshift.prompts.vocabulary import load_vocabulary
+from nightshift.sources import Description, describe, read_interactions, read_items
+from nightshift.sources.findings import Finding
+from nightshift.store import Store
+from nightshift.tables import ITEM_FEATURES
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """A configuration that loads, with sources that were read."""
+
+    settings: Settings
+    sources: Description
+    findings: tuple[Finding, ...]
+    """Of the sources, then of the configuration."""
+    next: str
+    """The command to type next."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What `check --json` prints."""
+        told = dataclasses.asdict(self.sources) | {"first": _iso(self.sources.first), "last": _iso(self.sources.last)}
+        del told["findings"]
+        settings = self.settings
+        return {
+            "ok": True,
+            "sources": told,
+            "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            "nights": {"first": settings.nights.first.isoformat(), "last": _iso(settings.nights.last)},
+            "model": f"{settings.llm.model} ({settings.llm.backend})",
+            "encoder": settings.encoder.model,
+            "home": str(settings.home_folder),
+            "next": self.next,
+        }
+
+
+def _iso(moment: date | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def checked(settings: Settings, now: datetime | None = None) -> Checked:
+    """Read everything a night would read. Raises InputError with place, value and the way out when a night could not begin."""
+    now = now or datetime.now(UTC)
+    items = read_items(settings.sources.items, settings.root)
+    events = read_interactions(settings.sources.interactions, settings.root, items.frame, before=None, now=now)
+    described = describe(settings.sources, items, events)
+    return Checked(settings, described, (*described.findings, *concerns(settings, described, now.date())), next_step(settings))
+
+
+def concerns(settings: Settings, described: Description, today: date) -> Iterator[Finding]:
+    """What is odd about the configuration, given these sources."""
+    nights = settings.nights
+    if described.first and nights.first <= described.first.date():
+        fix = f"Set nights.first to a day after {described.first:%Y-%m-%d}."
+        yield Finding(f"the first night, {nights.first}, knows no event: the oldest is of {described.first:%Y-%m-%d}", fix=fix)
+    newest = min(today, nights.last or today)
+    if described.last and (newest - described.last.date()).days > 30:
+        fix = "Send fresher events; or, to replay old data, set nights.last to the day after the newest event."
+        yield Finding(
+            f"the newest event is of {described.last:%Y-%m-%d}, {(newest - described.last.date()).days:,} days before {newest}", fix=fix
+        )
+    try:
+        load_vocabulary(settings.tags.vocabulary, settings.root)
+    except ConfigError as error:
+        yield Finding(str(error), fix="Propose one from the catalogue's own words (below), read it, edit it.")
+
+
+def next_step(settings: Settings) -> str:
+    """The command that comes next: a vocabulary, then a plan, then the nights."""
+    try:
+        load_vocabulary(settings.tags.vocabulary, settings.root)
+    except ConfigError:
+        name = settings.tags.vocabulary if settings.tags.vocabulary.endswith((".yaml", ".yml")) else "vocabulary.yaml"
+        return f"nightshift vocabulary --noun {noun_of(settings.sources.items)} > {name}"
+    return "nightshift plan" if Store(settings.home_folder).newest(ITEM_FEATURES.name) is None else "nightshift run"

@@ -1,0 +1,113 @@
+"""What is odd about sources that were read: how many rows, the first of them with its place, column and value, and the way out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from nightshift.sources.reads import (
+    FUTURE,
+    HINTS,
+    NO_ITEM,
+    NO_LABEL,
+    NO_TIME,
+    NO_USER,
+    TWICE,
+    UNDATED,
+    UNKNOWN,
+    EventsRead,
+    ItemsRead,
+    Read,
+)
+from nightshift.sources.settings import InteractionsSource, ItemsSource, SourcesSettings
+from nightshift.sources.wording import shown
+
+FIXES = {
+    NO_USER: "Map another `user_id` column, or repair the rows.",
+    NO_ITEM: "Map another `item_id` column, or repair the rows.",
+    NO_TIME: f"{HINTS[NO_TIME]}.",
+    FUTURE: f"{HINTS[FUTURE]}.",
+    NO_LABEL: f"{HINTS[NO_LABEL]}.",
+    UNKNOWN: "Complete the catalogue, or set `sources.interactions.unknown_item: refuse` to stop instead.",
+    TWICE: "Remove the repeated rows; `sources.items.duplicate_item: refuse` stops instead.",
+    UNDATED: "Set `sources.items.created_at_unit` for numbers, or repair the values.",
+}
+"""Why a source row is dropped -> the way out."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to look at; none of them stops a night."""
+
+    what: str
+    """What was found, in words."""
+    rows: int | None = None
+    """Rows concerned; None where it is not about rows."""
+    share: float | None = None
+    """Of all rows of their source, 0 to 1."""
+    where: str | None = None
+    """The first of them: `events.parquet row 17`."""
+    column: str | None = None
+    """The column of the file."""
+    value: str | None = None
+    """What it holds there."""
+    fix: str | None = None
+    """The way out."""
+
+
+def dropped_rows(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> list[Finding]:
+    """One finding for each reason for which rows were dropped, the most frequent first."""
+    found = [*_of(sources.items, items), *_of(sources.interactions, events)]
+    return sorted(found, key=lambda one: -(one.rows or 0))
+
+
+def _of(source: ItemsSource | InteractionsSource, read: Read) -> Iterator[Finding]:
+    for reason, count in read.dropped.items():
+        first = read.rejects.filter(pl.col("reason") == reason).row(0, named=True)
+        value = None if first["answer"] is None else shown(first["answer"])
+        share = count / max(read.rows, 1)
+        yield Finding(reason, count, share, first["key"], _column(source, reason), value, FIXES[reason])
+
+
+def _column(source: ItemsSource | InteractionsSource, reason: str) -> str:
+    """The user's column behind a reason: reasons begin with the setting's name, save that of unknown items."""
+    return str(getattr(source, "item_id" if reason == UNKNOWN else reason.split(" ", maxsplit=1)[0]))
+
+
+def remarks(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> Iterator[Finding]:
+    """What is not about single rows that were dropped."""
+    cap = sources.items.max_text_chars
+    if items.capped:
+        fix = f"Raise sources.items.max_text_chars (now {cap:,}) to keep more; the longer items are then asked again."
+        yield _counted(f"texts are longer than {cap:,} characters and are cut", items.capped, items.frame.height, fix)
+    if items.untitled:
+        yield _counted("items have no title and carry their id", items.untitled, items.frame.height, "Map title, or fill the column.")
+    if events.duplicates:
+        fix = "None needed: one of each is kept. Times of whole days make equal events of repeated ones."
+        yield _counted("events repeat another in user, item and moment", events.duplicates, events.rows, fix)
+    yield from _of_labels(sources.interactions, events.frame)
+    yield from _of_times(sources.interactions, events.frame)
+
+
+def _counted(what: str, rows: int, of: int, fix: str) -> Finding:
+    return Finding(what, rows, rows / max(of, 1), fix=fix)
+
+
+def _of_labels(source: InteractionsSource, frame: pl.DataFrame) -> Iterator[Finding]:
+    if source.feedback == "implicit" or frame.is_empty() or frame["label"].n_unique() > 1:
+        return
+    value = "positive" if frame["label"][0] > 0.5 else "negative"
+    fix = "Map another label, or another positive_from: a ranker cannot learn from one value."
+    yield Finding(f"every event is {value}", column=source.label, fix=fix)
+
+
+def _of_times(source: InteractionsSource, frame: pl.DataFrame) -> Iterator[Finding]:
+    if source.timestamp_unit == "order" or frame.is_empty():
+        return
+    if (frame["timestamp"].dt.time().to_physical() == 0).all():
+        fix = "Map a column with the time of day if there is one; a night still knows whole days only."
+        yield Finding("times are whole days: what came first inside a day is unknown", column=source.timestamp, fix=fix)
+    single = frame.group_by("user_id").len().select((pl.col("len") == 1).mean()).item()
+    if single is not None and single > 0.5:
+        fix = "Preferences are written for users with a history; the others are ranked by items alone."
+        yield Finding(f"{single:.0%} of the users have one event", column=source.user_id, fix=fix)
