@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.init import init
 from nightshift.config import CONFIG_NAME, Settings, load_settings
 from nightshift.errors import ConfigError, InputError, NightshiftError
 from nightshift.night import Night
@@ -63,20 +64,34 @@ def demo(
     (run_recorded_demo if recorded else run_demo)(folder)
 
 
-@app.command()
-def check(config: Config = Path(CONFIG_NAME), home: Home = None) -> None:
-    """Read the configuration and the sources, and say what was understood and what is wrong. Calls no model."""
-    from jobs.console import console
-    from nightshift.sources import describe, read_interactions, read_items
+app.command()(init)
 
-    settings = _settings(config, home)
-    sources = settings.sources
-    items = read_items(sources.items, settings.root)
-    events = read_interactions(sources.interactions, settings.root, items.frame, before=None, now=datetime.now(UTC))
-    for line in describe(sources, items, events).lines():
-        console.print(line, markup=False)
-    console.print(f"model     {settings.llm.model} ({settings.llm.backend}), encoder {settings.encoder.model}", markup=False)
-    console.print(f"home      {settings.home_folder}", markup=False)
+
+@app.command()
+def check(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the screen; also when something is wrong.")] = False,
+) -> None:
+    """Read the configuration and the sources, and say what was understood and what is wrong. Calls no model.
+
+    What stops a night ends with exit code 2 and file, column, row, value and the way out. What is only odd is listed, with the first
+    row, and ends with 0.
+    """
+    from jobs.check_screen import show_checked
+    from jobs.checking import checked
+
+    try:
+        found = checked(_settings(config, home))
+    except InputError as error:
+        if as_json:
+            typer.echo(json.dumps({"ok": False, "error": str(error)}, indent=2, ensure_ascii=False))
+            raise typer.Exit(error.exit_code) from error
+        raise
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        show_checked(found)
 
 
 @app.command()
