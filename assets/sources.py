@@ -11,6 +11,7 @@ from assets.resources import Nightshift
 from nightshift.checks import Checked, freshness, no_times, not_empty, nothing_from_the_future
 from nightshift.night import Night
 from nightshift.sources import read_interactions, read_items, source_digest
+from nightshift.sources.languages import languages_in_words
 from nightshift.tables import INTERACTIONS, ITEMS
 
 NOT_EMPTY = "There is at least one row."
@@ -32,6 +33,7 @@ def items(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
             "source digest": source_digest(source, root),
             "source rows": read.rows,
             "capped texts": read.capped,
+            "languages": languages_in_words(read.frame),
             "without title": read.untitled,
         }
         | _dropped(read.dropped),
