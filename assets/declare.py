@@ -1,5 +1,6 @@
 """What every asset shares: how it is declared from its table, and how its night is checked, published and shown."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -68,12 +69,16 @@ def _spec(table: Table, name: str, says: str) -> dg.AssetCheckSpec:
 
 def _about(table: Table, body: Body) -> dict[str, Any]:
     """What is known before any night: columns, where the table is documented, and where its code is."""
-    code = LocalFileCodeReference(file_path=body.__code__.co_filename, line_number=body.__code__.co_firstlineno)
-    return {
-        "dagster/column_schema": column_schema(table),
-        "docs": dg.MetadataValue.path(f"docs/reference/tables.md#{table.name}"),
-        "dagster/code_references": CodeReferencesMetadataValue(code_references=[code]),
-    }
+    docs = dg.MetadataValue.path(f"docs/reference/tables.md#{table.name}")
+    return {"dagster/column_schema": column_schema(table), "docs": docs, "dagster/code_references": _code(body)}
+
+
+def _code(body: Body) -> CodeReferencesMetadataValue:
+    """File and line of the body, which the UI offers to open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster 1.13 calls both classes beta; every start would say so
+        place = LocalFileCodeReference(file_path=body.__code__.co_filename, line_number=body.__code__.co_firstlineno)
+        return CodeReferencesMetadataValue(code_references=[place])
 
 
 def _tags(table: Table) -> dict[str, str]:

@@ -25,6 +25,7 @@ def embed(context: dg.AssetExecutionContext, night: Night, texts: pl.DataFrame) 
         "texts": texts.height,
         "embedded": pending["content_key"].n_unique(),
         "hit rate": round(1 - pending.height / max(texts.height, 1), 4),
+        "seconds": round(seconds, 2),
         "texts/s": round(pending.height / seconds, 1) if pending.height else 0.0,
         "encoder": night.encoder_id,
     }

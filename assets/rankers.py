@@ -90,6 +90,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         for row in overall.to_dicts()
         if row["difference"] is not None
     }
+    reached = {f"{metric.upper()}: {name}": value for name, value in _reached(frame, metric, several).items()}
     suspicious = [name for name, gain in gains.items() if metric == "auc" and name.endswith("- base") and gain > TOO_GOOD]
     check = Checked("too_good", not suspicious, "; ".join(suspicious) or "no gain is too good to be true", blocking=False)
     yield from publish(
@@ -98,10 +99,17 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         frame,
         [check],
         inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS),
-        numbers=gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
+        numbers=reached | gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
         show={"headline": headline(frame)} | _reported(context, night, frame, memory) | bullets("verdict", words),
         sample=overall,
     )
+
+
+def _reached(frame: pl.DataFrame, metric: str, several: bool) -> dict[str, float]:
+    """The metric of every arm on all test rows, by the names of the gains."""
+    alone = frame.filter((pl.col("slice") == "all") & (pl.col("metric") == metric) & (pl.col("arm") == pl.col("against")))
+    rows = alone.drop_nulls("value").select("ranker", "arm", "value").iter_rows()
+    return {f"{ranker} {arm}" if several else arm: round(value, 5) for ranker, arm, value in rows}
 
 
 def _reported(context: dg.AssetExecutionContext, night: Night, frame: pl.DataFrame, memory: "Memory | None") -> dict[str, Any]:
