@@ -6,16 +6,17 @@ import dagster as dg
 import polars as pl
 
 from assets.declare import Events, manifests, publish, table_asset
-from assets.features import example_inputs
+from assets.features import example_inputs, implicit
 from assets.resources import Nightshift
 from assets.samples import bullets
 from nightshift.checks import Checked, not_empty
 from nightshift.lift.headline import headline
 from nightshift.lift.verdict import TOO_GOOD, main_metric, verdict
 from nightshift.night import Night
-from nightshift.tables import ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES
+from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES
 
 if TYPE_CHECKING:  # imports what computes; the code location does not
+    from nightshift.lift.beside import Beside
     from nightshift.lift.memorization import Memory
     from nightshift.rankers.context import Context
 
@@ -65,22 +66,20 @@ def _context(night: Night) -> "Context | None":
     LIFT,
     group="rankers",
     kinds={"polars"},
-    deps=[RANKING_SCORES, RANKING_EXAMPLES, ITEMS, ITEM_FACTS],
+    deps=[RANKING_SCORES, RANKING_EXAMPLES, ITEMS, INTERACTIONS, ITEM_FACTS, ITEM_EMBEDDINGS],
     checks={"warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a leak."},
 )
 def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Each arm against base, text and the placebos, overall and by slice, with user-clustered intervals, from `ranking_scores`.
 
     Writes the night's report, `<home>/reports/as_of=<night>/lift.html`: one page that needs no network."""
-    from nightshift.lift.about import about_items
     from nightshift.lift.memorization import probe
     from nightshift.lift.suite import measure
 
     night = nightshift.night(context)
     examples, scores = night.store.read(RANKING_EXAMPLES, night.as_of), night.store.read(RANKING_SCORES, night.as_of)
-    items, facts = night.store.read(ITEMS, night.as_of), night.store.read_or_empty(ITEM_FACTS, night.as_of)
-    about = about_items(items, facts, examples, night.settings.lift.model_trained_until)
-    frame = measure(examples, scores, night.settings.lift, context.log.info, about)
+    items = night.store.read(ITEMS, night.as_of)
+    frame = measure(examples, scores, night.settings.lift, context.log.info, _beside(night, items, examples))
     memory = probe(night, items, night.settings.lift.probe_titles)
     words, metric = verdict(frame), main_metric(frame)
     overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"]))
@@ -103,6 +102,19 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         show={"headline": headline(frame)} | _reported(context, night, frame, memory) | bullets("verdict", words),
         sample=overall,
     )
+
+
+def _beside(night: Night, items: pl.DataFrame, examples: pl.DataFrame) -> "Beside":
+    """What is known of items and users beside the rows; the users' groups are read from their file, here and nowhere else."""
+    from nightshift.lift.about import about_items
+    from nightshift.lift.beside import Beside, spaces_of
+    from nightshift.sources import read_users
+
+    source, read = night.settings.sources.users, night.store.read_or_empty
+    about = about_items(items, read(ITEM_FACTS, night.as_of), examples, night.settings.lift.model_trained_until)
+    spaces = spaces_of(items, read(ITEM_EMBEDDINGS, night.as_of)) if implicit(night) else {}
+    users = read_users(source, night.settings.root) if source else None
+    return Beside(about, users, read(INTERACTIONS, night.as_of), spaces)
 
 
 def _reached(frame: pl.DataFrame, metric: str, several: bool) -> dict[str, float]:

@@ -282,9 +282,10 @@ LIFT = Table(
         "ranker": _text("lightgbm, din; source for what a source of candidates reaches alone"),
         "metric": _text(
             "auc, gauc, ndcg@10, logloss, smooth_ece, bias (predicted by observed positives); lists of candidates: ndcg@10, recall@10, "
-            "recall@20, mrr@20, coverage@10, gini@10, tail@10, and recall of candidates"
+            "recall@20, mrr@20, recall of candidates, and what is shown: coverage@10, gini@10, tail@10, novelty@10, popularity_gap@10, "
+            "diversity_attributes@10, diversity_raw@10, diversity_facts@10"
         ),
-        "slice": _text("all, or a slice declared before looking"),
+        "slice": _text("all, a slice declared before looking, `group <column>=<value>` of users, or `gap between groups of <column>`"),
         "value": Column(pl.Float64, "the arm's metric, seeds averaged", required=False),
         "difference": Column(pl.Float64, "arm minus against", required=False),
         "ci_low": Column(pl.Float64, "2.5% of the user-clustered bootstrap of the difference", required=False),

@@ -42,12 +42,13 @@ def long_tail_share(lists: Codes, popularity: Codes, head: float = 0.2) -> float
     return float(tail[shown].mean()) if len(shown) else float("nan")
 
 
-def novelty(lists: Codes, popularity: Codes, users: int) -> Doubles:
-    """(users,) mean surprise of what is shown, in bits: -log2 of the share of users who had it (Vargas and Castells, RecSys 2011).
+def novelty(lists: Codes, popularity: Codes, total: int) -> Doubles:
+    """(users,) mean surprise of what is shown, in bits: -log2 of an item's share (Vargas and Castells, RecSys 2011).
 
-    An item that nobody had counts as had by one. NaN for an empty list.
+    `popularity` by `total` is the share of users who had it, or of all events. An item that nobody had counts as had once. NaN for an
+    empty list.
     """
-    return _mean(-np.log2(np.maximum(popularity, 1) / users), lists)
+    return _mean(-np.log2(np.maximum(popularity, 1) / total), lists)
 
 
 def popularity_lift(lists: Codes, past: Codes, popularity: Codes) -> Doubles:
@@ -57,6 +58,18 @@ def popularity_lift(lists: Codes, past: Codes, popularity: Codes) -> Doubles:
     """
     own = _mean(popularity.astype(np.float64), past)
     return np.asarray(_mean(popularity.astype(np.float64), lists) / np.where(own > 0, own, np.nan) - 1.0)
+
+
+def popularity_gap(lists: Codes, own: Doubles, popularity: Doubles) -> float:
+    """Mean popularity of what is shown by that of the users' own past `own` (users,), minus 1: the GAP of a group of users.
+
+    Means are taken over users first, so that one with an obscure past does not decide (Abdollahpouri et al., 2019). Users without a
+    list or a past (NaN) do not count; NaN when nobody does.
+    """
+    shown = _mean(popularity, lists)
+    both = np.isfinite(shown) & np.isfinite(own)
+    past = float(own[both].mean()) if both.any() else 0.0
+    return float(shown[both].mean()) / past - 1.0 if past > 0 else float("nan")
 
 
 def diversity(lists: Codes, vectors: NDArray[np.floating], batch: int = 1024) -> Doubles:

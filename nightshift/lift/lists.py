@@ -4,7 +4,7 @@ A test list is a user at a moment with all candidates of the stage; items of the
 shown, so a chosen item that the stage missed is ranked infinitely low and counts in every metric. The list is what is
 averaged, the user what is resampled. Slices choose among the chosen items: a list counts in a slice by those in it.
 
-What each arm would show is described beside (nightshift.lift.shown). Popularity, item-kNN and EASE are judged too, as
+What each arm would show is described beside it (nightshift.lift.shown). Popularity, item-kNN and EASE are judged too, as
 rankers of their own (ranker `source`), by their scores in the same lists: their own best `per_source` items are all there,
 so their metrics with a cut up to that are those of the whole catalogue.
 """
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from nightshift.candidates.settings import COLLABORATIVE
 from nightshift.lift.arms import COMPARISONS, SOURCE
+from nightshift.lift.beside import Beside
+from nightshift.lift.fairness import Groups, gap_rows, groups_of
 from nightshift.lift.forms import Form, compared, known
 from nightshift.lift.inference import Draws
 from nightshift.lift.metrics import Codes, Doubles, Sums, ndcg_at, recall_at, reciprocal_rank
 from nightshift.lift.ranked import Ranked
-from nightshift.lift.shown import shown_rows
+from nightshift.lift.shown import Described, shown_rows
 
 Mask = NDArray[np.bool_]
 
@@ -71,18 +73,23 @@ class Lists:
         return Sums(numerator.astype(np.float64), denominator.astype(np.float64))
 
 
-def judge_lists(test: pl.DataFrame, masks: dict[str, Mask], arms: dict[str, dict[str, Doubles]], draws: Draws) -> list[dict[str, Any]]:
+def judge_lists(
+    test: pl.DataFrame, masks: dict[str, Mask], arms: dict[str, dict[str, Doubles]], draws: Draws, beside: Beside | None = None
+) -> list[dict[str, Any]]:
     """Rows of `lift`: `masks` are the slices over the test rows, `arms` is ranker -> arm -> scores (seeds, test rows)."""
-    lists, rows = Lists.of(test), list[dict[str, Any]]()
+    beside, lists, rows = beside or Beside(), Lists.of(test), list[dict[str, Any]]()
+    described, groupings = Described.of(test, beside), groups_of(beside.users, test, lists.chosen)
     own = {str(name): _source(test, name) for name in COLLABORATIVE if f"base__from_{name}" in test.columns}
     for name, mask in masks.items():
         part = mask & lists.chosen
         if part.any():
             users = len(np.unique(lists.owner[lists.group[part]]))
             common = {"slice": name, "n_users": users, "n_rows": int(part.sum())}
-            rows += _slice_rows(lists, part, arms, own, draws, common)
-            for ranker, scored in ({SOURCE: own} | arms).items() if mask.all() else ():
-                rows += shown_rows(test, scored, common | {"ranker": ranker})
+            whole = mask.all()
+            rows += _slice_rows(lists, part, arms, own, draws, common, groupings if whole else [])
+            for ranker, scored in ({SOURCE: own} | arms).items() if whole and described else ():
+                assert described is not None
+                rows += shown_rows(described, scored, common | {"ranker": ranker})
     return rows
 
 
@@ -92,7 +99,13 @@ def _source(test: pl.DataFrame, name: str) -> Doubles:
 
 
 def _slice_rows(
-    lists: Lists, part: Mask, arms: dict[str, dict[str, Doubles]], own: dict[str, Doubles], draws: Draws, common: dict[str, Any]
+    lists: Lists,
+    part: Mask,
+    arms: dict[str, dict[str, Doubles]],
+    own: dict[str, Doubles],
+    draws: Draws,
+    common: dict[str, Any],
+    groupings: list[Groups],
 ) -> list[dict[str, Any]]:
     rows = [_row("candidates", SOURCE, "recall", Form.of_sums([_recall_of_all(lists, part)]), common)]
     ranked_own = {name: [lists.ranked(score, part) for score in scores] for name, scores in own.items()}
@@ -107,6 +120,8 @@ def _slice_rows(
                 for arm, other in LIST_COMPARISONS
                 if arm in forms and other in forms
             ]
+            judged = {arm: forms[arm] for arm in ranked}
+            rows += gap_rows(judged, groupings, draws, {"ranker": ranker, "metric": metric})
     return rows
 
 

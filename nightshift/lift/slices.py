@@ -5,7 +5,8 @@ the items by events before t1, read back from the rows: an item's events before 
 at or after t1, or one more than the count at its last row before it. Among candidates (implicit feedback), where an item
 need not have a row at each of its events, that is close to the count, not equal to it.
 
-Slices of what is known about items beside the rows (`about_items`) are there when it is handed over. A slice without rows is left out.
+Slices of what is known about items and users beside the rows (`nightshift.lift.beside`) are there when it is handed over: users' groups
+as `group <column>=<value>`. A slice without rows is left out.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from nightshift.lift.beside import Beside
 
 Mask = NDArray[np.bool_]
 MaskOf = Callable[[pl.DataFrame, pl.DataFrame], Mask]
@@ -87,9 +90,25 @@ MAIN_SLICES = tuple(SLICES)[:6]
 """Slices that are read first; the others are in the table and in the report."""
 
 
-def masks_of(examples: pl.DataFrame, about: pl.DataFrame | None = None) -> dict[str, Mask]:
-    """Every slice that has a test row; `about` has a row an item (`nightshift.lift.about`)."""
+GROUP = "group "
+"""How the slice of a group of users begins."""
+
+
+def masks_of(examples: pl.DataFrame, beside: Beside | None = None) -> dict[str, Mask]:
+    """Every slice that has a test row, users' groups last."""
+    beside = beside or Beside()
     test = examples.filter(pl.col("split") == "test")
-    test = test if about is None else test.join(about, on="item_id", how="left", maintain_order="left")
-    masks = {name: mask_of(test, examples) for name, mask_of in SLICES.items()}
+    rows = test if beside.items is None else test.join(beside.items, on="item_id", how="left", maintain_order="left")
+    masks = {name: mask_of(rows, examples) for name, mask_of in SLICES.items()} | _groups(test, beside.users)
     return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def _groups(test: pl.DataFrame, users: pl.DataFrame | None) -> dict[str, Mask]:
+    if users is None:
+        return {}
+    rows = test.select("user_id").join(users, on="user_id", how="left", maintain_order="left").drop("user_id")
+    return {
+        f"{GROUP}{column.name}={value}": (column == value).fill_null(value=False).to_numpy()
+        for column in rows
+        for value in column.drop_nulls().unique().sort()
+    }

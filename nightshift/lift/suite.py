@@ -8,13 +8,15 @@ import polars as pl
 
 from nightshift.features.dealings import dealing_of
 from nightshift.lift.arms import COMPARISONS, pooled
+from nightshift.lift.beside import Beside
 from nightshift.lift.calibration import bias, smooth_ece
+from nightshift.lift.fairness import Groups, gap_rows, groups_of
 from nightshift.lift.forms import Form, compared, known
 from nightshift.lift.inference import Concordance, Draws, holm
 from nightshift.lift.lists import judge_lists
 from nightshift.lift.metrics import Codes, Doubles, Sums, gauc, logloss, ndcg
 from nightshift.lift.settings import METRICS, LiftSettings
-from nightshift.lift.slices import Mask, masks_of
+from nightshift.lift.slices import GROUP, Mask, masks_of
 from nightshift.lift.training import Progress, Trained, train_arms
 from nightshift.tables import LIFT
 
@@ -69,11 +71,15 @@ class SliceScores:
 
 
 def judge(
-    examples: pl.DataFrame, settings: LiftSettings | None = None, progress: Progress | None = None, context: "Context | None" = None
+    examples: pl.DataFrame,
+    settings: LiftSettings | None = None,
+    progress: Progress | None = None,
+    context: "Context | None" = None,
+    beside: Beside | None = None,
 ) -> Judged:
     """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has: `train_arms`, then `measure`."""
     trained = train_arms(examples, settings, progress, context)
-    return Judged(trained.scores, trained.rankers, measure(examples, trained.scores, settings, progress))
+    return Judged(trained.scores, trained.rankers, measure(examples, trained.scores, settings, progress, beside))
 
 
 def measure(
@@ -81,9 +87,9 @@ def measure(
     scores: pl.DataFrame,
     settings: LiftSettings | None = None,
     progress: Progress | None = None,
-    about: pl.DataFrame | None = None,
+    beside: Beside | None = None,
 ) -> pl.DataFrame:
-    """The `lift` table from the `ranking_scores` table; `examples` and `about` (items) say which rows belong to which slice.
+    """The `lift` table from the `ranking_scores` table; `examples` and `beside` say which rows belong to which slice.
 
     Lists of candidates (implicit feedback) are judged by `judge_lists`, rows that users were shown by `compare`. The reported
     value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
@@ -92,19 +98,24 @@ def measure(
     test = examples.filter(pl.col("split") == "test").select(ROW)
     rankers = scores["ranker"].unique(maintain_order=True).to_list()
     arms = {name: _by_arm(scores.filter(pl.col("ranker") == name), test) for name in rankers}
-    masks = masks_of(examples, about)
+    beside = beside or Beside()
+    masks = masks_of(examples, beside)
     dealt = sum(dealing_of(arm) is not None for arm in scores["arm"].unique())
     draws = Draws(settings.bootstrap_seed, settings.resamples, max(dealt, 1))
     if examples["retrieved"].is_not_null().any():
-        rows = _of_lists(examples, masks, arms, draws, tell)
+        rows = _of_lists(examples, masks, arms, draws, tell, beside)
     else:
-        rows = [row for name in rankers for row in compare(examples, masks, arms[name], draws, tell, name)]
+        rows = [row for name in rankers for row in compare(examples, masks, arms[name], draws, tell, name, beside.users)]
     return LIFT.conform(corrected(pl.DataFrame(rows, schema=LIFT.schema)))
 
 
 def corrected(lift: pl.DataFrame) -> pl.DataFrame:
-    """With `p_holm`: each comparison's p-values of one metric, corrected over the slices; `all` is one test of its own."""
-    place = pl.struct(pl.col("arm", "against", "ranker", "metric"), whole=pl.col("slice") == "all")
+    """With `p_holm`: each comparison's p-values of one metric, corrected over the slices; `all` is one test of its own.
+
+    Groups of users are corrected among themselves, so that mapping them moves no other slice's number.
+    """
+    family = pl.when(pl.col("slice") == "all").then(0).when(pl.col("slice").str.starts_with(GROUP)).then(1).otherwise(2)
+    place = pl.struct(pl.col("arm", "against", "ranker", "metric"), family=family)
     p_holm = np.full(lift.height, np.nan)
     p_value = lift["p_value"].fill_null(float("nan")).to_numpy()
     for (_,), rows in lift.select(place=place.rank("dense")).with_row_index("row").group_by("place"):
@@ -113,11 +124,11 @@ def corrected(lift: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_lists(
-    examples: pl.DataFrame, masks: dict[str, Mask], arms: dict[str, dict[str, Doubles]], draws: Draws, tell: Progress
+    examples: pl.DataFrame, masks: dict[str, Mask], arms: dict[str, dict[str, Doubles]], draws: Draws, tell: Progress, beside: Beside
 ) -> list[dict[str, Any]]:
     test = examples.filter(pl.col("split") == "test")
     tell(f"comparing the arms on {test['group_id'].n_unique()} lists of candidates")
-    return judge_lists(test, masks, arms, draws)
+    return judge_lists(test, masks, arms, draws, beside)
 
 
 def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
@@ -131,13 +142,19 @@ def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
 
 
 def compare(
-    examples: pl.DataFrame, masks: dict[str, Mask], scores: dict[str, Doubles], draws: Draws, tell: Progress, ranker: str = "lightgbm"
+    examples: pl.DataFrame,
+    masks: dict[str, Mask],
+    scores: dict[str, Doubles],
+    draws: Draws,
+    tell: Progress,
+    ranker: str = "lightgbm",
+    users: pl.DataFrame | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of `lift` of one ranker from scores (seeds, test rows) of each arm; test rows in the order of `examples`."""
     test, rows = examples.filter(pl.col("split") == "test"), list[dict[str, Any]]()
     for number, (name, mask) in enumerate(masks.items(), 1):
         tell(f"comparing the arms of {ranker} on slice {number} of {len(masks)}: {name}")
-        rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws)
+        rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws, groups_of(users, test) if mask.all() else [])
     return rows
 
 
@@ -147,7 +164,7 @@ def _cut(test: pl.DataFrame, scores: dict[str, Doubles], mask: np.ndarray) -> Sl
     return SliceScores(label, user.astype(np.int64), len(names), {arm: score[:, mask] for arm, score in scores.items()})
 
 
-def _slice_rows(ranker: str, name: str, part: SliceScores, draws: Draws) -> list[dict[str, Any]]:
+def _slice_rows(ranker: str, name: str, part: SliceScores, draws: Draws, groupings: list[Groups]) -> list[dict[str, Any]]:
     common = {"ranker": ranker, "slice": name, "n_users": part.users, "n_rows": len(part.label)}
     rows = []
     for metric in METRICS:
@@ -158,4 +175,5 @@ def _slice_rows(ranker: str, name: str, part: SliceScores, draws: Draws) -> list
         for arm, against in COMPARISONS:
             if arm in forms and against in forms:
                 rows.append({"arm": arm, "against": against, "metric": metric, **compared(forms, arm, against, draws), **common})
+        rows += gap_rows(forms, groupings, draws, {"ranker": ranker, "metric": metric})
     return rows + [row | common for row in part.calibration()]

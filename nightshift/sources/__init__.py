@@ -10,8 +10,9 @@ from nightshift.sources.files import source_digest
 from nightshift.sources.interactions import read_interactions
 from nightshift.sources.items import read_items
 from nightshift.sources.reads import EventsRead, ItemsRead, Read
-from nightshift.sources.settings import InteractionsSource, ItemsSource, SourcesSettings
+from nightshift.sources.settings import InteractionsSource, ItemsSource, SourcesSettings, UsersSource
 from nightshift.sources.summary import Description, describe
+from nightshift.sources.users import read_users
 
 __all__ = [
     "Description",
@@ -21,9 +22,11 @@ __all__ = [
     "ItemsSource",
     "Read",
     "SourcesSettings",
+    "UsersSource",
     "clean_text",
     "describe",
     "read_interactions",
     "read_items",
+    "read_users",
     "source_digest",
 ]

@@ -15,7 +15,7 @@ import polars as pl
 
 from nightshift.errors import SourceError
 from nightshift.keys import canonical
-from nightshift.sources.settings import InteractionsSource, ItemsSource
+from nightshift.sources.settings import InteractionsSource, ItemsSource, UsersSource
 from nightshift.sources.torn import bad_line
 from nightshift.sources.wording import missing_column, shown
 
@@ -130,7 +130,7 @@ def guarded(file: SourceFile, read: Callable[[], T]) -> T:
         raise SourceError(f"{file.place} cannot be read as {file.ending[1:]}: {reason}; repair or remove the file") from error
 
 
-def source_digest(source: ItemsSource | InteractionsSource, root: Path) -> str:
+def source_digest(source: ItemsSource | InteractionsSource | UsersSource, root: Path) -> str:
     """SHA-256 over the mapping and the name, size and modification time of every file: equal while nothing changed.
 
     Contents are not read, so a sensor can ask every minute. A touched file counts as changed; the night it starts

@@ -102,6 +102,18 @@ class InteractionsSource(_Source):
         return self
 
 
+class UsersSource(_Source):
+    """Groups of users: one row a user. Read when features are judged; it reaches no prompt, no feature and no published table."""
+
+    block: ClassVar[str] = "users"
+
+    user_id: ColumnName
+    """Column with the user's id, as the events spell it."""
+    groups: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    """Columns that each divide the users: `[gender, age]`. At most 25 values a column; a slice of the lift for each, and the gap between
+    them. Changes no feature, no prompt and no other slice's difference."""
+
+
 class SourcesSettings(BaseModel):
     """The user's own data: a catalogue and its events."""
 
@@ -111,3 +123,5 @@ class SourcesSettings(BaseModel):
     """The catalogue."""
     interactions: InteractionsSource
     """The events."""
+    users: UsersSource | None = None
+    """Groups of users, for fairness in the lift. None: no such slices."""

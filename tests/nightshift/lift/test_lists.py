@@ -1,6 +1,6 @@
 """Lists of candidates: implicit feedback through training, judging and words."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings
+from nightshift.lift.beside import Beside, Space, spaces_of
+from nightshift.lift.fairness import GAP
 from nightshift.lift.inference import Draws
 from nightshift.lift.lists import judge_lists
 from nightshift.lift.settings import LiftSettings
-from nightshift.lift.shown import Shelf
+from nightshift.lift.shown import Described, Past, Shelf
 from nightshift.lift.suite import Judged, judge
 from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
@@ -41,8 +43,13 @@ def lists(world: World) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def judged(lists: pl.DataFrame) -> Judged:
-    return judge(lists, QUICK)
+def judged(lists: pl.DataFrame, world: World) -> Judged:
+    users = pl.DataFrame({"user_id": world.interactions["user_id"].unique().sort()}).with_row_index("n")
+    groups = users.select("user_id", half=pl.when(pl.col("n") % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd")))
+    raw = world.embeddings().filter(view="raw")
+    vectors = pl.concat([raw, raw.with_columns(view=pl.lit("facts"))])
+    beside = Beside(users=groups, events=world.interactions, spaces=spaces_of(world.items, vectors))
+    return judge(lists, QUICK, beside=beside)
 
 
 def row(lift: pl.DataFrame, arm: str, against: str, metric: str, ranker: str = "lightgbm", part: str = "all") -> dict[str, Any]:
@@ -138,6 +145,60 @@ def test_slices_are_of_the_chosen_items(judged: Judged, lists: pl.DataFrame) -> 
     assert row(judged.lift, "base", "base", "ndcg@10")["n_rows"] == chosen.height
     cold = chosen.filter(pl.col("base__item_events") < 5).height
     assert row(judged.lift, "base", "base", "ndcg@10", part="cold items (under 5 events)")["n_rows"] == cold
+
+
+def test_diversity_is_measured_in_spaces_that_an_arm_does_not_rank_by(judged: Judged) -> None:
+    found = judged.lift.filter(pl.col("metric").str.starts_with("diversity_")).select("arm", "metric").unique()
+    spaces = {arm: {metric for name, metric in found.rows() if name == arm} for arm in found["arm"].unique()}
+    assert spaces["base"] == spaces["ease"] == {"diversity_attributes@10", "diversity_raw@10", "diversity_facts@10"}
+    assert spaces["llm"] == {"diversity_attributes@10", "diversity_raw@10"}, "its own similarities are of what was written"
+
+
+def test_popularity_is_more_popular_than_the_users_own_past_and_the_least_novel(judged: Judged) -> None:
+    for metric in ("popularity_gap@10", "novelty@10"):
+        values = {name: row(judged.lift, name, name, metric, "source")["value"] for name in ("popular", "ease")}
+        values["llm"] = row(judged.lift, "llm", "llm", metric)["value"]
+        chosen = max if metric == "popularity_gap@10" else min
+        assert chosen(values, key=values.__getitem__) == "popular"
+    assert row(judged.lift, "popular", "popular", "popularity_gap@10", "source")["value"] > 0
+
+
+def test_groups_of_users_are_slices_with_a_gap_that_chance_explains(judged: Judged) -> None:
+    halves = [row(judged.lift, "llm", "llm", "ndcg@10", part=f"group half={name}") for name in ("even", "odd")]
+    gap = row(judged.lift, "llm", "llm", "ndcg@10", part=f"{GAP}half")
+    assert gap["value"] == pytest.approx(abs(halves[0]["value"] - halves[1]["value"]), abs=1e-9)
+    assert gap["n_users"] == sum(half["n_users"] for half in halves)
+    assert gap["n_rows"] == sum(half["n_rows"] for half in halves)
+    assert gap["p_value"] > 0.01
+    against = row(judged.lift, "llm", "base", "ndcg@10", part=f"{GAP}half")
+    assert against["difference"] == pytest.approx(gap["value"] - row(judged.lift, "base", "base", "ndcg@10", part=f"{GAP}half")["value"])
+    assert against["ci_low"] < against["difference"] < against["ci_high"]
+
+
+def test_a_users_past_is_what_was_chosen_before_the_first_test_list() -> None:
+    moment = [datetime(2024, 1, day, tzinfo=UTC) for day in range(1, 10)]
+    test = pl.DataFrame({"user_id": ["a", "b"], "group_id": ["2", "1"], "timestamp": [moment[5], moment[7]]})
+    events = [("a", "x", moment[0], 1.0), ("b", "x", moment[6], 1.0), ("c", "x", moment[6], 1.0), ("a", "y", moment[1], 0.0),
+              ("a", "z", moment[6], 1.0), ("b", "y", moment[1], 1.0)]  # fmt: skip
+    log = pl.DataFrame(events, schema=["user_id", "item_id", "timestamp", "label"], orient="row")
+    past = Past.of(test, log, pl.Series(["x", "y", "z"]))
+    assert past.popularity.tolist() == [2.0, 2.0, 0.0], "c has no test list, so its events end with the first of all"
+    assert past.own.tolist() == [2.0, 2.0], "in the order of the lists; what was not chosen is no taste"
+
+
+def test_spaces_are_of_attributes_and_views_and_an_item_without_a_vector_is_left_out() -> None:
+    items = pl.DataFrame({"item_id": ["a", "b", "c"], "attributes": [["war", "love"], ["war"], None]})
+    vectors = pl.DataFrame({"item_id": ["b", "a"], "view": ["raw", "raw"], "vector": [[0.0, 1.0], [1.0, 0.0]]})
+    spaces = spaces_of(items, vectors)
+    assert set(spaces) == {"attributes", "raw"}
+    assert spaces["attributes"].of(pl.Series(["b", "a", "c"])).tolist() == [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+    assert spaces["raw"].of(pl.Series(["a", "z"])).tolist() == [[1.0, 0.0], [0.0, 0.0]]
+    assert spaces_of(items.with_columns(attributes=pl.lit(None, pl.List(pl.String))), vectors.clear()) == {}
+
+
+def test_rows_that_do_not_tell_popularity_are_not_described() -> None:
+    test = made([("a", "1", 1.0, True)]).with_columns(item_id=pl.lit("i"))
+    assert Described.of(test, Beside(spaces={"raw": Space(pl.Series(["i"]), np.ones((1, 2), np.float32))})) is None
 
 
 def test_what_is_shown_is_described_for_arms_and_sources(judged: Judged) -> None:

@@ -11,6 +11,7 @@ from nightshift.lift.beyond import (
     gini,
     long_tail_share,
     novelty,
+    popularity_gap,
     popularity_lift,
 )  # fmt: skip
 from nightshift.lift.metrics import Sums
@@ -40,7 +41,7 @@ def test_the_long_tail_is_all_but_the_most_popular_fifth() -> None:
 
 def test_novelty_is_the_surprise_in_bits() -> None:
     popularity = np.array([8, 2, 0, 4, 1])
-    assert novelty(LISTS, popularity, users=16) == pytest.approx([(1 + 3) / 2, (1 + 4) / 2, 1])
+    assert novelty(LISTS, popularity, total=16) == pytest.approx([(1 + 3) / 2, (1 + 4) / 2, 1])
     assert np.isnan(novelty(np.array([[-1, -1]]), popularity, 16)).all()
 
 
@@ -48,6 +49,13 @@ def test_popularity_is_held_against_the_users_own() -> None:
     popularity = np.array([10, 5, 5, 20, 1])
     past = np.array([[3, -1], [1, 2], [-1, -1]])
     assert popularity_lift(LISTS, past, popularity) == pytest.approx([7.5 / 20 - 1, 7.5 / 5 - 1, np.nan], nan_ok=True)
+
+
+def test_the_gap_of_a_group_is_of_means_over_users_so_that_one_obscure_past_does_not_decide() -> None:
+    popularity = np.array([10.0, 5, 5, 20, 1])
+    assert popularity_gap(LISTS, np.array([15.0, 1.0, np.nan]), popularity) == pytest.approx((7.5 + 7.5) / (15 + 1) - 1)
+    assert popularity_gap(np.array([[0, 4], [-1, -1]]), np.array([5.5, 3.0]), popularity) == 0.0
+    assert np.isnan(popularity_gap(LISTS, np.full(3, np.nan), popularity))
 
 
 def test_diversity_is_the_mean_distance_of_all_pairs() -> None:

@@ -10,6 +10,7 @@ from nightshift.errors import ConfigError, SourceError
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.lift.arms import ARMS
+from nightshift.lift.beside import Beside
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.slices import MAIN_SLICES, SLICES, events_before_cut, masks_of
 from nightshift.lift.suite import Judged, judge
@@ -154,7 +155,7 @@ def test_leaving_out_a_part_takes_its_columns_and_nothing_else(examples: pl.Data
 def test_slices_of_what_is_known_about_items_need_it_and_split_the_rows(judged: Judged, examples: pl.DataFrame) -> None:
     ids = examples["item_id"].unique().sort()
     about = pl.DataFrame({"item_id": ids, "about_length": pl.Series([n % 3 for n in range(len(ids))])})
-    masks = masks_of(examples, about)
+    masks = masks_of(examples, Beside(items=about))
     thirds = [mask for name, mask in masks.items() if name.startswith("text length")]
     assert len(thirds) == 3
     assert (sum(mask.astype(int) for mask in thirds) == 1).all()
