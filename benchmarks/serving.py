@@ -1,7 +1,9 @@
 """Ranking without a language model: what features cost beside the model's own predict, and how fast a large night opens.
 
-`rank`: `Ranker.rank` with 500 candidates against `Booster.predict` on a prepared matrix of the same rows, in one process, in
-alternating order, one thread each. Every request is another user with other candidates. Needs a finished home: `make demo`.
+`rank`: `Ranker.rank` with 500 candidates against the bare model on prepared inputs of the same rows, in one process, in
+alternating order, one thread each: `Booster.predict` on a matrix for LightGBM, a run of the graph by onnxruntime for DIN
+(`--ranker din`). Every request is another user with other candidates. Needs a finished home: `make demo`, with
+`lift.rankers: [lightgbm, din]` for DIN.
 
 `load`: a night of a million items is written as arrays, then a fresh process opens it and answers its first request. Vectors,
 tag scores and events are made up, and so are the neighbours, whose search is not what is measured here.
@@ -26,10 +28,14 @@ from nightshift.features.content import NightContent, TagScores, View
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.whitening import Whitening, unit
 from nightshift.history import EventLog, Floats
+from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving import Ranker
 from nightshift.serving.mapped import write_arrays
+from nightshift.serving.network import Network
 from nightshift.serving.night import key_of
 from nightshift.serving.prepare import arrays_of
+from nightshift.serving.ranker import RANKERS
+from nightshift.serving.request import Request, families_of
 from nightshift.serving.whole import newest_whole
 from nightshift.store import Store, digest_of
 from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, MOMENT, USER_FEATURES
@@ -92,13 +98,23 @@ def live_events(asked: list[tuple[str, list[str]]], count: int, since: datetime)
     return pl.DataFrame({"user_id": user, "item_id": item, "timestamp": when, "label": label})
 
 
+def bare(ranker: Ranker, user: str, items: list[str], now: datetime) -> Callable[[], object]:
+    """The model alone on inputs that are ready."""
+    request, scorer = Request.of(ranker.features, user, items, now), ranker.scorer
+    if isinstance(scorer, Network):
+        given = scorer.given(request)
+        return lambda: scorer.model.score(*given)
+    model = ranker.model
+    assert isinstance(model, LightGBMRanker)
+    matrix = request.matrix(model.features, families_of(model.features))
+    return lambda: model.predict_matrix(matrix)
+
+
 def one_run(ranker: Ranker, asked: list[tuple[str, list[str]]], now: datetime) -> np.ndarray[Any, np.dtype[np.float64]]:
     """(requests, ours or peer, wall or CPU) milliseconds."""
     found = []
     for number, (user, items) in enumerate(asked):
-        rows = ranker.features.columns(user, items, now)
-        matrix = np.ascontiguousarray(rows.select(pl.col(name) for name in ranker.model.features).to_numpy())
-        pair: list[Callable[[], object]] = [lambda u=user, i=items: ranker.rank(u, i, now), lambda m=matrix: ranker.model.predict_matrix(m)]  # type: ignore[misc]
+        pair: list[Callable[[], object]] = [lambda u=user, i=items: ranker.rank(u, i, now), bare(ranker, user, items, now)]  # type: ignore[misc]
         order = (0, 1) if number % 2 == 0 else (1, 0)
         took = {which: timed(pair[which]) for which in order}
         found.append([took[0], took[1]])
@@ -107,7 +123,7 @@ def one_run(ranker: Ranker, asked: list[tuple[str, list[str]]], now: datetime) -
 
 def rank(options: argparse.Namespace) -> None:
     """Print percentiles of every run and the line."""
-    ranker = Ranker.load(options.home)
+    ranker = Ranker.load(options.home, ranker=options.ranker)
     now = datetime.combine(ranker.features.as_of, datetime.min.time(), UTC) + timedelta(hours=1)
     asked = requests(options.home, ranker.features.as_of, options.requests, options.candidates)
     if options.events:
@@ -119,7 +135,8 @@ def rank(options: argparse.Namespace) -> None:
             at = np.array([np.percentile(run[:, :, number], share, axis=0) for run in runs])  # (runs, ours or peer)
             ours, peer = np.median(at, axis=0)
             ratio = np.median(at[:, 0] / at[:, 1])
-            print(f"serving rank: ratio {ratio:.2f} (ours {ours:.2f}, peer {peer:.2f}, {name} ms at p{share}, median of {len(runs)} runs)")
+            times = f"ours {ours:.2f}, peer {peer:.2f}, {name} ms at p{share}, median of {len(runs)} runs"
+            print(f"serving {options.ranker}: ratio {ratio:.2f} ({times})")
 
 
 def unit_rows(random: np.random.Generator, rows: int, width: int) -> Floats:
@@ -188,6 +205,7 @@ def main() -> None:
     """Parse the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--what", choices=("rank", "load"), default="rank")
+    parser.add_argument("--ranker", choices=RANKERS, default="lightgbm", help="what ranks")
     parser.add_argument("--home", type=Path, default=Path(".nightshift"), help="a finished home, for rank")
     parser.add_argument("--requests", type=int, default=500, help="requests of a run")
     parser.add_argument("--candidates", type=int, default=500, help="candidates of a request")

@@ -14,6 +14,10 @@ from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.night import item_features, user_features
 from nightshift.features.settings import CodesSettings, ExampleSettings
+from nightshift.rankers.base import Ranker
+from nightshift.rankers.context import Context
+from nightshift.rankers.din.ranker import DINRanker
+from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMRanker, LightGBMSettings
 from nightshift.serving.recipe import save_recipe
 from nightshift.store import Store, digest_of
@@ -129,7 +133,21 @@ class Served:
         features = tuple(name for name in rows.columns if "__" in name and name.split("__")[0] in families)
         ranker = LightGBMRanker(LightGBMSettings(rounds=rounds, patience=rounds, threads=1))
         ranker.fit(rows.filter(pl.col("split") == "train"), rows.filter(pl.col("split") == "valid"), features)
-        folder = self.home / "models" / f"lightgbm-{arm}" / f"as_of={nights[-1]}"
+        self._save(ranker, arm, nights[-1])
+        return rows
+
+    def train_din(self, *nights: date, arm: str = "llm") -> tuple[pl.DataFrame, Context]:
+        """The same for a small DIN; the rows, and the context in which it reads them."""
+        rows = self.examples(*nights)
+        families = ("base", arm) if arm != "base" else ("base",)
+        features = tuple(name for name in rows.columns if "__" in name and name.split("__")[0] in families)
+        context = Context.of(self.inputs(*nights), self.settings).seeing(families)
+        ranker = DINRanker(DINSettings(epochs=2, batch_rows=256, dimension=8, attention_units=16, units=(32, 16), history_length=20))
+        ranker.fit(rows.filter(pl.col("split") == "train"), rows.filter(pl.col("split") == "valid"), features, 0, context)
+        self._save(ranker, arm, nights[-1])
+        return rows, context
+
+    def _save(self, ranker: Ranker, arm: str, night: date) -> None:
+        folder = self.home / "models" / f"{ranker.name}-{arm}" / f"as_of={night}"
         ranker.save(folder)
         save_recipe(folder, self.settings.features)
-        return rows

@@ -1,4 +1,4 @@
-"""Promise 1: serving needs Parquet, numpy, polars and LightGBM; every LLM, pipeline and orchestration package may be absent."""
+"""Promise 1: serving needs Parquet, numpy, polars, LightGBM or onnxruntime; every LLM, pipeline and orchestration package may be absent."""
 
 import json
 import subprocess
@@ -35,29 +35,29 @@ sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 socket.socket.connect = socket.getaddrinfo = refused
 from datetime import datetime
 from nightshift.serving import Ranker
-home, user, now = sys.argv[1:4]
-ranked = Ranker.load(home).rank(user, sys.argv[4:], datetime.fromisoformat(now))
+home, ranker, user, now = sys.argv[1:5]
+ranked = Ranker.load(home, ranker=ranker).rank(user, sys.argv[5:], datetime.fromisoformat(now))
 loaded = sorted(set(name.split(".")[0] for name in sys.modules) & {blocked!r})
 print(json.dumps([list(ranked.items), ranked.probabilities.tolist(), loaded]))
 """
 """A process of its own in which the packages cannot be found and no connection can be made."""
 
-RANKERS = ["lightgbm"]
+RANKERS = ["lightgbm", "din"]
 """Rankers that can be served; each one ranks alone."""
 
 
 @pytest.mark.parametrize("ranker", RANKERS)
 def test_a_home_is_ranked_with_every_llm_and_pipeline_package_absent(tmp_path: Path, ranker: str) -> None:
-    home = Served(tmp_path)
+    home = Served(tmp_path, codes=True)
     home.publish(NIGHTS[2])
-    home.train(NIGHTS[0], NIGHTS[2])
+    {"lightgbm": home.train, "din": home.train_din}[ranker](NIGHTS[0], NIGHTS[2])
     assert (tmp_path / "models" / f"{ranker}-llm").is_dir()
     user, items = home.world.interactions["user_id"][0], home.world.items["item_id"].head(20).to_list()
-    command = [sys.executable, "-c", ALONE.format(blocked=set(BLOCKED)), str(tmp_path), user, NOW.isoformat(), *items]
+    command = [sys.executable, "-c", ALONE.format(blocked=set(BLOCKED)), str(tmp_path), ranker, user, NOW.isoformat(), *items]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 0, done.stderr
     names, chances, loaded = json.loads(done.stdout)
-    here = Ranker.load(tmp_path).rank(user, items, NOW)
+    here = Ranker.load(tmp_path, ranker=ranker).rank(user, items, NOW)
     assert (names, chances) == (list(here.items), here.probabilities.tolist())
     assert loaded == []
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def code_arrays(codes: dict[str, ItemCodes], tallies: Doubles, heads: bool) -> Arrays:
-    """Paths (items + 1, levels) of every view, -1 for no code; with `heads`, the number of each head and the events of its items.
+    """Paths (items, levels) of every view, -1 for no code; with `heads`, the number of each head and the events of its items.
 
     `tallies` (items + 1, ...): events and positive ones of every item by the night.
     """
     arrays: Arrays = {}
     for view, found in codes.items():
-        arrays[f"codes_{view}_paths"] = np.pad(found.codes, ((0, 1), (0, 0)), constant_values=-1)
+        arrays[f"codes_{view}_paths"] = found.codes
         for depth in DEPTHS if heads else ():
             head = np.append(found.prefix(depth), -1)
             arrays[f"codes_{view}_head{depth}"] = head.astype(np.int32)

@@ -5,10 +5,12 @@ make the next state beside it and put it in its place, so that a request never m
 """
 
 import threading
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -27,8 +29,14 @@ from nightshift.tables import INTERACTIONS, MOMENT
 
 FOLDER = "serving"
 EVENT = ("user_id", "item_id", "timestamp", "label")
-Reader = Callable[[ServedNight], None]
-"""Takes what a ranker needs of a night beside its features, before the first request meets that night."""
+
+
+class Reader(Protocol):
+    """Takes what a ranker needs of a night beside its features, before the first request meets that night."""
+
+    def read(self, night: ServedNight) -> None:
+        """See the class."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Features:
 
     def __init__(self, store: Store, settings: FeatureSettings, folder: Path, live: Live, as_of: date | None, codes: bool) -> None:
         self._store, self.settings, self.folder, self._only, self.codes = store, settings, folder, as_of, codes
-        self._readers: tuple[Reader, ...] = ()
+        self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
         self._live, self._cut = live, live
         self._events = pl.DataFrame(schema={name: INTERACTIONS.schema[name] for name in EVENT})
         self._writing = threading.Lock()
@@ -97,10 +105,10 @@ class Features:
         return self._live.night
 
     def attach(self, reader: "Reader") -> None:
-        """Let a ranker read every night before it is served, this one first. Raises what the reader raises."""
+        """Let a ranker read every night before it is served, this one first, for as long as somebody holds the ranker."""
         with self._writing:
-            reader(self._live.night)
-            self._readers = (*self._readers, reader)
+            reader.read(self._live.night)
+            self._readers.add(reader)
 
     def refresh(self) -> bool:
         """Serve the newest whole night if it is another one; True when it is. Milliseconds when nothing changed.
@@ -116,8 +124,8 @@ class Features:
                 night = open_night(self._store, whole, self.settings, self.folder)
                 if night.key == self._live.night.key:
                     return False
-                for read in self._readers:
-                    read(night)
+                for reader in self._readers:
+                    reader.read(night)
             except NightshiftError:
                 return False
             self._put(_live(night), self._live.until)

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from nightshift.errors import IntegrityError
 from nightshift.leftovers import sweep
 
 ABOUT = "about.json"
+ATTEMPTS = 3
+"""Times that arrays are made because another process, finding them damaged, took them away under way."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -96,7 +98,25 @@ def _map(path: Path) -> NDArray[Any]:
         return np.asarray(np.load(path, allow_pickle=False))
 
 
-def keep_newest(folder: Path, mine: Path, kept: int = 3) -> None:
+def opened(folder: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]], kept: int = 3) -> tuple[Arrays, dict[str, Any]]:
+    """Map a folder and what it says of itself; make it first where it is not there yet, or where it is damaged.
+
+    Several processes may do so at once: all write the same, one of them gives it its name. `kept` folders beside it stay.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            about = read_about(folder)
+            return map_arrays(folder, about), about
+        except (FileNotFoundError, NotADirectoryError, IntegrityError):
+            arrays, about = make()
+            forget(folder)
+            write_arrays(folder, arrays, about)
+            keep_newest(folder.parent, folder, kept)
+    about = read_about(folder)
+    return map_arrays(folder, about), about
+
+
+def keep_newest(folder: Path, mine: Path, kept: int) -> None:
     """Remove all but the newest few keys and `mine`. Who has mapped a removed one keeps reading it."""
     others = sorted((path for path in folder.glob("as_of=*") if path != mine), key=lambda path: path.name, reverse=True)
     for path in others[kept - 1 :]:

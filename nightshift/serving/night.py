@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from nightshift.errors import IntegrityError
 from nightshift.features.collaborative import Fit
 from nightshift.features.content import ItemCodes, NightContent, TagScores, View
 from nightshift.features.settings import FeatureSettings
@@ -19,13 +18,11 @@ from nightshift.features.whitening import Whitening
 from nightshift.history import midnight
 from nightshift.keys import canonical, content_key
 from nightshift.serving.ids import Ids
-from nightshift.serving.mapped import Arrays, forget, keep_newest, map_arrays, read_about, write_arrays
+from nightshift.serving.mapped import Arrays, opened
 from nightshift.serving.prepare import FORMAT, night_arrays
 from nightshift.serving.whole import WholeNight
 from nightshift.store import Store
 
-ATTEMPTS = 3
-"""Times that arrays are made because another process, finding them damaged, took them away under way."""
 FITTED = Whitening(np.zeros(0), np.zeros((0, 0)))
 """Vectors are stored whitened; nothing is whitened at serving."""
 
@@ -76,7 +73,7 @@ class ServedNight:
 
     @property
     def codes(self) -> dict[str, ItemCodes]:
-        """Semantic ids by view (items + 1, levels)."""
+        """Semantic ids by view (items, levels)."""
         return {view: ItemCodes(codebook, self.arrays[f"codes_{view}_paths"]) for view, codebook in self.about["codebooks"].items()}
 
     @cached_property
@@ -108,23 +105,7 @@ def key_of(night: WholeNight, settings: FeatureSettings) -> str:
 
 
 def open_night(store: Store, night: WholeNight, settings: FeatureSettings, folder: Path) -> ServedNight:
-    """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where they are damaged.
-
-    Several processes may do so at once: all write the same, one of them gives it its name.
-    """
+    """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where they are damaged."""
     mine = folder / key_of(night, settings)
-    for _ in range(ATTEMPTS):
-        try:
-            about = read_about(mine)
-            return ServedNight(night.as_of, mine.name, settings, map_arrays(mine, about), about)
-        except (FileNotFoundError, NotADirectoryError, IntegrityError):
-            _make(store, night, settings, mine)
-    about = read_about(mine)
-    return ServedNight(night.as_of, mine.name, settings, map_arrays(mine, about), about)
-
-
-def _make(store: Store, night: WholeNight, settings: FeatureSettings, mine: Path) -> None:
-    arrays, about = night_arrays(store, night, settings)
-    forget(mine)
-    write_arrays(mine, arrays, about)
-    keep_newest(mine.parent, mine)
+    arrays, about = opened(mine, lambda: night_arrays(store, night, settings))
+    return ServedNight(night.as_of, mine.name, settings, arrays, about)

@@ -21,11 +21,12 @@ NOW = datetime(2024, 1, 21, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """Two whole nights and a ranker trained on the first. Read only."""
-    home = Served(tmp_path_factory.mktemp("home"))
+    """Two whole nights and rankers trained on them. Read only."""
+    home = Served(tmp_path_factory.mktemp("home"), codes=True)
     home.publish(NIGHTS[0])
     home.publish(NIGHTS[2])
     home.train(NIGHTS[0], NIGHTS[2])
+    home.train_din(NIGHTS[0], NIGHTS[2])
     Ranker.load(home.home)  # maps the newest night
     return home
 
@@ -37,9 +38,17 @@ def home(finished: Served, tmp_path: Path) -> Served:
     return Served(tmp_path / "home", finished.world)
 
 
-@pytest.fixture
-def ranker(finished: Served) -> Ranker:
-    return Ranker.load(finished.home)
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what DIN maps lies, so that the home has the trees' arrays alone."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+@pytest.fixture(params=["lightgbm", "din"])
+def ranker(request: pytest.FixtureRequest, finished: Served, elsewhere: Path) -> Ranker:
+    if request.param == "lightgbm":
+        return Ranker.load(finished.home)
+    return Ranker.load(finished.home, ranker="din", features=Features.open(finished.home, codes=True, folder=elsewhere))
 
 
 def known(finished: Served) -> tuple[str, list[str]]:
@@ -272,7 +281,7 @@ def test_refresh_keeps_the_night_when_the_newer_one_is_damaged(home: Served) -> 
 
 
 def test_a_home_without_a_ranker_names_the_arms_there_are(home: Served) -> None:
-    with pytest.raises(ModelUnavailable, match=r"has no ranker lightgbm-base; there are lightgbm-llm. Train one"):
+    with pytest.raises(ModelUnavailable, match=r"has no ranker lightgbm-base; there are din-llm, lightgbm-llm. Train one"):
         Ranker.load(home.home, arm="base")
     with pytest.raises(ModelUnavailable, match="lightgbm-llm of 2020-01-01"):
         Ranker.load(home.home, as_of=date(2020, 1, 1))

@@ -1,5 +1,6 @@
 """What a ranker reads at serving is what it was trained on: the same numbers for the same pair, moment and events."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import polars as pl
 import pytest
 
 from nightshift.features.settings import CountSettings, ExampleSettings, FeatureSettings, SimilaritySettings
+from nightshift.rankers.din.onnx import OnnxDIN
+from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving import Features, Ranker
 from tests.served import NIGHTS, Served
@@ -22,10 +25,9 @@ def served(folder: Path, settings: FeatureSettings) -> Served:
     return home
 
 
-def differences(home: Served, features: Features, rows: pl.DataFrame, step: int) -> tuple[int, dict[str, float]]:
-    """Compared rows, and the largest difference of each column between stored rows and the same rows through serving."""
-    names = [name for name in rows.columns if name.split("__")[0] in FAMILIES]
-    compared, worst, known = 0, dict.fromkeys(names, 0.0), features.night.moment
+def replayed(home: Served, features: Features, rows: pl.DataFrame, step: int) -> Iterator[tuple[pl.DataFrame, datetime]]:
+    """Every so many lists of rows and their moments, each after the events before it were added."""
+    known = features.night.moment
     for _, group in list(rows.sort("timestamp", "user_id", "item_id").group_by("group_id", maintain_order=True))[::step]:
         now = group["timestamp"].min()
         assert isinstance(now, datetime)
@@ -33,6 +35,14 @@ def differences(home: Served, features: Features, rows: pl.DataFrame, step: int)
         time = pl.col("timestamp").to_physical()
         features.add_events(home.world.interactions.filter(time >= known, time < moment).select(EVENT), until=now)
         known = moment
+        yield group, now
+
+
+def differences(home: Served, features: Features, rows: pl.DataFrame, step: int) -> tuple[int, dict[str, float]]:
+    """Compared rows, and the largest difference of each column between stored rows and the same rows through serving."""
+    names = [name for name in rows.columns if name.split("__")[0] in FAMILIES]
+    compared, worst = 0, dict.fromkeys(names, 0.0)
+    for group, now in replayed(home, features, rows, step):
         found = features.columns(group["user_id"][0], group["item_id"].to_list(), now)
         compared += group.height
         for name in names:
@@ -102,3 +112,23 @@ def test_probabilities_are_those_of_the_training_rows(tmp_path: Path) -> None:
     wanted = dict(zip(group["item_id"], stored.predict(group), strict=True))
     assert list(ranked.items) == sorted(wanted, key=lambda item: -wanted[item])
     np.testing.assert_allclose(ranked.probabilities, [wanted[item] for item in ranked.items], atol=1e-6)
+
+
+@pytest.mark.parametrize(("arm", "codes"), [("llm", True), ("text", False), ("base", True)])
+def test_din_served_by_onnx_gives_what_torch_gave_the_training_rows(tmp_path: Path, arm: str, codes: bool) -> None:
+    home = Served(tmp_path, settings=ExampleSettings(features=FeatureSettings(codes=codes)), codes=True)
+    home.publish(NIGHTS[1])
+    rows, context = home.train_din(*NIGHTS[:2], arm=arm)
+    stored = DINRanker.load(tmp_path / "models" / f"din-{arm}" / f"as_of={NIGHTS[1]}")
+    ranker = Ranker.load(tmp_path, arm=arm, ranker="din")
+    assert isinstance(ranker.model, OnnxDIN)
+    inputs = ranker.model.inputs
+    assert bool(inputs.tier_views) == bool(inputs.catalogue.codes) == (arm != "base")
+    later = rows.with_columns(wanted=stored.predict(rows, context)).filter(pl.col("as_of") == NIGHTS[1])
+    gaps = []
+    for group, now in replayed(home, ranker.features, later, step=3):
+        ranked = ranker.rank(group["user_id"][0], group["item_id"].to_list(), now)
+        wanted = dict(zip(group["item_id"], group["wanted"], strict=True))
+        gaps += [abs(chance - wanted[item]) for item, chance in zip(ranked.items, ranked.probabilities, strict=True)]
+    assert len(gaps) > 200
+    assert max(gaps) < 1e-5

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,25 +73,33 @@ def test_no_answer_mixes_two_versions_of_a_night_that_is_being_published(tmp_pat
     home = Served(tmp_path)
     home.publish(NIGHTS[0])
     home.train(NIGHTS[0])
+    home.train_din(NIGHTS[0])
     user, items = home.world.interactions["user_id"][0], home.world.items["item_id"].to_list()
-    ranker = Ranker.load(tmp_path)
-    allowed = {ranker.rank(user, items, NOW).probabilities.tobytes()}
+    trees = Ranker.load(tmp_path)
+    features, rankers = trees.features, (trees, Ranker.load(tmp_path, ranker="din", features=trees.features))
+    allowed = [{ranker.rank(user, items, NOW).probabilities.tobytes()} for ranker in rankers]
     for lost in (0, 40):
         Served(tmp_path, home.world, lost=lost).publish(NIGHTS[2])
-        assert ranker.features.refresh()
-        allowed.add(ranker.rank(user, items, NOW).probabilities.tobytes())
-    assert len(allowed) == 3
-    seen: set[bytes] = set()
+        assert features.refresh()
+        for ranker, answers in zip(rankers, allowed, strict=True):
+            answers.add(ranker.rank(user, items, NOW).probabilities.tobytes())
+    assert [len(answers) for answers in allowed] == [3, 3]
+    seen: tuple[set[bytes], set[bytes]] = (set(), set())
     stop = threading.Event()
+
+    def ask(which: int) -> None:
+        seen[which].add(rankers[which].rank(user, items, NOW).probabilities.tobytes())
+
     with publishing(tmp_path), ThreadPoolExecutor(2) as pool:
-        ranks = [pool.submit(repeated, lambda: seen.add(ranker.rank(user, items, NOW).probabilities.tobytes()), stop) for _ in range(2)]
+        ranks = [pool.submit(repeated, partial(ask, which), stop) for which in range(2)]
         try:
-            assert swapped(ranker.features) == SWAPS
+            assert swapped(features) == SWAPS
         finally:
             stop.set()
         assert all(rank.result() > 20 for rank in ranks)
-    assert seen <= allowed
-    assert len(seen) == 2
+    assert seen[0] <= allowed[0]
+    assert seen[1] <= allowed[1]
+    assert [len(answers) for answers in seen] == [2, 2]
 
 
 def test_events_added_beside_requests_are_seen_whole_and_in_order(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ row's moment, and lists every distinct pair of night and item once. Memory is a 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -59,6 +60,12 @@ class Slots:
     """Embedding rows of all slots' attributes, one slot after the other."""
     begins: Ints
     """(slots + 1,) where each slot's attributes begin."""
+
+    @classmethod
+    def of(cls, ids: Ints, heads: Ints, attributes: Ints, begins: Ints) -> Self:
+        """A whole catalogue's, and behind it the item that nobody knows: no id, no heads, no attributes."""
+        nothing = np.zeros((1, heads.shape[1]), np.int64)
+        return cls(np.append(ids, 0), np.vstack([heads, nothing]), attributes, np.append(begins, begins[-1]))
 
     def __len__(self) -> int:
         return len(self.id)

@@ -1,5 +1,6 @@
 """What the network knows an item by: its id, the heads of its semantic ids, its attributes. numpy and polars only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -8,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from nightshift.features.affinity import attribute_lists
+from nightshift.features.content import ItemCodes
 from nightshift.history import Ints, encode
 from nightshift.rankers.context import Context
 
@@ -68,9 +70,8 @@ class Catalogue:
         place = encode(items, self.ids)
         return np.where(place < self.ids.len(), place + 1, 0)
 
-    def head_rows(self, context: Context, night: int) -> Ints:
-        """(items, DEPTHS x views) embedding rows of a night's semantic ids; those of another codebook count as none."""
-        found, items = context.codes(night) if self.codes else {}, context.items.height
+    def head_rows(self, found: Mapping[str, ItemCodes], items: int) -> Ints:
+        """(items, DEPTHS x views) embedding rows of semantic ids by `<family>__<view>`; those of another codebook count as none."""
         parts, offset = [np.zeros((items, 0), np.int64)], 0
         for view in self.codes:
             codes = found.get(view.name)
@@ -79,12 +80,14 @@ class Catalogue:
             offset += view.rows
         return np.hstack(parts)
 
-    def attribute_rows(self, items: pl.DataFrame) -> tuple[Ints, Ints]:
-        """Embedding rows of all items' attributes one after the other, and where each item's begin (items + 1,)."""
-        names, owner, attribute = attribute_lists(items)
+    def attribute_rows(self, names: pl.Series, owner: Ints, attribute: Ints, items: int) -> tuple[Ints, Ints]:
+        """Embedding rows of all items' attributes one after the other, and where each item's begin (items + 1,).
+
+        As `attribute_lists` gives them: names, and for every attribute of every item the item's place and the attribute's.
+        """
         known = self.attribute_places(names)[attribute]
         kept = known > 0
-        begins = np.concatenate([[0], np.cumsum(np.bincount(owner[kept], minlength=items.height))])
+        begins = np.concatenate([[0], np.cumsum(np.bincount(owner[kept], minlength=items))])
         return known[kept], begins.astype(np.int64)
 
     def attribute_places(self, names: pl.Series) -> Ints:
@@ -123,12 +126,13 @@ class Lookups:
     @cached_property
     def attributes(self) -> tuple[Ints, Ints]:
         """See `Catalogue.attribute_rows`."""
-        return self.catalogue.attribute_rows(self.context.items)
+        return self.catalogue.attribute_rows(*attribute_lists(self.context.items), self.context.items.height)
 
     def heads(self, night: int) -> Ints:
         """(items, heads) see `Catalogue.head_rows`; the newest few nights are kept."""
         if night not in self._heads:
             while len(self._heads) >= NIGHTS_KEPT:
                 del self._heads[next(iter(self._heads))]
-            self._heads[night] = self.catalogue.head_rows(self.context, night)
+            found = self.context.codes(night) if self.catalogue.codes else {}
+            self._heads[night] = self.catalogue.head_rows(found, self.context.items.height)
         return self._heads[night]

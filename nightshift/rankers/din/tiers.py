@@ -7,7 +7,8 @@ apart, so that a like and a dislike of the same kind of item are not the same ev
 
 import numpy as np
 
-from nightshift.features.content import View
+from nightshift.features.content import View, cosines
+from nightshift.features.whitening import settled
 from nightshift.history import Floats, Ints
 
 CHUNK = 262_144
@@ -15,11 +16,12 @@ CHUNK = 262_144
 
 
 def pair_cosines(view: View, candidate: Ints, event: Ints) -> Floats:
-    """(pairs,) cosine of each candidate with its event."""
+    """(pairs,) cosine of each candidate with its event, settled: a cosine on the edge of a tier falls on one side everywhere."""
     if view.square is not None:
         return np.asarray(view.square[candidate, event])
     parts = [slice(start, start + CHUNK) for start in range(0, len(candidate), CHUNK)]
-    return np.concatenate([np.einsum("pd,pd->p", view.vectors[candidate[p]], view.vectors[event[p]]) for p in parts] or [np.zeros(0)])
+    exact = [(view.vectors[candidate[p]].astype(np.float64), view.vectors[event[p]].astype(np.float64)) for p in parts]
+    return np.concatenate([settled(np.einsum("pd,pd->p", left, right)) for left, right in exact] or [np.zeros(0, np.float32)])
 
 
 def histograms(view: View, candidate: Ints, row: Ints, event: Ints, liked: Ints, bins: int) -> Floats:
@@ -30,7 +32,19 @@ def histograms(view: View, candidate: Ints, row: Ints, event: Ints, liked: Ints,
     """
     seen = view.present[candidate[row]] & view.present[event]
     row, event, liked = row[seen], event[seen], liked[seen]
-    cosine = pair_cosines(view, candidate[row], event)
+    return _counted(pair_cosines(view, candidate[row], event), row, liked, len(candidate), bins)
+
+
+def shared_histograms(view: View, candidate: Ints, event: Ints, liked: Ints, bins: int) -> Floats:
+    """The same for candidates (rows,) that share one history: `event`, `liked` (length,)."""
+    here, there = np.flatnonzero(view.present[candidate]), view.present[event]
+    event, liked = event[there], liked[there]
+    cosine = cosines(view.vectors[candidate[here]], view.vectors[event])  # (rows, length)
+    row, liked = np.broadcast_arrays(here[:, None], liked)
+    return _counted(cosine.ravel(), row.ravel(), liked.ravel(), len(candidate), bins)
+
+
+def _counted(cosine: Floats, row: Ints, liked: Ints, rows: int, bins: int) -> Floats:
     tier = np.clip(((cosine + 1.0) * (bins / 2.0)).astype(np.int64), 0, bins - 1)
-    counts = np.bincount((row * 2 + liked) * bins + tier, minlength=len(candidate) * 2 * bins)
-    return np.log1p(counts.reshape(len(candidate), 2 * bins)).astype(np.float32)
+    counts = np.bincount((row * 2 + liked) * bins + tier, minlength=rows * 2 * bins)
+    return np.log1p(counts.reshape(rows, 2 * bins)).astype(np.float32)

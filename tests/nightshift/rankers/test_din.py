@@ -259,9 +259,9 @@ def test_codes_of_another_codebook_count_as_none(world: World, fitted: DINRanker
     assert fitted.inputs is not None
     catalogue, context = fitted.inputs.catalogue, world.context.seeing(("base", "llm"))
     none = np.repeat(np.cumsum([0, *(view.rows for view in catalogue.codes)])[:-1], 2)  # each view's own row for no codes
-    assert (catalogue.head_rows(context, 1) > none).mean() > 0.9
+    assert (catalogue.head_rows(context.codes(1), 120) > none).mean() > 0.9
     other = replace(catalogue, codes=tuple(replace(view, codebook="another") for view in catalogue.codes))
-    assert (other.head_rows(context, 1) == none).all()
+    assert (other.head_rows(context.codes(1), 120) == none).all()
 
 
 def test_the_scaler_standardizes_and_marks_the_missing_once() -> None:
