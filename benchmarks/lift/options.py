@@ -7,7 +7,7 @@ from pathlib import Path
 from nightshift.models.weights import DEFAULT_CACHE
 
 
-def parser(about: str | None, seeds: int = 3) -> argparse.ArgumentParser:
+def parser(about: str | None, seeds: int = 5) -> argparse.ArgumentParser:
     """`home, cache, seeds, resamples`."""
     made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--home", type=Path, default=Path(".nightshift/lift"), help="where answers and vectors are kept")

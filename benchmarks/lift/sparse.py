@@ -44,7 +44,7 @@ def two_cores(**chosen: Any) -> CandidateSettings:
     sizes = {
         "window_days": 10_000,
         "shrinkage": 20.0,
-        "ease_items": 6_000,
+        "ease_items": 20_000,
         "train_lists": 10_000,
         "valid_lists": 2_000,
         "test_lists": 4_000,

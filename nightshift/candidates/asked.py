@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from nightshift.history import EventLog, Ints, encode
+from nightshift.history import EventLog, Floats, Ints, encode
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,32 @@ class Asked:
     @cached_property
     def seen(self) -> sp.csr_array:
         """(asked, items) 1 for every item with an event before, liked or not."""
-        return self._matrix(False)
+        return self._ones(False)
 
     @cached_property
     def liked(self) -> sp.csr_array:
         """(asked, items) 1 for every item with a positive event before."""
-        return self._matrix(True)
+        return self._ones(True)
 
-    def _matrix(self, positive: bool) -> sp.csr_array:
+    def recent(self, half_life: float) -> sp.csr_array:
+        """(asked, items) 1 for the item of the newest positive event before, half as much every `half_life` events."""
+        row, item = self._events(True)
+        newer = np.cumsum(np.bincount(row, minlength=len(self)))[row] - np.arange(len(row)) - 1
+        return self._matrix(row, item, np.exp2(-newer / half_life).astype(np.float32))
+
+    def _ones(self, positive: bool) -> sp.csr_array:
+        row, item = self._events(positive)
+        matrix = self._matrix(row, item, np.ones(len(row), np.float32))
+        matrix.data[:] = 1.0
+        return matrix
+
+    def _matrix(self, row: Ints, item: Ints, weight: Floats) -> sp.csr_array:
+        matrix = sp.csr_array((weight, (row, item)), shape=(len(self), self.log.items.len()))
+        matrix.sum_duplicates()
+        return matrix
+
+    def _events(self, positive: bool) -> tuple[Ints, Ints]:
+        """Place among the asked and item of every event before, by user, oldest first."""
         line = self.log.by_user
         start, stop = line.window(self.user, self.moment)
         length = stop - start
@@ -47,10 +65,7 @@ class Asked:
         if positive:
             kept = line.label[event] > 0.5
             row, event = row[kept], event[kept]
-        matrix = sp.csr_array((np.ones(len(row), np.float32), (row, line.other[event])), shape=(len(self), self.log.items.len()))
-        matrix.sum_duplicates()
-        matrix.data[:] = 1.0
-        return matrix
+        return row, line.other[event]
 
 
 def asked_at(log: EventLog, users: pl.Series, moment: Ints) -> Asked:

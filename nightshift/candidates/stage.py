@@ -5,7 +5,7 @@
 | popular | events in a window before the night |
 | item_knn | summed cosine with the items of the user's history |
 | ease | summed EASE weights of the items of the history |
-| raw, facts | cosine with the mean vector of the liked history, in the whitened view |
+| raw, facts | cosine with the mean vector of the liked history, newer events weighing more, in the whitened view |
 | preference | cosine with the vector of what was written about the user |
 
 What is learnt (popularity, neighbours, EASE, whitening, written facts) is that of the newest night at or before the moment;
@@ -59,7 +59,7 @@ class Stage:
         """(asked, items) scores of one source as of a night; minus infinity where the source has nothing to say."""
         if source in COLLABORATIVE:
             return _collaborative(source, asked, content, self.fits)
-        return _preference(asked, content) if source == "preference" else _text(source, asked, content)
+        return _preference(asked, content) if source == "preference" else _text(source, asked, content, self.settings.half_life)
 
     def find(self, asked: Asked, content: NightContent) -> Found:
         """Each source's best items for everybody asked, all of whom read the same night."""
@@ -134,11 +134,11 @@ def _ease(fit: Fit, asked: Asked, scores: Floats) -> Floats:
     return scores
 
 
-def _text(view_name: str, asked: Asked, content: NightContent) -> Floats:
+def _text(view_name: str, asked: Asked, content: NightContent, half_life: float) -> Floats:
     view = content.views.get(view_name)
     if view is None:
         return np.full((len(asked), asked.log.items.len()), NOTHING, np.float32)
-    return _near(unit(np.asarray(asked.liked @ view.vectors)), view.vectors, view.present)
+    return _near(unit(np.asarray(asked.recent(half_life) @ view.vectors)), view.vectors, view.present)
 
 
 def _preference(asked: Asked, content: NightContent) -> Floats:

@@ -18,6 +18,7 @@ from nightshift.features.whitening import Whitening, fit_whitening, settled, uni
 from nightshift.history import Floats, Ints, encode
 from nightshift.tables import ITEM_CODES, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, USER_EMBEDDINGS, USER_PREFERENCES
 
+FEW_ITEMS = 5000
 LARGEST_SQUARE = 6000
 """Items up to which all cosines of a view are kept as one square (144 MB); above, pairs are computed as they are asked."""
 
@@ -46,6 +47,11 @@ class Snapshot:
     item_codes: pl.DataFrame = field(default_factory=ITEM_CODES.empty)
 
 
+def dimensions_for(items: int) -> int:
+    """Whitened dimensions that tell a catalogue's items apart; few items leave little to fit more on."""
+    return 32 if items < FEW_ITEMS else 128
+
+
 @dataclass(frozen=True)
 class View:
     """One kind of vector for the whole catalogue: (items, d) whitened unit rows, zero where `present` is false."""
@@ -61,7 +67,7 @@ class View:
     @classmethod
     def of(cls, name: str, raw: Floats, present: NDArray[np.bool_], settings: SimilaritySettings) -> "View":
         """Whiten raw vectors (items, D) on the items that have one."""
-        whitening = fit_whitening(raw[present], settings.dimensions)
+        whitening = fit_whitening(raw[present], settings.dimensions or dimensions_for(len(raw)))
         dimensions = whitening(raw) * present[:, None]
         return cls(name, unit(dimensions), present, settings.nearest, whitening, dimensions)
 

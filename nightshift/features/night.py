@@ -24,6 +24,8 @@ FAMILY_OF = {"raw": "text__"}
 """Who pays for a view's columns, where it is not the language model."""
 TOP_ATTRIBUTES = 32
 """Most common attributes that get a column in the users' table."""
+TOLD_DIMENSIONS = 32
+"""First whitened coordinates of a view that get a column; similarities use all of them."""
 
 
 def item_features(
@@ -97,7 +99,7 @@ def _tag_names(content: NightContent) -> list[str]:
 
 def _dimensions(view: View) -> Columns:
     """Whitened coordinates `00`, `01`, ... of every item and `missing`."""
-    values = np.where(view.present[:, None], view.dimensions, np.float32(np.nan))
+    values = np.where(view.present[:, None], view.dimensions[:, :TOLD_DIMENSIONS], np.float32(np.nan))
     numbered: Columns = {f"{number:02d}": values[:, number] for number in range(values.shape[1])}
     return numbered | float32({"missing": ~view.present})
 
@@ -117,7 +119,7 @@ def _mean_liked(view: View, past: Past) -> Columns:
     """`<view>_liked_<nn>`: mean whitened coordinates of what the user liked; NaN, and `missing` 1, for users who liked nothing known."""
     liked = (past.liked & view.present[past.items]).astype(np.float64)
     count = liked.sum(1)
-    mean = weights_of(past, liked, len(view.vectors)) @ view.dimensions / np.maximum(count, 1.0)[:, None]
+    mean = weights_of(past, liked, len(view.vectors)) @ view.dimensions[:, :TOLD_DIMENSIONS] / np.maximum(count, 1.0)[:, None]
     mean = np.where(count[:, None] > 0, mean, np.nan).astype(np.float32)
     numbered: Columns = {f"{view.name}_liked_{number:02d}": mean[:, number] for number in range(mean.shape[1])}
     return numbered | float32({f"{view.name}_liked_missing": count == 0})

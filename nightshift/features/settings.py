@@ -52,8 +52,9 @@ class CollaborativeSettings(Frozen):
 class SimilaritySettings(Frozen):
     """Similarity of a candidate to a user's signed history in one view."""
 
-    dimensions: int = Field(default=32, ge=1, le=32)
-    """Whitened dimensions of every view."""
+    dimensions: int | None = Field(default=None, ge=1, le=256)
+    """Whitened dimensions of every view. None: 32 under 5,000 items, else 128. Large catalogues tell their items apart by what 32
+    dimensions lose: of 2,000 buyers' second-last products of Amazon Beauty 9.1% were among the 50 nearest in 32, 14.4% in 128."""
     nearest: int = Field(default=10, ge=1)
     """History items, and catalogue neighbours, that count as near."""
     half_life: float = Field(default=10.0, gt=0)

@@ -11,7 +11,7 @@ from nightshift.candidates.stage import Stage, best
 from nightshift.datasets.synthetic import World
 from nightshift.features.content import NightContent, Snapshot, night_content
 from nightshift.features.settings import SimilaritySettings
-from nightshift.history import EventLog, midnight
+from nightshift.history import EventLog, encode, midnight
 from nightshift.tables import CANDIDATES, USER_EMBEDDINGS
 
 NIGHT = date(2024, 1, 15)
@@ -69,7 +69,10 @@ def test_scores_are_those_of_the_history_strictly_before_the_moment(log: EventLo
     expected = fit.neighbours.toarray()[liked].sum(0)
     found = stage.scores("item_knn", asked, content)[0]
     assert np.where(np.isfinite(found), found, 0.0) == pytest.approx(expected, abs=1e-5)
-    mean = content.views["raw"].vectors[liked].sum(0)
+    mine = clicks.filter(pl.col("user_id") == event["user_id"], pl.col("timestamp") < event["timestamp"], pl.col("label") > 0.5)
+    newest_first = mine.sort("timestamp", descending=True)["item_id"]
+    weights = 0.5 ** (np.arange(newest_first.len()) / stage.settings.half_life)
+    mean = weights @ content.views["raw"].vectors[encode(newest_first, log.items)]
     assert stage.scores("raw", asked, content)[0] == pytest.approx(content.views["raw"].vectors @ mean / np.linalg.norm(mean), abs=1e-4)
 
 
