@@ -10,6 +10,8 @@ from nightshift.onboarding.samples import Sample
 LONG_TEXT, MANY_TEXTS = 40, 4
 """Characters (median) from which text describes; text columns taken at most."""
 SEPARATORS = (" > ", "|", ", ", ";", ">", "/", ",")
+STRONG = (" > ", "|")
+"""Nothing but a separator looks like these."""
 READ_WITHOUT_ASKING = ("|", ", ")
 """What splits attributes when nothing is set."""
 FEW_VALUES = 0.2
@@ -86,10 +88,12 @@ def _lengths(column: Column) -> str:
 
 
 def separator_of(column: Column) -> str | None:
-    """The mark that at least three rows in ten hold and that leaves fewer different parts than there are values."""
+    """The mark that at least three rows in ten hold; a weak one must leave fewer different parts than there are values."""
     for mark in SEPARATORS:
-        if column.holding(mark) >= 0.3 and column.text.str.split(mark).explode().n_unique() < column.distinct:
-            return mark
+        if column.holding(mark) >= 0.3:
+            parts = column.text.str.split(mark).explode().n_unique()
+            if mark in STRONG or parts < column.distinct:
+                return mark
     return None
 
 

@@ -43,22 +43,24 @@ class Sample:
     def of(cls, block: str, path: str, root: Path, most: int) -> "Sample":
         """Read the sample. Raises SourceError when there is no such file, it cannot be read, or it has no rows."""
         files = find_files(block, path, root)
+        _check_separator(files[0])
         heads = [guarded(file, lambda file=file: file.scan().head(most // len(files) + 1).collect()) for file in files]  # type: ignore[misc]
         frame = pl.concat(heads, how="diagonal_relaxed").head(most)
-        _check(block, files[0], frame)
+        if frame.is_empty():
+            raise SourceError(f"{files[0].place} has no rows: sources.{block}.path names an empty file")
         return cls(block, path, tuple(files), frame, all(head.height <= most // len(files) for head in heads))
 
 
-def _check(block: str, file: SourceFile, frame: pl.DataFrame) -> None:
-    if frame.is_empty():
-        raise SourceError(f"{file.place} has no rows: sources.{block}.path names an empty file")
-    only = frame.columns[0] if frame.width == 1 else ""
+def _check_separator(file: SourceFile) -> None:
+    """Raise SourceError when a file has one column whose name looks like a header that was not split."""
+    names = guarded(file, lambda: file.scan().collect_schema().names())
+    only = names[0] if len(names) == 1 else ""
     mark = next((said for separator, said in OTHER_SEPARATORS.items() if separator in only), None)
     if mark:
         raise SourceError(f"{file.place} has one column, {only!r}: its values are separated by {mark}. Save it as Parquet, or with commas")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Both sources."""
 
@@ -73,9 +75,6 @@ class Samples:
     def overlap(self, item_column: str, event_column: str) -> tuple[float, int]:
         """Share of sampled event ids that the catalogue has, and how many were looked up."""
         return _overlap(self, item_column, event_column)
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 @lru_cache(maxsize=64)

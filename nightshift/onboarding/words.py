@@ -32,8 +32,7 @@ ATTRIBUTES = _words(
 )
 """Attributes, the surest first."""
 NEVER = _words(
-    "url link image img photo thumbnail email mail phone address seller vendor merchant password owner lang language currency locale "
-    "html path"
+    "url link image img photo thumbnail email mail phone address seller vendor merchant password owner lang language currency locale"
 )
 """Columns that describe no item, or belong to somebody."""
 

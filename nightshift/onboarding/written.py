@@ -61,7 +61,7 @@ def as_yaml(draft: Draft, nights: Nights, today: date) -> str:
 
 def noun_of(items: ItemsSource) -> str:
     """What an item is called in a prompt: by its columns' names and the file's name, else `Item`."""
-    words = words_of(f"{items.item_id} {items.title or ''} {Path(items.path).name}")
+    words = words_of(f"{items.item_id} {items.title or ''} {' '.join(Path(items.path).parts[-2:])}")
     return next((NOUNS[stem] for word in words for stem in (word, word.removesuffix("s")) if stem in NOUNS), "Item")
 
 
