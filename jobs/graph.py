@@ -33,7 +33,7 @@ def _on_nights(settings: Settings) -> list[dg.AssetsDefinition]:
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
         fresh = overdue if spec.key.to_user_string() not in WEEKLY_TABLES else None
-        return spec.replace_attributes(partitions_def=nights, freshness_policy=fresh)
+        return spec.replace_attributes(partitions_def=nights, freshness_policy=fresh, owners=list(settings.owners))
 
     loaded = [asset for asset in dg.load_assets_from_package_module(assets) if isinstance(asset, dg.AssetsDefinition)]
     one_run = [asset.with_attributes(backfill_policy=dg.BackfillPolicy.single_run()) for asset in loaded]

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ from nightshift.prompts.user_preferences import PreferencesSettings
 from nightshift.sources import SourcesSettings
 
 CONFIG_NAME = "nightshift.yaml"
+OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+"""What Dagster takes as an owner of an asset."""
 
 
 class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -104,12 +107,23 @@ class Settings(BaseSettings):
     """Where batches run."""
     alerts: AlertSettings = AlertSettings()
     """Who is told when a night fails."""
+    owners: tuple[str, ...] = ()
+    """Who answers for the tables, shown on every asset: `[team:ranking, ana@shop.example]`, a team or an e-mail address each. Changes
+    no table."""
     home: Path | None = None
     """Folder of tables, ledger, models and reports. None: `.nightshift` beside nightshift.yaml."""
     cache: Path = Path("~/.cache/nightshift")
     """Folder of downloaded wheels and prepared weights, shared by all homes."""
     root: Path = Path()
     """Folder of nightshift.yaml; relative paths start here. Set by `load_settings`."""
+
+    @field_validator("owners")
+    @classmethod
+    def _as_dagster_reads_them(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in owners:
+            if not OWNER.fullmatch(owner):
+                raise ValueError(f"{owner!r} is no owner; write team:NAME, as in team:ranking, or an e-mail address")
+        return owners
 
     @classmethod
     def settings_customise_sources(

@@ -62,6 +62,7 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
         (PLAIN + "budget: {tokens: -1}\n", "budget.tokens: Input should be greater than or equal to 0 (given: '-1')"),
         (PLAIN + "budget: {tables: {item_facts: many}}\n", "budget.tables.item_facts"),
         (PLAIN + "beam: {runner: FlinkRunner}\n", "beam.runner: Input should be 'DirectRunner'"),
+        (PLAIN + "owners: [ranking]\n", "'ranking' is no owner; write team:NAME"),
         (SOURCES + "nights: {first: tomorrow}\n", "nights.first"),
         (
             SOURCES.replace("item_id: id}", "item_id: id, titel: name}", 1) + "nights: {first: 2024-01-01}\n",
