@@ -1,7 +1,9 @@
 """docs/reference/settings.md: every key of nightshift.yaml, from the settings classes."""
 
 import inspect
+import types
 from collections.abc import Iterator
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -65,15 +67,16 @@ def fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
 
 
 def block_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The settings class of a field that is a block of its own."""
-    kind = field.annotation
+    """The settings class of a field that is a block of its own, optional or not."""
+    kinds = [one for one in get_args(field.annotation) if one is not types.NoneType]
+    kind = kinds[0] if len(kinds) == 1 else field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _line(name: str, field: FieldInfo, key: str) -> tuple[str, str, str, str]:
     dotted, about = _dotted(key, name), field.description or ""
     if block_of(field):
-        default = "**required**" if field.is_required() else "its own"
+        default = "**required**" if field.is_required() else "left out" if field.default is None else "its own"
         return f"[`{dotted}`]({anchor(dotted)})", "block", default, about
     return code(dotted), type_words(field.annotation) + limit_words(field), default_words(field), about
 
