@@ -64,3 +64,15 @@ def item_map(items: pl.DataFrame, embeddings: pl.DataFrame) -> Shown:
     from nightshift.pictures.items import map_of_items  # NumPy loads where it is drawn
 
     return {"map": dg.MetadataValue.md(map_of_items(embeddings, items))}
+
+
+def gains_by_night(night: Night) -> Shown:
+    """The lift and the content lift of every training so far, with their intervals."""
+    from nightshift.pictures.gains import found, over_nights
+
+    shown: Shown = {}
+    for name, against in (("lift by night", "base"), ("content lift by night", "permuted")):
+        gains = found(night.store, night.as_of, "llm", against)
+        if gains:
+            shown[name] = dg.MetadataValue.md(over_nights(f"llm - {against}", gains))
+    return shown

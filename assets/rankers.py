@@ -7,6 +7,7 @@ import polars as pl
 
 from assets.declare import Events, manifests, publish, table_asset
 from assets.features import example_inputs, implicit
+from assets.pictures import gains_by_night
 from assets.resources import Nightshift
 from assets.samples import bullets
 from nightshift.checks import Checked, not_empty
@@ -100,6 +101,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS),
         numbers=reached | gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
         show={"headline": headline(frame)} | _reported(context, night, frame, memory) | bullets("verdict", words),
+        draw=lambda: gains_by_night(night),
         sample=overall,
     )
 

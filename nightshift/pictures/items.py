@@ -25,9 +25,9 @@ def map_of_items(embeddings: pl.DataFrame, items: pl.DataFrame) -> str:
 
 
 def _sample(embeddings: pl.DataFrame, view: str) -> pl.DataFrame:
-    """Up to `MOST` rows of a view, spread evenly."""
-    rows = embeddings.filter(pl.col("view") == view)
-    return rows.gather_every(max(1, -(-rows.height // MOST)))
+    """Up to `MOST` rows of a view, spread evenly; the vectors of the others are not touched."""
+    rows = (embeddings["view"] == view).arg_true()
+    return embeddings[rows.gather_every(max(1, -(-rows.len() // MOST)))]
 
 
 def _drawn(rows: pl.DataFrame, numbered: pl.DataFrame) -> tuple[Floats, NDArray[np.int64]]:

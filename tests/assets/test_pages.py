@@ -125,6 +125,8 @@ def words(root: ElementTree.Element) -> list[str]:
         *((table, "tokens by night") for table in PROMPTED),
         ("item_facts", "most frequent tags"),
         ("user_preferences", "most liked tags"),
+        ("lift", "lift by night"),
+        ("lift", "content lift by night"),
     ],
 )
 def test_small_pictures_stand_on_the_page(pages: Pages, table: str, name: str) -> None:
