@@ -34,9 +34,9 @@ def recorded_by(model: str, recording: Path, key: str, answer: str) -> dict[str,
 
 
 def night_of(
-    sources: SourcesSettings, as_of: date, home: Path, cache: Path, llm: dict[str, Any] | None = None, form: str = "line"
+    sources: SourcesSettings, as_of: date, home: Path, cache: Path, llm: dict[str, Any] | None = None, form: str = "line", **blocks: Any
 ) -> Night:
-    """A night of one data set; without `llm` nothing is recorded and only source texts are embedded."""
+    """A night of one data set; without `llm` nothing is recorded and only source texts are embedded. `blocks`: more of nightshift.yaml."""
     raw = {
         "sources": sources,
         "nights": {"first": as_of},
@@ -44,7 +44,7 @@ def night_of(
         "facts": {"form": form} | ({} if llm and llm["backend"] != "recorded" else {"max_summary_words": LONGEST}),
         "home": home.resolve(),
         "cache": cache,
-    }
+    } | blocks
     return Night(Settings.model_validate(raw), as_of, "lift")
 
 

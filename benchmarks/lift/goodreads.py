@@ -18,7 +18,7 @@ def main() -> None:
     """Write, build, judge, print."""
     given = options(__doc__, *FILES)
     llm = recorded_by("gpt-3.5-turbo@once", given.data / FILES[0], "item_id", "gpt_description")
-    Sparse("goodreads", CANDIDATES, llm=llm).run(given)
+    Sparse("goodreads", CANDIDATES, {"llm": llm}).run(given)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ vocabulary, shows its states and writes a sentence for every film: some minutes 
 `--recorded FILE` the answers are those of another model (item_id and answer, from `python -m benchmarks.lift.write`) and there are
 no scores. 301 test users resolve no difference in AUC under 0.0017, and models know these films by heart: a smoke test, not evidence.
 
+Users' gender, age and occupation, from the data set's own file, tell whether the gain serves them alike.
+
 python -m benchmarks.lift.movielens_100k
 """
 
@@ -16,9 +18,10 @@ from benchmarks.lift.attacks import peek, starve
 from benchmarks.lift.content import night_of, recorded_by, written_by
 from benchmarks.lift.options import parser
 from benchmarks.lift.telling import say, tell
-from nightshift.datasets.movielens import load
+from nightshift.datasets.movielens import load, load_users
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
+from nightshift.lift.beside import Beside
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.suite import judge
 
@@ -41,7 +44,7 @@ def main() -> None:
     settings = ExampleSettings(features=FeatureSettings(families=("base", "text", "llm", "permuted")))
     examples = build_examples(inputs, settings)
     lift = LiftSettings(seeds=given.seeds, resamples=given.resamples)
-    tell("lift.movielens_100k", judge(examples, lift, say).lift, given.seeds)
+    tell("lift.movielens_100k", judge(examples, lift, say, beside=Beside(users=load_users(given.cache))).lift, given.seeds)
     starve(examples, lift)
     peek(inputs, settings, lift)
 

@@ -1,7 +1,7 @@
 """Implicit feedback with an order and no times: nights, candidates, lists, and what each source of candidates finds by itself."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ class Sparse:
 
     name: str
     candidates: CandidateSettings
-    llm: dict[str, Any] | None = None
-    """The `llm` block that reads its recording; None: source texts only."""
+    written: dict[str, Any] = field(default_factory=dict)
+    """Blocks of nightshift.yaml that say what a model reads or has written; empty: source texts only."""
 
     def inputs(self, given: Any) -> ExampleInputs:
         """Catalogue, events and four nights of content: the same text every night, for no text came with time."""
@@ -67,14 +67,14 @@ class Sparse:
         items = read_items(SOURCES.items, folder).frame
         after = datetime(2001, 1, 1, tzinfo=UTC)
         events = read_interactions(SOURCES.interactions, folder, items, before=after, now=datetime.now(UTC)).frame
-        night = night_of(SOURCES, NIGHTS[0], given.home / self.name, given.cache, self.llm)
+        night = night_of(SOURCES, NIGHTS[0], given.home / self.name, given.cache, **self.written)
         snapshot = written_by(night, items, events)
         return ExampleInputs(items, events, dict.fromkeys(NIGHTS, snapshot), implicit=True)
 
     def run(self, given: Any) -> None:
         """Write, build, judge, print."""
         inputs = self.inputs(given)
-        families: tuple[Any, ...] = ("base", "text", "llm", "permuted") if self.llm else ("base", "text")
+        families: tuple[Any, ...] = ("base", "text", "llm", "permuted") if self.written else ("base", "text")
         chosen = self.candidates.model_copy(update={"test_lists": given.lists} if given.lists else {})
         settings = ExampleSettings(split="last", candidates=chosen, features=FeatureSettings(families=families))
         began, busy = time.monotonic(), time.process_time()

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.lift.verdict import main_metric, verdict
+from nightshift.lift.verdict import gaps_told, main_metric, verdict
 
 PAIRS = (("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text"))
 METRICS = ("auc", "gauc", "ndcg@10", "recall@20", "logloss")
@@ -13,7 +13,7 @@ METRICS = ("auc", "gauc", "ndcg@10", "recall@20", "logloss")
 
 def tell(name: str, lift: pl.DataFrame, seeds: int) -> None:
     """Print everything; the last line is `NAME: ...`."""
-    print(values(lift), differences(lift), *verdict(lift), sep="\n")
+    print(values(lift), differences(lift), *verdict(lift), *gaps_told(lift), sep="\n")
     print(f"{name}: {line(lift)}; {seeds} seeds, 95% intervals over users", flush=True)
 
 

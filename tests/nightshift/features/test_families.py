@@ -7,7 +7,7 @@ import pytest
 from nightshift.errors import VectorMismatch
 from nightshift.features.affinity import signed
 from nightshift.features.collaborative import Refits, fit
-from nightshift.features.content import Snapshot, View, night_content
+from nightshift.features.content import LARGEST_SQUARE, Snapshot, View, night_content
 from nightshift.features.examples import ExampleInputs
 from nightshift.features.night import item_features, user_features
 from nightshift.features.permutation import permutation
@@ -146,3 +146,14 @@ def test_nightly_tables_conform_and_hold_every_family(inputs: ExampleInputs) -> 
     unwritten = item.filter(pl.col("item_id") == inputs.items["item_id"][-1])
     assert unwritten["llm__hidden_missing"].item() == 1.0
     assert np.isnan(unwritten["llm__hidden_00"].item())
+
+
+def test_lists_that_share_a_history_get_the_cosines_of_rows_with_their_own() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(LARGEST_SQUARE + 1, 160)).astype(np.float32)
+    view = View.of("raw", vectors, np.ones(len(vectors), np.bool_), SimilaritySettings())
+    assert view.vectors.shape[1] == 128, "a large catalogue is told apart in more dimensions"
+    history, candidate = np.repeat(rng.integers(0, len(vectors), (3, 5)), 40, axis=0), rng.integers(0, len(vectors), 120)
+    order = rng.permutation(120)
+    np.testing.assert_array_equal(view.cosines(candidate, history)[order], view.cosines(candidate[order], history[order]))
+    assert view.cosines(candidate[:0], history[:0]).shape == (0, 5)
