@@ -14,9 +14,12 @@ from jobs.checking import Checked
 from jobs.console import console
 from nightshift.sources import Description
 from nightshift.sources.findings import Finding
+from nightshift.sources.languages import INSTALL
 
 BARS = " ▁▂▃▄▅▆▇█"
 Fact = tuple[str, str]
+WIDE, WIDEST = 100, 76
+"""Columns of a terminal from which both panels stand side by side; widest panel."""
 
 
 def show_checked(checked: Checked) -> None:
@@ -26,7 +29,7 @@ def show_checked(checked: Checked) -> None:
         _panel("catalogue", settings.sources.items.path, catalogue(sources)),
         _panel("events", settings.sources.interactions.path, events(sources)),
     ]
-    console.print(Columns(panels) if console.width >= 100 else Group(*panels))
+    console.print(Columns(panels, padding=(0, 1)) if console.width >= WIDE else Group(*panels))
     if checked.findings:
         console.print(_findings(checked.findings))
     else:
@@ -44,9 +47,8 @@ def catalogue(told: Description) -> Iterator[Fact]:
     yield "title only", f"{told.items_without_text:,} [dim]({_share(told.items_without_text, told.items)})[/dim]"
     yield "cut texts", f"{told.capped_texts:,} [dim]({_share(told.capped_texts, told.items)})[/dim]"
     yield "attributes", f"{told.attributes_per_item:.1f} an item, {told.different_attributes:,} different"
-    if told.languages:
-        best = sorted(told.languages.items(), key=lambda pair: -pair[1])
-        yield "languages", ", ".join(f"{name} {part:.0%}" for name, part in best[:4])
+    best = sorted(told.languages.items(), key=lambda pair: -pair[1])
+    yield "languages", ", ".join(f"{name} {part:.0%}" for name, part in best[:4]) or f"not counted: {escape(INSTALL)}"
 
 
 def events(told: Description) -> Iterator[Fact]:
@@ -84,7 +86,13 @@ def _setup(checked: Checked) -> Iterator[Fact]:
 
 def _panel(title: str, path: str, facts: Iterator[Fact]) -> Panel:
     name = escape(path if len(path) <= 34 else f"…{path[-33:]}")
-    return Panel(_facts(facts), title=f"[bold]{title}[/bold] [dim]{name}[/dim]", title_align="left", box=ROUNDED, padding=(0, 1), width=53)
+    return Panel(
+        _facts(facts), title=f"[bold]{title}[/bold] [dim]{name}[/dim]", title_align="left", box=ROUNDED, padding=(0, 1), width=_width()
+    )
+
+
+def _width() -> int:
+    return min(WIDEST, (console.width - 1) // 2 if console.width >= WIDE else console.width)
 
 
 def _facts(facts: Iterator[Fact]) -> RenderableType:

@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
+
 from nightshift.config import Settings
-from nightshift.errors import ConfigError
+from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.onboarding.written import noun_of
 from nightshift.prompts.vocabulary import load_vocabulary
 from nightshift.sources import Description, describe, read_interactions, read_items
 from nightshift.sources.findings import Finding
+from nightshift.sources.languages import UNDETERMINED, count_languages
 from nightshift.store import Store
 from nightshift.tables import ITEM_FEATURES
+
+ENGLISH = ("all-minilm-l6-v2",)
+"""Encoders that read English only."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +58,17 @@ def checked(settings: Settings, now: datetime | None = None) -> Checked:
     now = now or datetime.now(UTC)
     items = read_items(settings.sources.items, settings.root)
     events = read_interactions(settings.sources.interactions, settings.root, items.frame, before=None, now=now)
-    described = describe(settings.sources, items, events)
+    described = describe(settings.sources, items, events, languages(items.frame))
     return Checked(settings, described, (*described.findings, *concerns(settings, described, now.date())), next_step(settings))
+
+
+def languages(items: pl.DataFrame) -> dict[str, float]:
+    """Share of the items by language, on a sample; empty where the detector is not installed."""
+    try:
+        found = count_languages(items)
+    except ModelUnavailable:
+        return {}
+    return {code: count / found.sampled for code, count in found.counts.items()} if found.sampled else {}
 
 
 def concerns(settings: Settings, described: Description, today: date) -> Iterator[Finding]:
@@ -68,10 +83,23 @@ def concerns(settings: Settings, described: Description, today: date) -> Iterato
         yield Finding(
             f"the newest event is of {described.last:%Y-%m-%d}, {(newest - described.last.date()).days:,} days before {newest}", fix=fix
         )
+    yield from _other_languages(settings, described)
     try:
         load_vocabulary(settings.tags.vocabulary, settings.root)
     except ConfigError as error:
-        yield Finding(str(error), fix="Propose one from the catalogue's own words (below), read it, edit it.")
+        missing = not (settings.root / settings.tags.vocabulary).exists()
+        what = f"there is no vocabulary yet: tags.vocabulary names {settings.tags.vocabulary}" if missing else str(error)
+        yield Finding(what, fix="Propose one from the catalogue's own words (the command below), read it, edit it.")
+
+
+def _other_languages(settings: Settings, described: Description) -> Iterator[Finding]:
+    known = {code: part for code, part in described.languages.items() if code != UNDETERMINED}
+    most = max(known, key=lambda code: known[code], default="en")
+    if most != "en" and settings.encoder.model in ENGLISH:
+        fix = "Name a folder with a multilingual sentence encoder in encoder.model, and a model that reads the language in llm.model."
+        yield Finding(
+            f"most items are in {most} ({known[most]:.0%}), and {settings.encoder.model} reads English", share=known[most], fix=fix
+        )
 
 
 def next_step(settings: Settings) -> str:

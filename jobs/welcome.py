@@ -51,8 +51,14 @@ def show_written(out: Path, draft: Draft, settings: Settings, nights: Nights, it
     if doubtful:
         console.print(f"  [yellow]?[/yellow] taken without asking: {', '.join(doubtful)}; read the reasons above", soft_wrap=True)
     console.print("\nNext:")
-    for command, about in _next(settings, nights):
-        console.print(f"  [bold]{escape(command):<58}[/bold] [dim]# {escape(about)}[/dim]", soft_wrap=True)
+    _commands(_next(settings, nights))
+    console.print("\nTo know what it is worth, publish nights before the events it learns from:")
+    _commands(_judgement(nights))
+
+
+def _commands(commands: Iterator[tuple[str, str]]) -> None:
+    for command, about in commands:
+        console.print(f"  [bold]{escape(command):<56}[/bold] [dim]# {escape(about)}[/dim]", soft_wrap=True)
 
 
 def _next(settings: Settings, nights: Nights) -> Iterator[tuple[str, str]]:
@@ -62,7 +68,11 @@ def _next(settings: Settings, nights: Nights) -> Iterator[tuple[str, str]]:
         yield wanted, "tags from your catalogue's own words; read it, edit it"
     yield "nightshift plan", f"what the night of {nights.newest} would ask; calls nothing"
     yield "nightshift run", "that night"
+
+
+def _judgement(nights: Nights) -> Iterator[tuple[str, str]]:
+    """The nights that a first training needs, oldest first."""
+    about = {nights.first: "a tenth of the events lies before it", nights.middle: "where training ends", nights.newest: "the newest"}
     for night in nights.of_a_judgement:
-        if night != nights.newest:
-            yield f"nightshift run --as-of {night}", "an earlier night: events after it become training rows"
-    yield "nightshift train", "what the features are worth, against placebos"
+        yield f"nightshift run --as-of {night}", about[night]
+    yield "nightshift train", "the features against placebos, in words and as a page"

@@ -114,10 +114,9 @@ def _threshold(feedback: str, label: Column | None, answers: Answers) -> Guess:
     setting = "interactions.positive_from"
     if feedback != "explicit" or label is None:
         return Guess(setting, None, "")
-    said = answered(setting, answers)
-    if said:
-        return said
-    numbers = label.numbers
+    numbers, said = label.numbers, answers.get(setting)
+    if said is not None:
+        return Guess(setting, said, f"as you said: {share(number((numbers >= said).mean()))} of the ratings")
     if label.is_binary or numbers.is_empty():
         return Guess(setting, 1, "1 is the positive value", needed=True)
     high = label.largest
@@ -156,8 +155,10 @@ def _positive_kinds(feedback: str, seen: Signals, answers: Answers) -> Guess:
     """Choices without looks and refusals, where there are both."""
     setting = "interactions.positive_kinds"
     said = answered(setting, answers)
-    if said or seen.kind is None or feedback != "implicit":
+    if seen.kind is None or feedback != "implicit" or (said and said.value is None):
         return said or Guess(setting, None, "")
+    if said:
+        return Guess(setting, said.value, f"as you said: {share(number(seen.kind.text.is_in(said.value).mean()))} of the events")
     kinds = seen.kind.text.value_counts(sort=True)[seen.kind.name].to_list()
     word = {kind: Column(kind, seen.kind.values) for kind in kinds}
     willing = [kind for kind in kinds if not word[kind].named(*words.AGAINST)]
