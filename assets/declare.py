@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 from dagster import CodeReferencesMetadataValue, LocalFileCodeReference
 
+from assets.beats import told
 from assets.columns import column_lineage, column_schema
 from assets.pictures import by_origin, of_nights
 from assets.ranges import over_nights
@@ -48,7 +49,7 @@ def table_asset(
             metadata=_about(table, body),
             tags=_tags(table),
             check_specs=[_spec(table, name, says) for name, says in {**_of_every(table), **(checks or {})}.items()],
-        )(over_nights(table.name, body))
+        )(over_nights(table.name, told(table, body)))
 
     return declare
 

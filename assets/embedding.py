@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.beats import Teller
+from nightshift.heartbeat import TextHeartbeat
 from nightshift.night import Night
 
 
@@ -17,8 +19,10 @@ def embed(context: dg.AssetExecutionContext, night: Night, texts: pl.DataFrame) 
     if pending.height:
         from pipelines.embed_texts import embed_texts  # Beam and the encoder load only when there is something to embed
 
-        context.log.info(f"embedding {pending['content_key'].n_unique():,} of {texts.height:,} texts with {night.encoder_id}")
-        embed_texts(night.settings, night.run_id, pending)
+        table, count = context.asset_key.to_user_string(), pending["content_key"].n_unique()
+        context.log.info(f"embedding {count:,} of {texts.height:,} texts with {night.encoder_id}")
+        with TextHeartbeat(night.ledgers, table, night.run_id, count, texts.height - pending.height, Teller(context, night)):
+            embed_texts(night.settings, night.run_id, pending)
         night.ledgers.compact()
     seconds = time.monotonic() - started
     return {

@@ -15,38 +15,43 @@ PIPED_WIDTH = 110
 console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
-BEAT = re.compile(r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) rows \([^)]*\), (?P<rest>.*)")
+BEAT = re.compile(r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) (?P<what>rows|texts) \([^)]*\), (?P<rest>.*)")
 """A heartbeat line of `nightshift.heartbeat.Beat`."""
 
 
 class StoryHandler(logging.Handler):
-    """Turns Dagster's records into the few lines a person wants; in a terminal, heartbeats move one bar."""
+    """Turns Dagster's records into the few lines a person wants; in a terminal, heartbeats move one bar a table.
+
+    The bar is on standard output where that is a terminal. Where it is a file or a pipe, every heartbeat is a line of it, and
+    the bar moves on standard error if that is a terminal.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._bar: Progress | None = None
+        self._table = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a line for messages of assets, materializations, failed checks and failures; nothing for the rest."""
         meta: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
         said = str(meta.get("orig_message") or record.getMessage())
-        beat = BEAT.fullmatch(said) if event is None and console.is_terminal else None
-        if beat:
-            self._move(beat)
+        beat, screen = BEAT.fullmatch(said) if event is None else None, _screen()
+        if beat and screen:
+            self._move(beat, screen)
+        if beat and screen is console:
             return
         line = _event_line(event) if event is not None else _message_line(record, said)
         if line:
-            self._put_away()
+            if not beat:
+                self._put_away()
             console.print(line)
 
-    def _move(self, beat: re.Match[str]) -> None:
-        """Show the beat on the bar, a new one for each table."""
-        if self._bar is None:
-            self._bar = Progress(
-                "    {task.description:<18}", BarColumn(), "{task.completed:,}/{task.total:,}  {task.fields[rest]}", console=console
-            )
-            self._bar.add_task(beat["table"], total=1, rest="")
+    def _move(self, beat: re.Match[str], screen: Console) -> None:
+        """Show the beat on the table's bar, which is the same one as long as the table is."""
+        if self._bar is None or self._table != beat["table"]:
+            self._put_away()
+            self._bar, self._table = _new_bar(screen), beat["table"]
             self._bar.start()
         done, total = (int(beat[name].replace(",", "")) for name in ("done", "total"))
         self._bar.update(self._bar.task_ids[0], description=beat["table"], completed=done, total=total, rest=beat["rest"])
@@ -55,6 +60,20 @@ class StoryHandler(logging.Handler):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _screen() -> Console | None:
+    """Where a bar can move: standard output, else standard error, else nowhere."""
+    if console.is_terminal:
+        return console
+    return Console(stderr=True, highlight=False) if sys.stderr.isatty() else None
+
+
+def _new_bar(screen: Console) -> Progress:
+    columns = ("    {task.description:<18}", BarColumn(20), "{task.completed:,}/{task.total:,}  [dim]{task.fields[rest]}[/dim]")
+    bar = Progress(*columns, console=screen, refresh_per_second=4)
+    bar.add_task("", total=1, rest="")
+    return bar
 
 
 def _message_line(record: logging.LogRecord, said: str) -> str | None:

@@ -6,7 +6,7 @@ Because the numbers come from the ledger's parts, they are right whatever proces
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -31,19 +31,59 @@ class Beat:
     seconds: float
     usd: float | None = 0.0
     """Money paid; None where the price is unknown."""
+    what: str = "rows"
+    """`rows` that a language model answers, or `texts` that an encoder reads."""
 
     @property
     def eta_seconds(self) -> float:
         """Seconds left at the speed so far."""
         return self.seconds * (self.total - self.done) / self.done if self.done else float("nan")
 
+    @property
+    def hit_rate(self) -> float:
+        """Share of the table that the ledger already had, between 0 and 1."""
+        return self.hits / max(self.hits + self.total, 1)
+
+    @property
+    def speed(self) -> float:
+        """Computed tokens a second, or texts a second."""
+        return (self.tokens if self.what == "rows" else self.done) / self.seconds if self.seconds else 0.0
+
     def line(self) -> str:
         """`item_facts: 128/400 rows (32%), hit rate 10%, 912 tokens/s, $0.00, about 40 s left`."""
-        hit_rate = self.hits / max(self.hits + self.total, 1)
-        left = f"about {self.eta_seconds:.0f} s left" if self.done else "waiting for the first batch"
-        speed = self.tokens / self.seconds if self.seconds else 0.0
-        done = f"{self.done:,}/{self.total:,} rows ({self.done / max(self.total, 1):.0%})"
-        return f"{self.table}: {done}, hit rate {hit_rate:.0%}, {speed:,.0f} tokens/s, {money(self.usd)}, {left}"
+        done = f"{self.done:,}/{self.total:,} {self.what} ({self.done / max(self.total, 1):.0%})"
+        return f"{self.table}: {done}, {self.rest()}"
+
+    def rest(self) -> str:
+        """The line after its counts."""
+        unit, paid = ("tokens", f"{money(self.usd)}, ") if self.what == "rows" else ("texts", "")
+        return f"hit rate {self.hit_rate:.0%}, {self.speed:,.0f} {unit}/s, {paid}{self._left()}"
+
+    def _left(self) -> str:
+        if not self.done:
+            return "waiting for the first batch"
+        return f"took {duration(self.seconds)}" if self.done >= self.total else f"about {duration(self.eta_seconds)} left"
+
+    def after(self, earlier: "Beat | None") -> "Beat":
+        """This beat with an earlier round of the same table added: what answers left of their worst case buys further rows."""
+        if earlier is None:
+            return self
+        usd = None if self.usd is None or earlier.usd is None else self.usd + earlier.usd
+        tokens, seconds = self.tokens + earlier.tokens, self.seconds + earlier.seconds
+        done, total = self.done + earlier.done, self.total + earlier.done
+        return replace(self, done=done, total=total, hits=earlier.hits, tokens=tokens, seconds=seconds, usd=usd)
+
+
+def duration(seconds: float) -> str:
+    """Seconds up to a minute and a half, then minutes, then hours.
+
+    >>> duration(21.25), duration(300), duration(7500)
+    ('21 s', '5 min', '2 h 05 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def money(usd: float | None) -> str:
@@ -71,6 +111,8 @@ class Counted:
 class Heartbeat:
     """Calls `emit` every few seconds while the block runs, and once at its end."""
 
+    what = "rows"
+
     def __init__(
         self, ledgers: Ledgers, table: str, run_id: str, total: int, hits: int, emit: Callable[[Beat], None], every: float = EVERY_SECONDS
     ) -> None:
@@ -94,7 +136,7 @@ class Heartbeat:
         """How far the work of this block is now."""
         now, before, seconds = self._counted(), self._before, time.monotonic() - self._started
         usd = None if now.unpriced > before.unpriced else now.usd - before.usd
-        return Beat(self._table, now.done - before.done, self._total, self._hits, now.tokens - before.tokens, seconds, usd)
+        return Beat(self._table, now.done - before.done, self._total, self._hits, now.tokens - before.tokens, seconds, usd, self.what)
 
     def _counted(self) -> "Counted":
         """Calls, computed tokens (reused ones left out) and money of this run and table in the ledger."""
@@ -109,3 +151,13 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._stop.wait(self._every):
             self._emit(self.beat())
+
+
+class TextHeartbeat(Heartbeat):
+    """The same for texts that an encoder reads: their vectors are counted, and cost nothing."""
+
+    what = "texts"
+
+    def _counted(self) -> "Counted":
+        mine = (pl.col("run_id") == self._run_id) & (pl.col("view") == "text")
+        return Counted(int(self._ledgers.vectors.query(lambda rows: rows.filter(mine).select(pl.len())).item()), 0, 0.0, 0)

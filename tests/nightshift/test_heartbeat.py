@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.heartbeat import Beat, Heartbeat
+from nightshift.heartbeat import Beat, Heartbeat, TextHeartbeat
 from nightshift.ledger import ANSWERS, REJECTED, Ledgers
 
 
@@ -73,3 +73,31 @@ def test_before_the_first_batch_there_is_no_estimate() -> None:
     beat = Beat("t", done=0, total=0, hits=0, tokens=0, seconds=0.0)
     assert math.isnan(beat.eta_seconds)
     assert "waiting for the first batch" in beat.line()
+
+
+def test_rounds_of_one_table_are_told_as_one_count() -> None:
+    first = Beat("t", done=380, total=380, hits=100, tokens=9000, seconds=10, usd=1.0)
+    second = Beat("t", done=30, total=60, hits=480, tokens=1000, seconds=2, usd=0.5).after(first)
+    assert (second.done, second.total, second.hits, second.tokens, second.seconds, second.usd) == (410, 440, 100, 10_000, 12, 1.5)
+    assert second.after(None) is second
+    assert Beat("t", 1, 1, 0, 1, 1.0, None).after(first).usd is None
+
+
+def test_what_is_done_says_how_long_it_took_and_long_times_are_minutes() -> None:
+    assert "took 10 s" in Beat("t", done=4, total=4, hits=0, tokens=9, seconds=10).line()
+    assert "about 50 min left" in Beat("t", done=1, total=4, hits=0, tokens=9, seconds=1000).line()
+
+
+def test_texts_are_counted_by_their_vectors_and_cost_nothing(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+
+    def vector(key: str, run_id: str = "tonight", view: str = "text") -> dict[str, object]:
+        return {"content_key": key, "encoder_id": "e", "view": view, "run_id": run_id, "vector": [1.0]}
+
+    ledgers.vectors.append([vector("from the items")], "r")
+    beats: list[Beat] = []
+    with TextHeartbeat(ledgers, "user_embeddings", "tonight", total=2, hits=6, emit=beats.append):
+        ledgers.vectors.append([vector("a"), vector("b"), vector("c", run_id="last night"), vector("d", view="hidden")], "r")
+    assert (beats[0].done, beats[0].total, beats[0].hits, beats[0].what) == (2, 2, 6, "texts")
+    assert "user_embeddings: 2/2 texts (100%), hit rate 75%" in beats[0].line()
+    assert "$" not in beats[0].line()
