@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from nightshift.heartbeat import Beat, Heartbeat
+from assets.beats import Teller
+from nightshift.heartbeat import Heartbeat
 from nightshift.llm.prices import warn_unknown
 from nightshift.night import Night
 from nightshift.plan import Spent, TablePlan, plan_table
@@ -19,8 +20,8 @@ MODEL_POOL = "model"
 
 def ask(context: dg.AssetExecutionContext, night: Night, table: str, requests: pl.DataFrame) -> dict[str, Any]:
     """Answer the pending requests within the budget. Returns the numbers the asset page shows."""
-    started = time.monotonic()
-    first, last = spend(lambda: planned(night, table, requests), lambda plan: _answer(context, night, plan))
+    started, teller = time.monotonic(), Teller(context, night)
+    first, last = spend(lambda: planned(night, table, requests), lambda plan: _answer(night, plan, teller.new_round()))
     if first.pending.height and not first.priced:
         warn_unknown(night.identity.model_id)
     night.ledgers.compact()
@@ -62,11 +63,8 @@ def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
     )
 
 
-def _answer(context: dg.AssetExecutionContext, night: Night, plan: TablePlan) -> None:
+def _answer(night: Night, plan: TablePlan, emit: Teller) -> None:
     from pipelines.answer_prompts import answer_prompts  # Beam and the model load only when there is something to ask
-
-    def emit(beat: Beat) -> None:
-        context.log.info(beat.line())
 
     with Heartbeat(night.ledgers, plan.table, night.run_id, plan.reserved.height, plan.answered, emit):
         answer_prompts(night.settings, plan.table, night.as_of, night.run_id, plan.reserved)

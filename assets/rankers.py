@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
+from assets.compared import LIFT_KEPT, still_lifted
 from assets.declare import Events, manifests, publish, table_asset
 from assets.features import example_inputs, implicit
 from assets.pictures import gains_by_night
@@ -68,7 +69,10 @@ def _context(night: Night) -> "Context | None":
     group="rankers",
     kinds={"polars"},
     deps=[RANKING_SCORES, RANKING_EXAMPLES, ITEMS, INTERACTIONS, ITEM_FACTS, ITEM_EMBEDDINGS],
-    checks={"warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a leak."},
+    checks={
+        "warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a leak.",
+        "warn:lift_kept": LIFT_KEPT,
+    },
 )
 def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Each arm against base, text and the placebos, overall and by slice, with user-clustered intervals, from `ranking_scores`.
@@ -97,7 +101,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         night,
         LIFT,
         frame,
-        [check],
+        [check, still_lifted(night, frame)],
         inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS),
         numbers=reached | gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
         show={"headline": headline(frame)} | _reported(context, night, frame, memory) | bullets("verdict", words),

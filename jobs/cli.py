@@ -182,6 +182,25 @@ def run(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = Non
 
 
 @app.command()
+def watch(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_of: AsOf = None,
+    once: Annotated[bool, typer.Option("--once", help="One frame, then end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One frame as a JSON object, then end.")] = False,
+) -> None:
+    """A running night, live, in another terminal: what is published, asked, paid, how fast, how long still. Ends with the night.
+
+    Reads one small file under the home: no lock, no model. Default: the night that is running, else the one that ran last.
+    """
+    from jobs.watch import watch as follow
+
+    state = follow(_settings(config, home).home_folder, as_of.date() if as_of else None, once, as_json, typer.echo)
+    if state in ("failed", "stopped") and not (once or as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
 def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
     """Build training rows from all nights so far, train every arm, and say in words what the features are worth."""
     from jobs.running import run_job
