@@ -3,8 +3,6 @@
 import shlex
 from pathlib import Path
 
-from rich.table import Table
-
 from jobs.console import console
 from nightshift.config import CONFIG_NAME
 from nightshift.datasets.published.base import EVENTS_FILE, ITEMS_FILE, Format
@@ -38,9 +36,7 @@ def told(format: Format, done: Converted) -> list[str]:
 
 def show_formats() -> None:
     """Every format: name, what it is, where it is had, what `--from` names, what its authors ask."""
-    table = Table(box=None, padding=(0, 2, 1, 0))
-    for column in ("NAME", "--from", "where, and licence"):
-        table.add_column(column, no_wrap=column == "NAME")
     for format in FORMATS.values():
-        table.add_row(format.name, f"{format.title}: {format.files}", f"{format.home}\n{format.licence}")
-    console.print(table)
+        console.print(f"[bold]{format.name}[/bold]  {format.title}", soft_wrap=True)
+        for word, said in (("download", format.home), ("--from", format.files), ("licence", format.licence)):
+            console.print(f"    {word:<9} {said}", markup=False, soft_wrap=True)
