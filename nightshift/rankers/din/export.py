@@ -59,8 +59,8 @@ class Graph:
         """The whole network."""
         hidden = self.add("Concat", "dense", "candidate", *self._pooled(), axis=1)
         for number in range(sum(name.startswith("layers.") for name in self.weights)):
-            layer, bias, slope = (self.weight(f"{kind}.{number}") for kind in ("layers", "biases", "slopes"))
-            hidden = self.add("PRelu", self.add("Gemm", hidden, layer, bias), slope)
+            layer, bias = (self.weight(f"{kind}.{number}") for kind in ("layers", "biases"))
+            hidden = self._prelu(self.add("Gemm", hidden, layer, bias), f"slopes.{number}")
         last = self.add("MatMul", hidden, self.constant("last", self.weights["last"][:, None]))
         self.add("Add", self.add("Squeeze", last, "middle"), self.weight("offset"), output="logit")
         self.add("Sigmoid", "logit", output="probability")
@@ -73,13 +73,26 @@ class Graph:
         share = self.add("Unsqueeze", share, "middle")  # (rows, 1, units)
         product = self.add("MatMul", self.add("Mul", wide, "keys"), self.constant("pair_product", self.weights["pair"][:d]))
         own = self.add("MatMul", "keys", self.constant("pair_key", self.weights["pair"][d:]))
-        hidden = self.add("PRelu", self.add("Add", self.add("Add", product, own), share), self.weight("slope"))
-        scores = self.add("MatMul", hidden, self.constant("out", self.weights["out"][:, None]))  # (rows, length, 1)
-        scores = self.add("Mul", self.add("Squeeze", scores, self.constant("two", [2])), "mask")
+        hidden = self.add("Add", self.add("Add", product, own), share)
+        scores = self.add("Mul", self.add("Squeeze", self._scores(hidden), self.constant("two", [2])), "mask")
         pooled = self.add("MatMul", self.add("Unsqueeze", scores, "middle"), "keys")  # (rows, 1, d)
         events = self.add("Max", self.add("ReduceSum", "mask", "middle", keepdims=1), self.constant("least", [1.0]))
         pooled = self.add("Div", self.add("Squeeze", pooled, "middle"), self.add("Sqrt", events))
         return pooled, self.add("Mul", "candidate", pooled)
+
+    def _scores(self, hidden: str) -> str:
+        """out . prelu(hidden) (rows, length, 1), as (out slope) . hidden + (out (1 - slope)) . relu(hidden).
+
+        PRelu with a slope a unit took the graph from 2.0 to 7.7 ms (500 candidates, 50 events, ONNX Runtime 1.32); Relu is quick.
+        """
+        out, slope = self.weights["out"], self.weights["slope"]
+        flat = self.add("MatMul", hidden, self.constant("out_flat", (out * slope)[:, None]))
+        return self.add("Add", flat, self.add("MatMul", self.add("Relu", hidden), self.constant("out_steep", (out * (1 - slope))[:, None])))
+
+    def _prelu(self, hidden: str, name: str) -> str:
+        """prelu(hidden) (rows, units) as slope hidden + (1 - slope) relu(hidden)."""
+        flat = self.add("Mul", hidden, self.weight(name))
+        return self.add("Add", flat, self.add("Mul", self.add("Relu", hidden), self.constant(f"{name}.steep", 1 - self.weights[name])))
 
     def proto(self) -> Any:
         """The graph as ONNX has it."""
