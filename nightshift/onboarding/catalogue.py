@@ -50,7 +50,7 @@ def guess_text(items: Sample, answers: Answers, taken: set[str]) -> Guess:
     best = sorted(long, key=lambda one: _rank(one, words.TEXT))[:MANY_TEXTS]
     if not best:
         return Guess(setting, None, "no column holds sentences: a model will read title and attributes only")
-    why = "; ".join(f"{one.name}: {_lengths(one)}, {share(one.filled)} filled" for one in best)
+    why = "; ".join(f"{one.name}: {_lengths(one)}, {share(one.filled)} filled{_markup(one)}" for one in best)
     return Guess(setting, list(names(best)), why)
 
 
@@ -81,6 +81,14 @@ def _prose(items: Sample, taken: set[str]) -> list[Column]:
 
 def _rank(column: Column, stems: tuple[str, ...]) -> int:
     return next((place for place, stem in enumerate(stems) if column.named(stem)), len(stems))
+
+
+def _markup(column: Column) -> str:
+    """That a column holds HTML, which is taken out when it is read."""
+    if not isinstance(column.values.dtype, pl.String):
+        return ""
+    marked = number(column.values.str.contains(r"</?[a-zA-Z][^<>]*>").mean())
+    return f"; HTML in {share(marked)}, which is taken out" if marked > 0.01 else ""
 
 
 def _lengths(column: Column) -> str:
