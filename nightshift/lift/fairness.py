@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from nightshift.lift.forms import Form, known
 from nightshift.lift.inference import LARGEST, POWER, Concordance, Draws, percentiles, spread
 from nightshift.lift.metrics import Codes, Doubles, Sums
+from nightshift.lift.verdict import GAP
 
 LEAST_USERS = 20
 """Test users that a group needs to count in a gap."""
 REGROUPINGS = 500
 """Random regroupings of the users that an arm's gap is held against."""
-GAP = "gap between groups of "
-"""How the `slice` of a gap begins; the column follows."""
 COMPARED = (("llm", "base"), ("text", "base"), ("llm", "text"))
 """(arm, against) whose gaps are compared."""
 

@@ -26,6 +26,7 @@ from nightshift.lift.inference import Draws
 from nightshift.lift.metrics import Codes, Doubles, Sums, ndcg_at, recall_at, reciprocal_rank
 from nightshift.lift.ranked import Ranked
 from nightshift.lift.shown import Described, shown_rows
+from nightshift.lift.slices import WHOLE
 
 Mask = NDArray[np.bool_]
 
@@ -85,7 +86,7 @@ def judge_lists(
         if part.any():
             users = len(np.unique(lists.owner[lists.group[part]]))
             common = {"slice": name, "n_users": users, "n_rows": int(part.sum())}
-            whole = mask.all()
+            whole = name == WHOLE
             rows += _slice_rows(lists, part, arms, own, draws, common, groupings if whole else [])
             for ranker, scored in ({SOURCE: own} | arms).items() if whole and described else ():
                 assert described is not None

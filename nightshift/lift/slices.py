@@ -63,8 +63,11 @@ def _thirds(what: str, column: str) -> dict[str, MaskOf]:
     return {f"{what}: {name} third": _between(column, third, third + 1) for third, name in enumerate(("lowest", "middle", "highest"))}
 
 
+WHOLE = "all"
+"""The slice of every row; other slices may happen to hold every row as well."""
+
 SLICES: dict[str, MaskOf] = {
-    "all": _everything,
+    WHOLE: _everything,
     "cold items (under 5 events)": _between("base__item_events", 0, 5),
     "rare items (5 to 19 events)": _between("base__item_events", 5, 20),
     "tail items (bottom 60%)": _by_popularity(0, TAIL_SHARE),

@@ -16,7 +16,7 @@ from nightshift.lift.inference import Concordance, Draws, holm
 from nightshift.lift.lists import judge_lists
 from nightshift.lift.metrics import Codes, Doubles, Sums, gauc, logloss, ndcg
 from nightshift.lift.settings import METRICS, LiftSettings
-from nightshift.lift.slices import GROUP, Mask, masks_of
+from nightshift.lift.slices import GROUP, WHOLE, Mask, masks_of
 from nightshift.lift.training import Progress, Trained, train_arms
 from nightshift.tables import LIFT
 
@@ -154,7 +154,7 @@ def compare(
     test, rows = examples.filter(pl.col("split") == "test"), list[dict[str, Any]]()
     for number, (name, mask) in enumerate(masks.items(), 1):
         tell(f"comparing the arms of {ranker} on slice {number} of {len(masks)}: {name}")
-        rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws, groups_of(users, test) if mask.all() else [])
+        rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws, groups_of(users, test) if name == WHOLE else [])
     return rows
 
 

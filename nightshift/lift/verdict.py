@@ -11,6 +11,9 @@ from nightshift.lift.slices import MAIN_SLICES
 TOO_GOOD = 0.01
 """Overall AUC gain above which a leak is the likelier explanation."""
 
+GAP = "gap between groups of "
+"""How the `slice` of a gap between groups of users begins; the column follows."""
+
 FEW_USERS, FEW_ROWS = 100, 1000
 """Below either, a slice is called too small for a claim."""
 
@@ -90,3 +93,33 @@ def _doubts(overall: pl.DataFrame) -> list[str]:
     if placebo and placebo["ci_low"] is not None and placebo["ci_low"] > 0:
         doubts.append("the placebo beats base: what llm gains over base is not all content; read the content lift instead")
     return doubts
+
+
+def gaps_told(lift: pl.DataFrame, metric: str | None = None) -> list[str]:
+    """Sentences on whether groups of users are served alike, ranker by ranker and column by column; none without such groups."""
+    metric = metric or main_metric(lift)
+    rows = lift.filter((pl.col("metric") == metric) & pl.col("slice").str.starts_with(GAP)).to_dicts()
+    several = len({row["ranker"] for row in rows}) > 1
+    found = {(row["ranker"], row["slice"], row["arm"], row["against"]): row for row in rows}
+    told = []
+    for ranker, place in dict.fromkeys((row["ranker"], row["slice"]) for row in rows):
+        base, llm = (found.get((ranker, place, arm, arm)) for arm in ("base", "llm"))
+        if base is None or base["value"] is None:
+            continue
+        said = f"users by {place.removeprefix(GAP)} ({base['n_users']:,} users): best and worst served group differ by {_gap(base)}"
+        said += f" {metric.upper()} with base" + (f" and {_gap(llm)} with llm" if llm and llm["value"] is not None else "")
+        told.append((f"{ranker}: " if several else "") + said + _moved(found.get((ranker, place, "llm", "base"))))
+    return told
+
+
+def _gap(row: dict[str, Any]) -> str:
+    chance = "" if row["p_value"] is None else f" (as much by chance in {row['p_value']:.0%} of random groups)"
+    return f"{row['value']:.4f}{chance}"
+
+
+def _moved(row: dict[str, Any] | None) -> str:
+    """Whether the language model's features widen a gap."""
+    if row is None or row["ci_low"] is None:
+        return ""
+    moved = "widens" if row["ci_low"] > 0 else "narrows" if row["ci_high"] < 0 else "does not measurably move"
+    return f"; llm {moved} the gap ({row['difference']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}])"

@@ -5,11 +5,13 @@ phone and stands beside others on a desk.
 """
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import polars as pl
 
+from nightshift.lift.cost import Cost
 from nightshift.lift.verdict import FEW_ROWS, FEW_USERS
 
 INK, FAINT, GAIN, LOSS, NONE, PLACEBO = "var(--ink)", "var(--faint)", "var(--gain)", "var(--loss)", "var(--none)", "var(--placebo)"
@@ -107,6 +109,42 @@ def by_seed(values: dict[str, list[float]], metric: str) -> Any:
     y = alt.Y("arm:N", sort=list(values), axis=_names(LABELS))
     chart = alt.Chart(alt.InlineData(values=rows)).mark_point(filled=True, size=60, opacity=0.65, color=NONE).encode(x=x, y=y)
     return chart.properties(width=WIDTH - LABELS - MARGIN, height=alt.Step(ROW))
+
+
+def cost(rows: list[dict[str, Any]], metric: str) -> Any:
+    """Gain over base in thousandths with its 95% interval against what the arm cost; rows of `lift` with a `cost` each.
+
+    Money where every price is known and anything was paid, else tokens, else minutes of the machine.
+    """
+    import altair as alt
+
+    priced = [row for row in rows if row["difference"] is not None and row["ci_low"] is not None]
+    title, of = _currency([row["cost"] for row in priced])
+    points = [_thousandths(row | {"name": row["arm"]}) | {"cost": of(row["cost"])} for row in priced]
+    top = max((point["cost"] for point in points), default=0.0) or 1.0
+    x = alt.X("cost:Q", title=title, scale=alt.Scale(domain=[-0.06 * top, 1.3 * top], nice=False), axis=alt.Axis(tickCount=4, grid=False))
+    y = alt.Y(
+        "low:Q",
+        title=f"{metric} over base, thousandths",
+        scale=alt.Scale(domain=_span(points)),
+        axis=alt.Axis(gridDash=[1, 3], tickCount=5),
+    )
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=["gain", "loss", "none"], range=[GAIN, LOSS, NONE]), legend=None)
+    base = alt.Chart(alt.InlineData(values=points))
+    zero = alt.Chart(alt.InlineData(values=[{"y": 0}])).mark_rule(color=INK, strokeWidth=1).encode(y="y:Q")
+    lines = base.mark_rule(strokeWidth=3).encode(x=x, y=y, y2="high:Q", color=colour)
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(x=x, y="value:Q", color=colour)
+    names = base.mark_text(align="left", dx=9, color=INK, font=FONT, fontSize=12).encode(x=x, y="value:Q", text="name:N")
+    return alt.layer(zero, lines, dots, names).properties(width=WIDTH - 70, height=WIDTH - 130)
+
+
+def _currency(costs: list[Cost]) -> tuple[str, Callable[[Cost], float]]:
+    """The unit that costs are drawn in, and how a cost is read in it."""
+    if all(cost.usd is not None for cost in costs) and any(cost.usd for cost in costs):
+        return "US dollars", lambda cost: cost.usd or 0.0
+    if any(cost.prompt_tokens + cost.new_tokens for cost in costs):
+        return "million tokens", lambda cost: (cost.prompt_tokens + cost.new_tokens) / 1e6
+    return "minutes of the machine", lambda cost: cost.seconds / 60
 
 
 def _styled(chart: Any) -> dict[str, Any]:

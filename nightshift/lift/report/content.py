@@ -1,15 +1,12 @@
 """Everything the report says, as plain values from a night's published tables and ledger. Nothing here names a user."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from nightshift import __version__
 from nightshift.lift.arms import COMPARISONS, LEAVE_ONE_OUT, MEANING, pooled
 from nightshift.lift.calibration import reliability
 from nightshift.lift.cost import Cost, costs
@@ -17,13 +14,13 @@ from nightshift.lift.headline import rankers_of, rows_of
 from nightshift.lift.memorization import Memory
 from nightshift.lift.metrics import auc
 from nightshift.lift.quality import Quality, quality
+from nightshift.lift.report.rests import decided_by, rests_on, size, versions
 from nightshift.lift.report.samples import Sample, samples
-from nightshift.lift.verdict import main_metric, verdict
+from nightshift.lift.report.served import SHOWN, groups, is_of_users, shown
+from nightshift.lift.verdict import gaps_told, main_metric, verdict
 from nightshift.night import Night
-from nightshift.store import Manifest
-from nightshift.tables import ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES, TABLES
+from nightshift.tables import ITEM_FACTS, ITEMS, RANKING_EXAMPLES, RANKING_SCORES
 
-LIBRARIES = ("lightgbm", "polars", "numpy", "torch", "transformers", "sentence-transformers")
 PROOFS = {
     "recompute": "A sample of training rows was rebuilt from raw events cut strictly before each row's moment, and compared bit for bit.",
     "future_shuffle": "All events after the cut between training and validation were dealt anew; no row before it may change.",
@@ -49,6 +46,14 @@ class Judgement:
     bins: dict[str, pl.DataFrame]
     """Arm -> reliability diagram of the first seed."""
     costs: list[Cost]
+    bought: list[dict[str, Any]]
+    """The arms that cost something, with the gain's interval: `arm`, `difference`, `ci_low`, `ci_high`, `cost`."""
+    shown: list[dict[str, Any]]
+    """A row an arm: what it would show in the first ten places; empty for rows that users were shown."""
+    groups: dict[str, list[dict[str, Any]]]
+    """Column -> a row a group of users."""
+    gaps: list[str]
+    """Whether those groups are served alike, in words."""
     helped: list[Sample]
     hurt: list[Sample]
 
@@ -67,7 +72,7 @@ class Content:
     size: dict[str, int]
     """Rows by split, test users, features by family."""
     sources: list[dict[str, Any]]
-    """A row a table that the judgement rests on: name, rows, digest, published, model, prompt."""
+    """A row a file or table that the judgement rests on: name, rows, digest, published, model, prompt."""
     versions: dict[str, str]
     settings: dict[str, str]
 
@@ -84,10 +89,10 @@ def gather(night: Night, lift: pl.DataFrame, memory: Memory | None = None) -> Co
         quality=quality(items, facts, rejects),
         memory=memory,
         proofs={name: (says, str(examples.metadata.get(f"proof: {name}", "passed"))) for name, says in PROOFS.items()},
-        size=_size(examples, scores),
-        sources=_sources(night),
-        versions=_versions(),
-        settings=_settings(night),
+        size=size(examples, scores),
+        sources=rests_on(night),
+        versions=versions(),
+        settings=decided_by(night),
     )
 
 
@@ -96,6 +101,7 @@ def _judgement(night: Night, lift: pl.DataFrame, scores: pl.DataFrame, items: pl
     overall, own = rows_of(lift, ranker), scores.filter(pl.col("ranker") == ranker)
     values = aucs(own) if metric == "auc" else {}
     gains = {arm: overall[arm, "base"]["difference"] for arm in ("text", "llm") if (arm, "base") in overall}
+    paid = costs(night.store, night.ledgers, night.as_of, gains)
     helped, hurt = samples(scores, items, facts, ranker)
     return Judgement(
         ranker=ranker,
@@ -110,7 +116,11 @@ def _judgement(night: Night, lift: pl.DataFrame, scores: pl.DataFrame, items: pl
         },
         by_seed=values,
         bins={arm: _bins(own, arm) for arm in ("base", "llm") if _is_probability(own, arm)},
-        costs=costs(night.store, night.ledgers, night.as_of, gains),
+        costs=paid,
+        bought=[overall[cost.arm, "base"] | {"cost": cost} for cost in paid],
+        shown=shown(lift, ranker),
+        groups=groups(rows, metric),
+        gaps=gaps_told(rows, metric),
         helped=helped,
         hurt=hurt,
     )
@@ -138,11 +148,11 @@ def _named(row: dict[str, Any], values: dict[str, list[float]]) -> dict[str, Any
 
 def _slices(rows: pl.DataFrame, metric: str, arm: str, against: str) -> list[dict[str, Any]]:
     wanted = (pl.col("metric") == metric) & (pl.col("arm") == arm) & (pl.col("against") == against) & (pl.col("slice") != "all")
-    return rows.filter(wanted).to_dicts()
+    return rows.filter(wanted & ~is_of_users(pl.col("slice"))).to_dicts()
 
 
 def _arms(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    own = rows.filter((pl.col("arm") == pl.col("against")) & (pl.col("slice") == "all"))
+    own = rows.filter((pl.col("arm") == pl.col("against")) & (pl.col("slice") == "all") & ~pl.col("metric").is_in(list(SHOWN)))
     found: dict[str, dict[str, Any]] = {}
     for arm, metric, value in own.select("arm", "metric", "value").iter_rows():
         found.setdefault(arm, {"arm": arm})[metric] = value
@@ -159,51 +169,3 @@ def _bins(scores: pl.DataFrame, arm: str) -> pl.DataFrame:
     found = reliability(first["label"].cast(pl.Float64).to_numpy(), first["score"].to_numpy())
     columns = {name: np.asarray(getattr(found, name)) for name in ("predicted", "observed", "low", "high", "rows")}
     return pl.DataFrame(columns)
-
-
-def _size(examples: Manifest, scores: pl.DataFrame) -> dict[str, int]:
-    counted = {name: value for name, value in examples.metadata.items() if name.startswith(("rows: ", "features: ")) and value}
-    return counted | {"users in the test": scores["user_id"].n_unique(), "items in the test": scores["item_id"].n_unique()}
-
-
-def _sources(night: Night) -> list[dict[str, Any]]:
-    store, rows = night.store, list[dict[str, Any]]()
-    for name in TABLES:
-        if name == LIFT.name or not store.has(name, night.as_of):
-            continue
-        found = store.manifest(name, night.as_of)
-        model = found.metadata.get("model") or found.metadata.get("encoder") or ""
-        by = {"model": str(model), "prompt": str(found.metadata.get("prompt", "")), "code": found.code_version}
-        rows.append(
-            {"table": name, "rows": found.rows, "digest": found.digest[:12], "published": f"{found.published_at:%Y-%m-%d %H:%M}"} | by
-        )
-    return rows
-
-
-def _versions() -> dict[str, str]:
-    found = {"nightshift": __version__, "python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _settings(night: Night) -> dict[str, str]:
-    """What decides the numbers, from the configuration."""
-    lift, examples = night.settings.lift, night.settings.examples
-    trees = lift.lightgbm.model_dump(exclude_defaults=True) or "defaults"
-    return {
-        "language model": night.identity.model_id,
-        "encoder": night.encoder_id,
-        "vocabulary": night.settings.tags.vocabulary,
-        "rankers": ", ".join(lift.rankers),
-        "seeds": str(lift.seeds),
-        "dealings of the placebo": str(examples.features.permutations),
-        "resamples": f"{lift.resamples:,} (bootstrap seed {lift.bootstrap_seed})",
-        "split": "each user's last moments"
-        if examples.split == "last"
-        else f"global in time, at {examples.train_share:.0%} and {examples.valid_share:.0%}",
-        "lightgbm": str(trees),
-    }

@@ -67,19 +67,32 @@ def _drawn(judgement: "Judgement") -> dict[str, Any]:
 
     from nightshift.lift.report import charts
 
-    metric, drawn = judgement.metric.upper(), dict[str, Any]()
-    if judgement.compared:
-        drawn["forest"] = charts.svg(
-            charts.forest(judgement.compared, f"{metric}, thousandths"), f"{metric} differences with 95% intervals"
-        )
-    for name, rows in judgement.sliced.items():
-        if any(row["ci_low"] is not None for row in rows):
-            drawn[name] = charts.svg(charts.forest(rows, f"{metric}, thousandths"), f"{name} by slice, {metric}, with 95% intervals")
+    metric, drawn = judgement.metric.upper(), _forests(judgement)
     if judgement.bins:
         drawn["calibration"] = charts.svg(charts.calibration(judgement.bins), "Observed against predicted chance")
+    if _any(judgement.bought):
+        drawn["cost"] = charts.svg(charts.cost(judgement.bought, metric), f"{metric} gained over base against what it cost")
     if judgement.by_seed:
         drawn["seeds"] = charts.svg(charts.by_seed(judgement.by_seed, metric), f"{metric} of every arm, a dot a seed")
     return {name: Markup(text) for name, text in drawn.items()}
+
+
+def _forests(judgement: "Judgement") -> dict[str, str]:
+    """Differences with their intervals: overall, by slice, by group of users."""
+    from nightshift.lift.report import charts
+
+    metric = judgement.metric.upper()
+    wanted = {"forest": (judgement.compared, f"{metric} differences with 95% intervals")}
+    wanted |= {name: (rows, f"{name} by slice, {metric}, with 95% intervals") for name, rows in judgement.sliced.items() if _any(rows)}
+    for column, rows in judgement.groups.items():
+        if _any(rows):
+            wanted[f"group {column}"] = (rows, f"llm minus base by {column}, {metric}, with 95% intervals")
+    return {name: charts.svg(charts.forest(rows, f"{metric}, thousandths"), about) for name, (rows, about) in wanted.items() if rows}
+
+
+def _any(rows: list[dict[str, Any]]) -> bool:
+    """Whether any row has an interval to draw."""
+    return any(row["ci_low"] is not None for row in rows)
 
 
 def picture(lift: pl.DataFrame) -> str:

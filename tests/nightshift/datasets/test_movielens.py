@@ -7,7 +7,7 @@ import pytest
 
 from nightshift.datasets import movielens
 from nightshift.datasets.base import Dataset
-from nightshift.datasets.movielens import WHEELS, load, write_sources
+from nightshift.datasets.movielens import WHEELS, load, load_users, write_sources
 from nightshift.errors import IntegrityError, ModelUnavailable, SourceError
 from nightshift.sources import read_interactions, read_items
 from nightshift.tables import INTERACTIONS, ITEMS
@@ -72,6 +72,21 @@ def test_the_official_1m_archive_is_read(tmp_path: Path) -> None:
         ("73", "Les Misérables (1995)", ["Drama", "Musical"]),
     ]
     assert found.source_interactions.rows() == [("6040", "73", 3.0, 956703932), ("1", "1", 5.0, 978300760)]
+
+
+def test_users_have_a_gender_a_range_of_ages_and_an_occupation_and_no_zip_code(tmp_path: Path) -> None:
+    text = "1|24|M|technician|85711\n2|56|F|other|94043\n3|17|M|student|T8H1N\n4|49|F|writer|05201\n"
+    found = load_users(tmp_path, archive(tmp_path / "mine.zip", {"ml-100k/u.user": text}))
+    assert found.columns == ["user_id", "gender", "age", "occupation"]
+    assert found.select("user_id", "gender", "age").rows() == [
+        ("1", "M", "18-24"), ("2", "F", "56 and over"), ("3", "M", "under 18"), ("4", "F", "45-49"),
+    ]  # fmt: skip
+    try:
+        wheel = load_users(CACHE)
+    except ModelUnavailable as unreachable:
+        pytest.skip(f"the wheel cannot be had: {unreachable}")
+    assert (wheel.height, wheel["gender"].value_counts().sort("gender").rows()) == (943, [("F", 273), ("M", 670)])
+    assert wheel["occupation"].n_unique() == 21
 
 
 def test_an_archive_in_the_cache_wins_over_a_download(tmp_path: Path) -> None:

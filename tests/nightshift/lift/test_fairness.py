@@ -7,12 +7,14 @@ import pytest
 from nightshift.lift.arms import COMPARISONS
 from nightshift.lift.beside import Beside
 from nightshift.lift.beyond import gap, gap_by_chance
-from nightshift.lift.fairness import GAP, LEAST_USERS, Groups, by_chance, gap_rows, group_values, groups_of, observed_gap
+from nightshift.lift.fairness import LEAST_USERS, Groups, by_chance, gap_rows, group_values, groups_of, observed_gap
 from nightshift.lift.forms import Form
 from nightshift.lift.inference import Concordance, Draws
 from nightshift.lift.metrics import Sums, auc
+from nightshift.lift.settings import METRICS
 from nightshift.lift.slices import masks_of
-from nightshift.lift.suite import corrected
+from nightshift.lift.suite import compare, corrected
+from nightshift.lift.verdict import GAP
 from nightshift.tables import LIFT
 
 DRAWS = Draws(0, 200)
@@ -82,6 +84,16 @@ def test_small_groups_and_unknown_users_do_not_count_in_a_gap() -> None:
     assert (groups.column, groups.count, groups.users) == ("kind", 2, 2 * LEAST_USERS)
     assert groups.rows.tolist() == [2, *[1] * (len(kinds) - 1), 2]
     assert groups_of(None, test) == []
+
+
+def test_gaps_are_told_once_though_another_slice_holds_every_row_too() -> None:
+    label, score, user = rows_of(60, 6)
+    test = pl.DataFrame({"user_id": [f"u{n:03}" for n in user], "split": ["test"] * len(user), "label": label})
+    users = test.select("user_id").unique().sort("user_id").with_columns(half=pl.Series([str(n % 2) for n in range(60)]))
+    every = np.ones(len(user), np.bool_)
+    rows = compare(test, {"all": every, "everybody": every}, {"base": score[None], "llm": label[None]}, DRAWS, lambda _: None, users=users)
+    told = [(row["arm"], row["against"], row["metric"]) for row in rows if row["slice"] == f"{GAP}half"]
+    assert len(told) == len(set(told)) == 3 * len(METRICS)
 
 
 def examples() -> pl.DataFrame:

@@ -14,13 +14,12 @@ from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings
 from nightshift.lift.beside import Beside, Space, spaces_of
-from nightshift.lift.fairness import GAP
 from nightshift.lift.inference import Draws
 from nightshift.lift.lists import judge_lists
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.shown import Described, Past, Shelf
 from nightshift.lift.suite import Judged, judge
-from nightshift.lift.verdict import verdict
+from nightshift.lift.verdict import GAP, gaps_told, verdict
 from nightshift.rankers import LightGBMSettings
 
 pytestmark = pytest.mark.slow
@@ -173,6 +172,10 @@ def test_groups_of_users_are_slices_with_a_gap_that_chance_explains(judged: Judg
     against = row(judged.lift, "llm", "base", "ndcg@10", part=f"{GAP}half")
     assert against["difference"] == pytest.approx(gap["value"] - row(judged.lift, "base", "base", "ndcg@10", part=f"{GAP}half")["value"])
     assert against["ci_low"] < against["difference"] < against["ci_high"]
+    (told,) = gaps_told(judged.lift)
+    assert told.startswith(f"users by half ({gap['n_users']} users): best and worst served group differ by 0.")
+    assert "of random groups) with llm; llm " in told.replace("NDCG@10 ", "")
+    assert f"{gap['value']:.4f} (as much by chance in {gap['p_value']:.0%} of random groups)" in told
 
 
 def test_a_users_past_is_what_was_chosen_before_the_first_test_list() -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import re
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ import yaml
 from nightshift.config import load_settings
 from nightshift.ledger import ANSWERS, REJECTED, Ledgers
 from nightshift.lift.about import about_items
+from nightshift.lift.arms import SOURCE
 from nightshift.lift.cost import Cost, calls, costs
 from nightshift.lift.headline import headline
 from nightshift.lift.memorization import Memory, halves, instructions, judged, probe
@@ -18,6 +20,8 @@ from nightshift.lift.quality import content_words, grounding, quality
 from nightshift.lift.report import charts, page
 from nightshift.lift.report.content import Content, Judgement, aucs
 from nightshift.lift.report.samples import changes, samples
+from nightshift.lift.report.served import groups, shown
+from nightshift.lift.verdict import GAP, gaps_told
 from nightshift.night import Night
 from nightshift.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS, LIFT
@@ -200,6 +204,63 @@ def test_a_forest_scales_to_what_supports_a_claim_and_colours_what_is_clear() ->
     assert charts.png(charts.forest(rows, "AUC"))[:4] == b"\x89PNG"
 
 
+def test_what_was_bought_is_drawn_in_money_else_in_tokens_else_in_minutes() -> None:
+    pytest.importorskip("altair", reason="the report's extra is not installed")
+    gain = lift_row("llm", "base", 0.002, 0.001, 0.003)
+    paid = {"usd": Cost("llm", 9, 9000, 900, 60.0, 1.5, 0.002), "tokens": Cost("llm", 9, 9000, 900, 60.0, None, 0.002)}
+    paid["local"] = Cost("llm", 9, 0, 0, 60.0, 0.0, 0.002)
+    titles = {"usd": "US dollars", "tokens": "million tokens", "local": "minutes of the machine"}
+    text = lift_row("text", "base", 0.0, -0.001, 0.001) | {"cost": Cost("text", 9, 0, 0, 3.0, 0.0, 0.0)}
+    for name, title in titles.items():
+        drawn = charts.svg(charts.cost([gain | {"cost": paid[name]}, text], "AUC"), "cost")
+        assert title in drawn
+        assert ">llm<" in drawn
+        assert ">text<" in drawn
+    assert charts._currency([paid["local"]])[1](paid["local"]) == 1.0
+    assert charts._currency([paid["usd"]])[1](paid["usd"]) == 1.5
+
+
+def users_lift() -> pl.DataFrame:
+    sizes = {"n_users": 40, "n_rows": 900}
+    pairs = (("base", "base"), ("llm", "base"), ("llm", "llm"))
+    groups = [
+        lift_row(arm, against, 0.001, -0.001, 0.002, slice=f"group age={age}", **sizes)
+        for age in ("18-24", "56 and over")
+        for arm, against in pairs
+    ]
+    gaps = [
+        lift_row(arm, against, 0.004, -0.002, 0.009, slice=f"{GAP}age", value=value, p_value=p, n_users=80)
+        for (arm, against), (value, p) in zip(pairs, ((0.02, 0.4), (0.024, None), (0.024, 0.3)), strict=True)
+    ]
+    described = [
+        lift_row(arm, arm, 0.0, 0.0, 0.0, metric=metric, value=0.5, ranker=ranker)
+        for arm, ranker in (("base", "lightgbm"), ("popular", SOURCE))
+        for metric in ("coverage@10", "diversity_raw@10")
+    ]
+    return table(*groups, *gaps, *described)
+
+
+def test_groups_of_users_are_told_with_their_gap_and_are_no_other_slices() -> None:
+    lift = users_lift()
+    assert [row["name"] for row in groups(lift, "auc")["age"]] == ["18-24", "56 and over"]
+    (told,) = gaps_told(lift)
+    assert told == (
+        "users by age (80 users): best and worst served group differ by 0.0200 (as much by chance in 40% of random groups) AUC with base "
+        "and 0.0240 (as much by chance in 30% of random groups) with llm; llm does not measurably move the gap (+0.0040 [-0.0020, +0.0090])"
+    )
+    assert shown(lift, "lightgbm") == [
+        {"arm": "base", "coverage": 0.5, "diversity, source text": 0.5},
+        {"arm": "popular", "coverage": 0.5, "diversity, source text": 0.5},
+    ]
+    pytest.importorskip("altair", reason="the report's extra is not installed")
+    judgement = dataclasses.replace(
+        content().judgements[0], groups=groups(lift, "auc"), gaps=gaps_told(lift), shown=shown(lift, "lightgbm")
+    )
+    text = page.render(content(judgements=[judgement]), "x")
+    for word in ("Groups of users", "56 and over", "does not measurably move the gap", "What would be shown", "diversity, source text"):
+        assert word in text
+
+
 def content(**changed: Any) -> Content:
     judgement = Judgement(
         ranker="lightgbm",
@@ -211,6 +272,10 @@ def content(**changed: Any) -> Content:
         by_seed={"base": [0.77, 0.771], "llm": [0.78, 0.779]},
         bins={},
         costs=[Cost("llm", 10, 1000, 100, 60.0, None, 0.001), Cost("text", 10, 0, 0, 6.0, 0.0, None)],
+        bought=[lift_row("llm", "base", 0.001, -0.001, 0.002) | {"cost": Cost("llm", 10, 1000, 100, 60.0, None, 0.001)}],
+        shown=[],
+        groups={},
+        gaps=[],
         helped=samples(scored(), items(), facts("<script>alert(1)</script>"), "lightgbm")[0],
         hurt=[],
     )
@@ -244,6 +309,15 @@ def test_a_page_escapes_what_strangers_wrote_fetches_nothing_and_names_no_user()
     assert "40 rows x 9 columns: 0 differences" in text
     assert "20,001" in text
     assert "50 titles cut in half" in text
+
+
+def test_two_rankers_have_a_part_each_and_share_no_id() -> None:
+    pytest.importorskip("altair", reason="the report's extra is not installed")
+    (trees,) = content().judgements
+    network = dataclasses.replace(trees, ranker="din", by_seed={"base": [0.75, 0.751], "llm": [0.76, 0.761]})
+    text = page.render(content(judgements=[trees, network]), "x")
+    assert text.index("<h2>lightgbm</h2>") < text.index("<h2>din</h2>")
+    assert text.count("gained over base against what it cost") == 2
 
 
 def titles(*names: str) -> pl.DataFrame:

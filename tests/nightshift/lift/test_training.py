@@ -8,6 +8,7 @@ from nightshift.errors import TableError
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
+from nightshift.lift.headline import headline
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.suite import judge
 from nightshift.lift.training import train_arms
@@ -19,7 +20,7 @@ from nightshift.tables import LIFT, RANKING_SCORES
 
 BOTH = LiftSettings(
     rankers=("lightgbm", "din"),
-    arms=("base", "llm", "permuted"),
+    arms=("base", "text", "llm", "permuted"),
     seeds=2,
     resamples=200,
     lightgbm=LightGBMSettings(rounds=60, learning_rate=0.1),
@@ -50,6 +51,13 @@ def test_both_rankers_judge_the_same_arms_on_the_same_rows(inputs: ExampleInputs
     assert rows[0] == rows[1] > 0
     lines = verdict(judged.lift)
     assert {line.split(":")[0] for line in lines} == {"lightgbm", "din"}
+    assert [word for word in headline(judged.lift).split() if word in ("lightgbm:", "din:")] == ["lightgbm:", "din:"]
+    compared = judged.lift.filter((pl.col("ranker") == "din") & (pl.col("metric") == "auc") & (pl.col("slice") == "all"))
+    pairs = {("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text")}
+    assert pairs <= set(compared.drop_nulls("ci_low").select("arm", "against").iter_rows())
+    first = judged.scores.filter((pl.col("ranker") == "din") & (pl.col("seed") == 0))
+    said = {arm: part["score"].to_list() for (arm,), part in first.group_by("arm")}
+    assert len({tuple(scores) for scores in said.values()}) == 4, "each arm's network saw other contents"
 
 
 def test_one_ranker_is_not_named_in_the_verdict(inputs: ExampleInputs, examples: pl.DataFrame) -> None:
