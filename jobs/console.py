@@ -17,6 +17,8 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_
 
 BEAT = re.compile(r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) (?P<what>rows|texts) \([^)]*\), (?P<rest>.*)")
 """A heartbeat line of `nightshift.heartbeat.Beat`."""
+WIDE = 110
+"""Characters of a terminal that takes a bar with everything; a narrower one goes without the hit rate."""
 
 
 class StoryHandler(logging.Handler):
@@ -49,12 +51,14 @@ class StoryHandler(logging.Handler):
 
     def _move(self, beat: re.Match[str], screen: Console) -> None:
         """Show the beat on the table's bar, which is the same one as long as the table is."""
+        done, total = (int(beat[name].replace(",", "")) for name in ("done", "total"))
+        rest = beat["rest"] if screen.width >= WIDE else beat["rest"].partition(", ")[2]
         if self._bar is None or self._table != beat["table"]:
             self._put_away()
             self._bar, self._table = _new_bar(screen), beat["table"]
+            self._bar.add_task(self._table, total=total, completed=done, rest=rest)
             self._bar.start()
-        done, total = (int(beat[name].replace(",", "")) for name in ("done", "total"))
-        self._bar.update(self._bar.task_ids[0], description=beat["table"], completed=done, total=total, rest=beat["rest"])
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, rest=rest)
 
     def _put_away(self) -> None:
         if self._bar is not None:
@@ -70,10 +74,10 @@ def _screen() -> Console | None:
 
 
 def _new_bar(screen: Console) -> Progress:
-    columns = ("    {task.description:<18}", BarColumn(20), "{task.completed:,}/{task.total:,}  [dim]{task.fields[rest]}[/dim]")
-    bar = Progress(*columns, console=screen, refresh_per_second=4)
-    bar.add_task("", total=1, rest="")
-    return bar
+    """Name, bar, counts, and what the heartbeat says of speed, money and time."""
+    width = 20 if screen.width >= WIDE else 8
+    columns = ("    {task.description:<16}", BarColumn(width), "{task.completed:,}/{task.total:,}", "[dim]{task.fields[rest]}[/dim]")
+    return Progress(*columns, console=screen, refresh_per_second=4)
 
 
 def _message_line(record: logging.LogRecord, said: str) -> str | None:

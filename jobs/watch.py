@@ -80,7 +80,7 @@ def screen(shown: dict[str, Any], width: int) -> RenderableType:
     """A frame as a terminal of `width` characters shows it; a narrow one goes without bars and hit rates."""
     title = f"[bold]{escape(shown['job'])}[/bold] {shown['as_of']}  [dim]run {shown['run_id']} on {escape(shown['host'])}[/dim]"
     columns = [name for name in COLUMNS if width >= WIDE or name not in ONLY_WIDE]
-    grid = Grid(box=SIMPLE_HEAD, padding=(0, 1), title=title, title_justify="left", pad_edge=False)
+    grid = Grid(box=SIMPLE_HEAD, padding=(0, 1), title=title, title_style="", title_justify="left", pad_edge=False)
     for name in columns:
         grid.add_column(name.strip(), justify="left" if name == "table" else "right", no_wrap=True)
     for table in shown["tables"]:

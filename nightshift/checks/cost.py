@@ -48,7 +48,8 @@ def cost(paid: pl.DataFrame, as_of: date, nights: list[date], settings: CheckSet
     dear = ["tokens"] if _is_dear(tokens, past_tokens, settings.least_cost_tokens, ratio) else []
     dear += ["usd"] if usd is not None and _is_dear(usd, past_usd, settings.least_cost_usd, ratio) else []
     middle = median(past_tokens)
-    said += f"; the median of the last {len(usual)} nights is {middle:,.0f} tokens"
+    past = f"the median of the last {len(usual)} nights is {middle:,.0f} tokens" if usual[1:] else f"{middle:,} on {usual[0]}"
+    said += f"; {past}"
     if dear:
         said += f": more than {ratio:g} times as much in {' and '.join(dear)}. `nightshift plan` and the asset's `asked:`"
         said += " numbers say why rows were asked (a changed prompt or model asks every row); `budget` caps a night"

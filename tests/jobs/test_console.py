@@ -1,0 +1,49 @@
+"""What a terminal and a log see of heartbeats."""
+
+import io
+import logging
+
+import pytest
+from rich.console import Console
+
+from jobs.console import BEAT, StoryHandler, _new_bar
+from nightshift.heartbeat import Beat
+
+BEATS = (
+    Beat("item_facts", done=1280, total=4000, hits=100, tokens=9000, seconds=10, usd=1.234),
+    Beat("item_facts", done=0, total=0, hits=0, tokens=0, seconds=0.0, usd=None),
+    Beat("item_embeddings", done=200, total=200, hits=0, tokens=0, seconds=4.0, what="texts"),
+)
+
+
+@pytest.mark.parametrize("beat", BEATS)
+def test_every_heartbeat_is_known_by_its_line(beat: Beat) -> None:
+    found = BEAT.fullmatch(beat.line())
+    assert found is not None
+    assert (found["table"], found["what"], found["rest"]) == (beat.table, beat.what, beat.rest())
+    assert (found["done"], found["total"]) == (f"{beat.done:,}", f"{beat.total:,}")
+
+
+def test_in_a_log_heartbeats_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.Logger("night")
+    log.addHandler(StoryHandler())
+    for beat in BEATS:
+        log.info(beat.line())
+    printed = capsys.readouterr()
+    assert [line.strip() for line in printed.out.splitlines()] == [beat.line() for beat in BEATS]
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize(("width", "shows"), [(80, False), (120, True)])
+def test_a_bar_fits_its_terminal_with_the_time_that_is_left(width: int, shows: bool) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False, color_system=None)
+    handler = StoryHandler()
+    found = BEAT.fullmatch(Beat("item_embeddings", 1280, 14_000, 3_500, 9000, 10, 1.234).line())
+    assert found is not None
+    handler._move(found, screen)
+    handler._put_away()
+    text = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "1,280/14,000" in text
+    assert "s left" in text or "min left" in text
+    assert ("hit rate" in text) is shows
+    assert _new_bar(screen).columns[1].bar_width == (20 if shows else 8)  # type: ignore[attr-defined]
