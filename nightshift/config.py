@@ -154,7 +154,7 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
     Raises ConfigError that names the key, the value and the way out.
     """
     if not path.is_file():
-        raise ConfigError(f"{path} is not there; write one (docs/reference/settings.md) or name another with --config")
+        raise ConfigError(f"{path} is not there; `nightshift init` writes one for your files (docs/own_data.md), --config names another")
     try:
         raw = yaml.safe_load(path.read_text("utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:

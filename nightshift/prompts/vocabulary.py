@@ -87,7 +87,8 @@ def load_vocabulary(name: str, root: Path) -> Vocabulary:
     shipped = files("nightshift.prompts").joinpath("vocabularies", f"{name}.yaml")
     path = root / name
     if not shipped.is_file() and not path.is_file():
-        raise ConfigError(f"vocabulary {name!r} is neither shipped (movies) nor a file: {path} is not there")
+        propose = f"propose one from your catalogue: nightshift vocabulary --noun Product > {name}"
+        raise ConfigError(f"vocabulary {name!r} is neither shipped (movies) nor a file: {path} is not there; {propose}")
     try:
         raw = shipped.read_text("utf-8") if shipped.is_file() else path.read_text("utf-8")
         return Vocabulary.model_validate(yaml.safe_load(raw))
