@@ -11,6 +11,8 @@ from nightshift.sources.columns import FALSE, TRUE
 
 MOSTLY = 0.95
 """Share of the filled values that must look alike before the column is taken for it."""
+TEXTS = (pl.String, pl.Categorical, pl.Enum)
+"""Types that hold text."""
 LONGEST_ID = 64
 """Longest id, in characters: a SHA-256 in hexadecimal is this long."""
 
@@ -57,9 +59,11 @@ class Column:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Values that can be written as one text each, or as a list of them."""
-        inner = self.values.dtype.inner if isinstance(self.values.dtype, pl.List) else self.values.dtype
-        return not isinstance(inner, (pl.Struct, pl.Array, pl.Object, pl.Binary, pl.List))
+        """Text, numbers, truth values, dates, or lists of text: what a setting can name. Nothing nested, no bytes, no vectors."""
+        dtype = self.values.dtype
+        if isinstance(dtype, pl.List):
+            return isinstance(pl.Series(dtype=dtype.inner).dtype, TEXTS)
+        return dtype.is_numeric() or isinstance(dtype, (*TEXTS, pl.Boolean, pl.Date, pl.Datetime))
 
     @cached_property
     def text(self) -> pl.Series:
@@ -107,7 +111,7 @@ class Column:
 
     @cached_property
     def _is_text(self) -> bool:
-        return isinstance(self.values.dtype, (pl.String, pl.Categorical, pl.Enum))
+        return isinstance(self.values.dtype, TEXTS)
 
     @cached_property
     def is_number(self) -> bool:

@@ -84,7 +84,9 @@ def _no_time(left: list[Column]) -> str:
 
 def _fit(column: Column, now: datetime) -> float:
     kind = 2.0 if column.is_moment else 1.5 if unit_of(column, now) is None else 0.5
-    return kind + column.named(*words.TIME) + 0.2 * column.named(*words.CLOCK) - 2.5 * column.named(*words.PROCESSED)
+    constant = 3.0 * (column.distinct < 2)  # the day of an export, not of an event
+    called = column.named(*words.TIME) + 0.2 * column.named(*words.CLOCK) - 2.5 * column.named(*words.PROCESSED)
+    return kind + called - constant
 
 
 def _unit(column: Column | None, answers: Answers, now: datetime, setting: str) -> Guess:

@@ -1,6 +1,8 @@
 """Guesses on the shapes that people really have: in every format, and without the help of names."""
 
 import random
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,31 @@ def test_no_column_that_belongs_to_somebody_is_read_by_a_model(tmp_path: Path) -
     )
     read = drafted(tmp_path, (seller, events)).blocks()["items"]
     assert {read["title"], *read["text"], read["attributes"]} == {"product_title", "long_description", "dept"}
+
+
+def every_type(rows: int) -> dict[str, pl.Series]:
+    """A column of every type a file can hold, none of which says anything."""
+    values: dict[str, Any] = {
+        "nothing": [None], "blank": [""], "whole": [7], "nan": [float("nan")], "truth": [True, False],
+        "day": [date(1950, 1, 1)], "clock": [time(1)],
+        "length": [timedelta(1)], "money": [Decimal("1.50")], "bytes": [b"x"], "struct": [{"a": 1}], "structs": [[{"a": 1}]],
+        "lists": [[["a"]]],
+        "numbers": [[1, 2]], "vector": [[0.1, 0.2]], "empty": [[]], "rating_words": ["good", "bad"],
+    }  # fmt: skip
+    columns = {name: pl.Series(name, (some * rows)[:rows], strict=False) for name, some in values.items()}
+    return columns | {
+        "array": columns["vector"].cast(pl.Array(pl.Float64, 2)).alias("array"),
+        "variant": pl.Series("variant", ["a", "b"] * (rows // 2), dtype=pl.Enum(["a", "b"])),
+    }
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_columns_of_every_type_neither_break_nor_change_the_guess(first: bool, tmp_path: Path) -> None:
+    items, events = shop(random.Random(14))
+    odd = [frame.with_columns(every_type(frame.height).values()) for frame in (items, events)]
+    own = [frame.columns if first else frame.columns[::-1] for frame in odd]
+    blocks = without_paths(drafted(tmp_path, (odd[0].select(own[0]), odd[1].select(own[1]))))
+    assert blocks == {"items": SHAPES["shop"][1], "interactions": SHAPES["shop"][2]}
 
 
 def test_only_a_bounded_part_of_large_files_is_looked_at(tmp_path: Path) -> None:
