@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.llama", "tests.shop"]
+pytest_plugins = ["tests.chromium", "tests.llama", "tests.shop"]
 
 
 IN_MEMORY, ROOM = Path("/dev/shm"), 4 << 30
