@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.lift.attacks import peek, starve
 from benchmarks.lift.content import night_of, recorded_by, written_by
 from benchmarks.lift.options import parser
-from benchmarks.lift.telling import say, tell
+from benchmarks.lift.telling import ARMS, say, tell
 from nightshift.datasets.movielens import load, load_users
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
@@ -43,7 +43,7 @@ def main() -> None:
     inputs = ExampleInputs(data.items, data.interactions, {FIRST: snapshot})
     settings = ExampleSettings(features=FeatureSettings(families=("base", "text", "llm", "permuted")))
     examples = build_examples(inputs, settings)
-    lift = LiftSettings(seeds=given.seeds, resamples=given.resamples)
+    lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples)
     tell("lift.movielens_100k", judge(examples, lift, say, beside=Beside(users=load_users(given.cache))).lift, given.seeds)
     starve(examples, lift)
     peek(inputs, settings, lift)

@@ -17,7 +17,7 @@ import polars as pl
 from benchmarks.lift.attacks import starve
 from benchmarks.lift.content import night_of, recorded_by, written_by
 from benchmarks.lift.options import options
-from benchmarks.lift.telling import say, tell
+from benchmarks.lift.telling import ARMS, say, tell
 from nightshift.datasets.base import Dataset
 from nightshift.datasets.movielens import load
 from nightshift.features.examples import ExampleInputs, build_examples
@@ -70,7 +70,7 @@ def main() -> None:
     began, busy = time.monotonic(), time.process_time()
     examples = build_examples(ExampleInputs(data.items, data.interactions, {as_of: snapshot}), settings)
     print(f"{examples.shape} built in {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} CPU s", flush=True)
-    lift = LiftSettings(seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
+    lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
     tell("lift.movielens_1m", judge(examples, lift, say).lift, given.seeds)
     starve(examples, lift)
 

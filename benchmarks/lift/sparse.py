@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.lift.content import night_of, written_by
-from benchmarks.lift.telling import say, tell
+from benchmarks.lift.telling import ARMS, say, tell
 from nightshift.candidates.asked import asked_at
 from nightshift.candidates.lists import lists_of
 from nightshift.candidates.settings import CandidateSettings
@@ -82,7 +82,7 @@ class Sparse:
         examples = build_examples(inputs, settings, builder)
         print(f"{examples.shape} built in {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} CPU s", flush=True)
         tell_recall(inputs, examples, builder)
-        lift = LiftSettings(seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
+        lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
         tell(f"lift.{self.name}", judge(examples, lift, say).lift, given.seeds)
 
 

@@ -7,7 +7,8 @@ import polars as pl
 
 from nightshift.lift.verdict import gaps_told, main_metric, verdict
 
-PAIRS = (("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text"))
+PAIRS = (("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text"), ("both", "text"))
+ARMS = ("base", "text", "llm", "both", "permuted")
 METRICS = ("auc", "gauc", "ndcg@10", "recall@20", "logloss")
 
 

@@ -51,13 +51,14 @@ ARMS = {
         Arm("base", ("base",)),
         Arm("text", ("base", "text")),
         Arm("llm", ("base", "llm")),
+        Arm("both", ("base", "text", "llm")),
         Arm("permuted", ("base", "permuted")),
         Arm("template", ("base", "template")),
         *(Arm(f"llm_without_{part}", ("base", "llm"), tuple(f"llm__{head}" for head in heads)) for part, heads in PARTS.items()),
     )
 }
-"""The arms by name. `permuted` reads what `llm` reads, written for another item of like popularity; `template` what a template says of an
-item; `llm_without_<part>` all but one part of what `llm` reads."""
+"""The arms by name. `both` reads what `text` and `llm` read; `permuted` what `llm` reads, written for another item of like popularity;
+`template` what a template says of an item; `llm_without_<part>` all but one part of what `llm` reads."""
 
 LEAVE_ONE_OUT = tuple(f"llm_without_{part}" for part in PARTS)
 """Arms that leave out one part."""
@@ -69,6 +70,7 @@ COMPARISONS = (
     ("llm", "permuted"),
     ("llm", "text"),
     ("llm", "template"),
+    ("both", "text"),
     *(("llm", arm) for arm in LEAVE_ONE_OUT),
 )
 """(arm, against): lift, cheap text, placebo, content lift, premiums over cheap text and over a template, worth of each part."""
@@ -83,6 +85,7 @@ MEANING: dict[tuple[str, str], str] = {
     ("llm", "permuted"): "content lift",
     ("llm", "text"): "premium over cheap text",
     ("llm", "template"): "premium over a template",
+    ("both", "text"): "what a model's words add to cheap text",
     **{("llm", f"llm_without_{part}"): f"what {part} adds to the rest" for part in PARTS},
     **{("base", source): "ranking over its source" for source in COLLABORATIVE},
 }

@@ -19,7 +19,8 @@ class LiftSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     arms: tuple[str, ...] = ("base", "text", "llm", "permuted", "template")
-    """Arms to judge, by name (see nightshift.lift.arms); one whose columns are absent is left out."""
+    """Arms to judge, by name (see nightshift.lift.arms); one whose columns are absent is left out. Add `both` to ask what a
+    model's words add to a ranker that reads the source text already."""
     leave_one_out: bool = False
     """Adds an arm for each part of what `llm` reads (facts, hidden, tags, preferences) that is left out: doubles the time of
     training. Trees only: `din` reads whole views."""
