@@ -11,7 +11,7 @@ from nightshift.config import Settings
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.onboarding.written import noun_of
 from nightshift.prompts.vocabulary import load_vocabulary
-from nightshift.sources import Description, describe, read_interactions, read_items
+from nightshift.sources import Description, describe, read_interactions, read_items, read_users
 from nightshift.sources.findings import Finding
 from nightshift.sources.languages import UNDETERMINED, count_languages
 from nightshift.store import Store
@@ -59,7 +59,23 @@ def checked(settings: Settings, now: datetime | None = None) -> Checked:
     items = read_items(settings.sources.items, settings.root)
     events = read_interactions(settings.sources.interactions, settings.root, items.frame, before=None, now=now)
     described = describe(settings.sources, items, events, languages(items.frame))
-    return Checked(settings, described, (*described.findings, *concerns(settings, described, now.date())), next_step(settings))
+    odd = (*described.findings, *concerns(settings, described, now.date()), *_ungrouped(settings, events.frame))
+    return Checked(settings, described, odd, next_step(settings))
+
+
+def _ungrouped(settings: Settings, events: pl.DataFrame) -> Iterator[Finding]:
+    """Users of the log that the file of users does not know, where most of them are such."""
+    source = settings.sources.users
+    if source is None:
+        return
+    known = read_users(source, settings.root)
+    users = events["user_id"].unique()
+    unknown = users.filter(~users.is_in(known["user_id"].implode()))
+    if unknown.len() * 2 > users.len():
+        named = f"{unknown.len():,} of {users.len():,} users with events are not in {source.path}, {unknown.sort()[0]!r} for one"
+        yield Finding(
+            named, fix=f"Is sources.users.user_id ({source.user_id}) spelt as in the events? Users without a group are in no slice."
+        )
 
 
 def languages(items: pl.DataFrame) -> dict[str, float]:
