@@ -3,7 +3,7 @@
 import polars as pl
 
 from nightshift.onboarding import words
-from nightshift.onboarding.columns import Column, number
+from nightshift.onboarding.columns import Column, counted, number
 from nightshift.onboarding.guess import Answers, Guess, answered, existing, names, share
 from nightshift.onboarding.samples import Sample
 
@@ -65,7 +65,8 @@ def guess_attributes(items: Sample, answers: Answers, taken: set[str]) -> tuple[
     best = next((one for one in grouping if one.named(*words.ATTRIBUTES) or one.repeats > 5 or one.is_list), None)
     if best is None:
         return Guess(setting, None, "no column has few values that many items share"), Guess("items.attributes_separator", None, "")
-    told = f"{len(_parts(best).unique()):,} different values in {len(best.text):,} filled rows, such as {best.examples}"
+    often = list(counted(_parts(best)))[:3]
+    told = f"{_parts(best).n_unique():,} different values in {len(best.text):,} filled rows, most often {', '.join(map(repr, often))}"
     return Guess(setting, best.name, told, choices=names(grouping)), _separator(best, answers)
 
 

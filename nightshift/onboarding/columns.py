@@ -22,6 +22,11 @@ def number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
 
 
+def counted(values: pl.Series) -> dict[str, int]:
+    """How often each value occurs, the most frequent first, equal ones by name."""
+    return dict(sorted(values.value_counts().iter_rows(), key=lambda pair: (-pair[1], pair[0])))
+
+
 def words_of(name: str) -> list[str]:
     """The words of a column's name, in lower case.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nightshift.onboarding import words
-from nightshift.onboarding.columns import Column, number
+from nightshift.onboarding.columns import Column, counted, number
 from nightshift.onboarding.guess import Answers, Guess, answered, column_said, share
 from nightshift.onboarding.samples import Sample
 from nightshift.sources.columns import TRUE
@@ -147,8 +147,7 @@ def _kind(seen: Signals, answers: Answers) -> Guess:
 
 
 def _counted(kind: Column) -> str:
-    counts = kind.text.value_counts(sort=True).head(8)
-    return ", ".join(f"{value} {share(count / len(kind.text))}" for value, count in counts.iter_rows())
+    return ", ".join(f"{value} {share(count / len(kind.text))}" for value, count in list(counted(kind.text).items())[:8])
 
 
 def _positive_kinds(feedback: str, seen: Signals, answers: Answers) -> Guess:
@@ -159,7 +158,7 @@ def _positive_kinds(feedback: str, seen: Signals, answers: Answers) -> Guess:
         return said or Guess(setting, None, "")
     if said:
         return Guess(setting, said.value, f"as you said: {share(number(seen.kind.text.is_in(said.value).mean()))} of the events")
-    kinds = seen.kind.text.value_counts(sort=True)[seen.kind.name].to_list()
+    kinds = list(counted(seen.kind.text))
     word = {kind: Column(kind, seen.kind.values) for kind in kinds}
     willing = [kind for kind in kinds if not word[kind].named(*words.AGAINST)]
     chosen = [kind for kind in willing if not word[kind].named(*words.LOOK)] or willing

@@ -62,7 +62,7 @@ def _best_time(events: Sample, now: datetime, taken: set[str]) -> Guess:
     if found:
         best = found[0][1]
         sure = found[0][0] >= 1 and (len(found) == 1 or found[1][0] < found[0][0])
-        why = str(said_of(best, now)) if unit_of(best, now) is None else "numbers near the present" + _called(best)
+        why = str(said_of(best, now)) if unit_of(best, now) is None else "numbers that are times" + _called(best)
         return Guess(setting, best.name, why, sure, True, names([one for _, one in found]))
     orders = [one for one in left if one.named(*words.ORDER) and one.is_number and one.largest < LARGEST_ORDER]
     if orders:
