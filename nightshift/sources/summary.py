@@ -123,13 +123,18 @@ def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead, lan
         time=_time(sources),
         unknown_items=events.unknown_items / max(events.rows, 1),
         other_kinds=events.other_kinds,
-        kinds=dict(events.frame["kind"].drop_nulls().value_counts(sort=True).head(MANY_KINDS).iter_rows()),
+        kinds=_often(events.frame["kind"].drop_nulls()),
         events_per_user=_quantiles(events.frame.group_by("user_id").len()["len"]),
         different_attributes=items.frame["attributes"].explode().drop_nulls().n_unique(),
         activity=_activity(events.frame["timestamp"]),
         languages=dict(languages or {}),
         findings=(*dropped_rows(sources, items, events), *remarks(sources, items, events)),
     )
+
+
+def _often(kinds: pl.Series) -> dict[str, int]:
+    counts = sorted(kinds.value_counts().iter_rows(), key=lambda pair: (-pair[1], pair[0]))
+    return dict(counts[:MANY_KINDS])
 
 
 def _time(sources: SourcesSettings) -> str:
