@@ -19,7 +19,7 @@ def embed(context: dg.AssetExecutionContext, night: Night, texts: pl.DataFrame) 
     if pending.height:
         from pipelines.embed_texts import embed_texts  # Beam and the encoder load only when there is something to embed
 
-        table, count = context.asset_key.to_user_string(), pending["content_key"].n_unique()
+        table, count = f"{texts.columns[0].removesuffix('_id')}_embeddings", pending["content_key"].n_unique()
         context.log.info(f"embedding {count:,} of {texts.height:,} texts with {night.encoder_id}")
         with TextHeartbeat(night.ledgers, table, night.run_id, count, texts.height - pending.height, Teller(context, night)):
             embed_texts(night.settings, night.run_id, pending)
