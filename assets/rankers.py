@@ -44,7 +44,7 @@ def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) ->
         for arm, ranker in arms.items():
             place = folder / f"{name}-{arm}" / f"as_of={night.as_of}"
             ranker.save(place)
-            save_recipe(place, night.settings.examples.features)
+            save_recipe(place, night.settings.examples.features, night.settings.examples.candidates if implicit(night) else None)
     numbers = {
         "rankers": ", ".join(trained.rankers),
         "arms": len(next(iter(trained.rankers.values()))),

@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from nightshift.serving import Ranker
 
 HOME = Path(os.environ.get("NIGHTSHIFT_HOME", ".nightshift"))
+RANKER = os.environ.get("RANKER", "lightgbm")  # or din, where lift.rankers trained it
 REFRESH_SECONDS = float(os.environ.get("REFRESH_SECONDS", "60"))
 
 
@@ -50,7 +51,7 @@ def keep_fresh(ranker: Ranker, stop: threading.Event) -> None:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.ranker = Ranker.load(HOME)
+    app.state.ranker = Ranker.load(HOME, ranker=RANKER)
     stop = threading.Event()
     thread = threading.Thread(target=keep_fresh, args=(app.state.ranker, stop), daemon=True)
     thread.start()

@@ -74,10 +74,19 @@ class Served:
     """Newest events that the published nights lack: another version of the same night."""
     codes: bool = False
     """Publishes `item_codes`."""
+    implicit: bool = False
+    """Only what users chose was logged; rows are candidates of the stage."""
 
     @property
     def store(self) -> Store:
         return Store(self.home)
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """All events of the world, or what users chose."""
+        if not self.implicit:
+            return self.world.interactions
+        return self.world.interactions.filter(pl.col("label") > 0.5).with_columns(request_id=pl.lit(None, pl.String))
 
     @cached_property
     def codebooks(self) -> dict[str, Codebook]:
@@ -96,7 +105,7 @@ class Served:
         return replace(written, item_codes=pl.concat(codes_table(self.codebooks[view.view], view) for view in views))
 
     def events_before(self, night: date) -> pl.DataFrame:
-        before = self.world.interactions.filter(pl.col("timestamp").dt.date() < night).sort("timestamp")
+        before = self.events.filter(pl.col("timestamp").dt.date() < night).sort("timestamp")
         return before.head(before.height - self.lost)
 
     def publish(self, night: date, upto: str = USER_FEATURES.name) -> None:
@@ -123,7 +132,7 @@ class Served:
 
     def inputs(self, *nights: date) -> ExampleInputs:
         """What training rows are made of."""
-        return ExampleInputs(self.world.items, self.world.interactions, {night: self.snapshot(night) for night in nights})
+        return ExampleInputs(self.world.items, self.events, {night: self.snapshot(night) for night in nights}, implicit=self.implicit)
 
     def train(self, *nights: date, arm: str = "llm", rounds: int = 60) -> pl.DataFrame:
         """Publish training rows and save a ranker with its recipe, as the weekly job does."""
@@ -150,4 +159,4 @@ class Served:
     def _save(self, ranker: Ranker, arm: str, night: date) -> None:
         folder = self.home / "models" / f"{ranker.name}-{arm}" / f"as_of={night}"
         ranker.save(folder)
-        save_recipe(folder, self.settings.features)
+        save_recipe(folder, self.settings.features, self.settings.candidates if self.implicit else None)

@@ -43,7 +43,7 @@ class CandidateSettings(BaseModel):
     """Lets items of a user's past be candidates and targets again. False: what was consumed is neither shown nor asked for."""
     score_columns: bool = True
     """Gives the scores of `popular`, `item_knn` and `ease` to the base family (`base__from_*`), which makes a strong base.
-    `nightshift.serving` does not compute them yet: set false for a ranker that it shall serve."""
+    `nightshift.serving` computes the same."""
     negatives: int = Field(default=20, ge=1)
     """Candidates that were not chosen, drawn by `examples.seed` for each list of training and validation; test lists are whole."""
     train_lists: int = Field(default=30_000, ge=1)

@@ -13,6 +13,7 @@ from nightshift.features.tags import tag_columns
 from nightshift.history import Ints, Past
 from nightshift.serving.codes import code_columns
 from nightshift.serving.live import History, Live, beside, past_of, user_tally
+from nightshift.serving.stage import stage_columns
 
 FAMILIES = {"base": (), "text": ("raw",), "llm": ("hidden", "tags", "facts")}
 """Families that can be served, and the views each of them reads. The placebo cannot."""
@@ -28,7 +29,7 @@ def candidate_columns(live: Live, user_id: str, history: History, item: Ints, mo
     columns: Columns = {}
     if "base" in families:
         counted = _counts(live, item, user_tally(times, labels, moment, live), moment)
-        columns |= prefixed("base__", counted | _base(live, item, moment, past))
+        columns |= prefixed("base__", counted | _base(live, item, moment, past) | stage_columns(live.night, item, history))
     for family in ("text", "llm"):
         if family in families:
             columns |= prefixed(f"{family}__", _views(live, item, past, FAMILIES[family]))

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
+from nightshift.candidates.settings import CandidateSettings
 from nightshift.errors import NightshiftError
 from nightshift.features.rows import Columns
 from nightshift.features.settings import FeatureSettings
@@ -29,6 +30,19 @@ from nightshift.tables import INTERACTIONS, MOMENT
 
 FOLDER = "serving"
 EVENT = ("user_id", "item_id", "timestamp", "label")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Which nights are served, and with what."""
+
+    only: date | None
+    codes: bool
+    candidates: CandidateSettings | None
+
+    def whole(self, store: Store) -> WholeNight:
+        """The night there is. Raises NightshiftError when it is not whole."""
+        return whole_night(store, self.only, self.codes) if self.only else newest_whole(store, self.codes)
 
 
 class Reader(Protocol):
@@ -63,8 +77,8 @@ _MICROSECOND = datetime.resolution
 class Features:
     """The features of one home. Open it once a process."""
 
-    def __init__(self, store: Store, settings: FeatureSettings, folder: Path, live: Live, as_of: date | None, codes: bool) -> None:
-        self._store, self.settings, self.folder, self._only, self.codes = store, settings, folder, as_of, codes
+    def __init__(self, store: Store, settings: FeatureSettings, folder: Path, live: Live, opened: "Opened") -> None:
+        self._store, self.settings, self.folder, self._opened = store, settings, folder, opened
         self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
         self._live, self._cut = live, live
         self._events = pl.DataFrame(schema={name: INTERACTIONS.schema[name] for name in EVENT})
@@ -78,21 +92,33 @@ class Features:
         as_of: date | None = None,
         folder: Path | str | None = None,
         codes: bool = False,
+        candidates: CandidateSettings | None = None,
     ) -> "Features":
         """Open the newest whole night of a home, or the night `as_of`.
 
         `settings` are those of the training rows (None: what the newest saved ranker was trained with). `folder` holds the
         mapped arrays, `<home>/serving` unless another is named; where they are missing they are made, in seconds to minutes.
         `codes`: nights count as whole only with their semantic ids, for a ranker that embeds them (columns of them ask by themselves).
+        `candidates`: settings of the candidate stage, for a ranker that reads its scores.
         Raises NightshiftError when no night is whole, IntegrityError when a table of it is damaged.
         """
         home = Path(home)
         if not home.is_dir():
             raise NightshiftError(f"{home} is not there; name the folder that holds tables/ and models/ (default: .nightshift)")
         settings, folder = settings or newest_recipe(home), Path(folder) if folder else home / FOLDER
-        store, codes = Store(home), codes or settings.codes
-        night = whole_night(store, as_of, codes) if as_of else newest_whole(store, codes)
-        return cls(store, settings, folder, _live(open_night(store, night, settings, folder)), as_of, codes)
+        store, opened = Store(home), Opened(as_of, codes or settings.codes, candidates)
+        night = open_night(store, opened.whole(store), settings, folder, candidates)
+        return cls(store, settings, folder, _live(night), opened)
+
+    @property
+    def codes(self) -> bool:
+        """Whether nights come with their semantic ids."""
+        return self._opened.codes
+
+    @property
+    def candidates(self) -> CandidateSettings | None:
+        """Settings of the candidate stage whose scores are served; None for none."""
+        return self._opened.candidates
 
     @property
     def as_of(self) -> date:
@@ -118,10 +144,10 @@ class Features:
         """
         with self._writing:
             try:
-                whole = self._whole()
+                whole = self._opened.whole(self._store)
                 if whole.as_of < self._live.night.as_of:
                     return False
-                night = open_night(self._store, whole, self.settings, self.folder)
+                night = open_night(self._store, whole, self.settings, self.folder, self.candidates)
                 if night.key == self._live.night.key:
                     return False
                 for reader in self._readers:
@@ -165,9 +191,6 @@ class Features:
         if cut.night is not live.night or len(cut.added.time) != kept or cut.refits is not live.refits:
             cut = self._cut = live.before(moment)
         return cut, moment
-
-    def _whole(self) -> WholeNight:
-        return whole_night(self._store, self._only, self.codes) if self._only else newest_whole(self._store, self.codes)
 
     def _put(self, bare: Live, until: int) -> Added:
         """Serve a night with the events that were added and that it does not know."""

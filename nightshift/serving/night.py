@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
+from nightshift.candidates.settings import CandidateSettings
 from nightshift.features.collaborative import Fit
 from nightshift.features.content import ItemCodes, NightContent, TagScores, View
 from nightshift.features.settings import FeatureSettings
@@ -99,13 +100,15 @@ class ServedNight:
         return Fit(**{name: self.arrays[f"fit_{name}"] for name in names}, overall=float(self.arrays["fit_overall"][0]))
 
 
-def key_of(night: WholeNight, settings: FeatureSettings) -> str:
+def key_of(night: WholeNight, settings: FeatureSettings, candidates: CandidateSettings | None = None) -> str:
     """Folder name of a night's arrays: the night, and what its tables and the settings say."""
-    return f"as_of={night.as_of}-{content_key(str(FORMAT), night.digest, canonical(settings))[:16]}"
+    return f"as_of={night.as_of}-{content_key(str(FORMAT), night.digest, canonical(settings), canonical(candidates or {}))[:16]}"
 
 
-def open_night(store: Store, night: WholeNight, settings: FeatureSettings, folder: Path) -> ServedNight:
+def open_night(
+    store: Store, night: WholeNight, settings: FeatureSettings, folder: Path, candidates: CandidateSettings | None = None
+) -> ServedNight:
     """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where they are damaged."""
-    mine = folder / key_of(night, settings)
-    arrays, about = opened(mine, lambda: night_arrays(store, night, settings))
+    mine = folder / key_of(night, settings, candidates)
+    arrays, about = opened(mine, lambda: night_arrays(store, night, settings, candidates))
     return ServedNight(night.as_of, mine.name, settings, arrays, about)

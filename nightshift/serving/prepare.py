@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nightshift.candidates.settings import CandidateSettings
 from nightshift.features.affinity import attribute_lists, attribute_matrix
 from nightshift.features.collaborative import Fit, fit, refit_moments
 from nightshift.features.content import NightContent, Snapshot, View, night_content
@@ -22,6 +23,7 @@ from nightshift.history import EventLog, midnight
 from nightshift.serving.codes import code_arrays
 from nightshift.serving.ids import Ids
 from nightshift.serving.mapped import Arrays
+from nightshift.serving.stage import served_sources, stage_arrays
 from nightshift.serving.whole import WholeNight
 from nightshift.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEMS
@@ -29,19 +31,22 @@ from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEMS
 WRITTEN = ("item_tag_scores", "item_embeddings", "item_facts", "user_preferences", "user_embeddings")
 FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
 """Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are whole in float64."""
-FORMAT = 3
+FORMAT = 4
 """Raised when the arrays change their names or meaning; part of the key."""
 
 
-def night_arrays(store: Store, night: WholeNight, settings: FeatureSettings) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays of a whole night, and what is to be said of them. Raises IntegrityError when a table is damaged."""
+def night_arrays(
+    store: Store, night: WholeNight, settings: FeatureSettings, candidates: CandidateSettings | None = None
+) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays of a whole night, and what is to be said of them; with `candidates`, its stage too. IntegrityError: a damaged table."""
     items = night.read(store, ITEMS.name)
     snapshot = Snapshot(**{name: night.read(store, name) for name in (*WRITTEN, ITEM_CODES.name)})
     content = night_content(night.as_of, snapshot, items["item_id"], settings.similarity)
     events = night.read(store, INTERACTIONS.name)
     log = EventLog.of(events, items["item_id"]).before(midnight(night.as_of))
     arrays, about = arrays_of(items, content, log, settings)
-    return arrays, about | {"lists": events["request_id"].null_count() < events.height}
+    arrays |= stage_arrays(log, night.as_of, candidates)
+    return arrays, about | {"stage": served_sources(candidates), "lists": events["request_id"].null_count() < events.height}
 
 
 def arrays_of(items: pl.DataFrame, content: NightContent, log: EventLog, settings: FeatureSettings) -> tuple[Arrays, dict[str, Any]]:
@@ -66,6 +71,7 @@ def arrays_of(items: pl.DataFrame, content: NightContent, log: EventLog, setting
         "positives": float(log.label.sum(dtype=np.float64)),
         "first_event": int(log.time[0]) if len(log.time) else None,
         "refit": int(moments[-1]) if len(moments) else None,
+        "stage": [],
     }
     return arrays, about
 

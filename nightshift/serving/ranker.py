@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nightshift.candidates.settings import CandidateSettings
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving.columns import FAMILIES
 from nightshift.serving.features import FOLDER, Features
-from nightshift.serving.recipe import load_recipe, saved_rankers
+from nightshift.serving.recipe import CANDIDATES_FILE, load_candidates, load_recipe, saved_rankers
 from nightshift.serving.request import Request, Scorer, families_of
 from nightshift.serving.trees import Trees
 
@@ -76,8 +77,9 @@ class Ranker:
         recipe = load_recipe(folder)
         vectors = (features.folder if features else Path(home) / FOLDER) / "din"
         scorer = _scorer(ranker, folder, vectors, compiled)
-        features = features or Features.open(home, recipe, codes=scorer.codes)
-        if features.settings != recipe:
+        candidates = _candidates(folder, scorer.reads)
+        features = features or Features.open(home, recipe, codes=scorer.codes, candidates=candidates)
+        if features.settings != recipe or candidates not in (None, features.candidates):
             raise ConfigError(f"{folder} was trained on features of other settings than these; open them with Ranker.load(home).features")
         return cls(scorer, features, date.fromisoformat(folder.name.removeprefix("as_of=")))
 
@@ -110,12 +112,15 @@ def _check(reads: tuple[str, ...]) -> None:
     foreign = [name for name in families_of(reads) if name not in FAMILIES]
     if foreign:
         raise ConfigError(f"the ranker reads columns of family {foreign[0]!r}; served are {', '.join(FAMILIES)}")
-    unserved = [name for name in reads if name.startswith("base__from_")]
-    if unserved:
-        raise ConfigError(
-            f"the ranker reads {unserved[0]!r}, a score of the candidate stage, which serving does not compute; "
-            "set examples.candidates.score_columns to false and train again"
-        )
+
+
+def _candidates(folder: Path, reads: tuple[str, ...]) -> CandidateSettings | None:
+    """Settings of the candidate stage, where the ranker reads its scores. Raises ConfigError when they are not there."""
+    scores, path = [name for name in reads if name.startswith("base__from_")], folder / CANDIDATES_FILE
+    found = load_candidates(folder) if scores else None
+    if scores and found is None:
+        raise ConfigError(f"the ranker reads {scores[0]!r}, a score of the candidate stage, and {path} is not there; train again")
+    return found
 
 
 def _folder(home: Path, name: str, as_of: date | None) -> Path:

@@ -2,27 +2,41 @@
 
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from nightshift.candidates.settings import CandidateSettings
 from nightshift.errors import IntegrityError
 from nightshift.features.settings import FeatureSettings
 
 RECIPE_FILE = "recipe.json"
+CANDIDATES_FILE = "candidates.json"
+Kept = TypeVar("Kept", bound=BaseModel)
 
 
-def save_recipe(folder: Path, settings: FeatureSettings) -> None:
-    """Write the settings that a ranker's training rows were built with into its folder."""
+def save_recipe(folder: Path, settings: FeatureSettings, candidates: CandidateSettings | None = None) -> None:
+    """Write the settings that a ranker's training rows were built with into its folder; `candidates` where a stage gave them."""
     (folder / RECIPE_FILE).write_text(settings.model_dump_json(indent=1), "utf-8")
+    if candidates is not None:
+        (folder / CANDIDATES_FILE).write_text(candidates.model_dump_json(indent=1), "utf-8")
 
 
 def load_recipe(folder: Path) -> FeatureSettings:
     """The settings beside a saved ranker, the defaults where there are none. Raises IntegrityError when they cannot be read."""
-    path = folder / RECIPE_FILE
+    return _read(folder / RECIPE_FILE, FeatureSettings) or FeatureSettings()
+
+
+def load_candidates(folder: Path) -> CandidateSettings | None:
+    """Those of its candidate stage, None where there was none. Raises IntegrityError when they cannot be read."""
+    return _read(folder / CANDIDATES_FILE, CandidateSettings)
+
+
+def _read(path: Path, kind: type[Kept]) -> Kept | None:
     if not path.exists():
-        return FeatureSettings()
+        return None
     try:
-        return FeatureSettings.model_validate_json(path.read_text("utf-8"))
+        return kind.model_validate_json(path.read_text("utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
         raise IntegrityError(f"{path} cannot be read by this version ({error}); train again: nightshift train") from error
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nightshift.candidates.settings import CandidateSettings
 from nightshift.features.settings import CountSettings, ExampleSettings, FeatureSettings, SimilaritySettings
 from nightshift.rankers.din.onnx import OnnxDIN
 from nightshift.rankers.din.ranker import DINRanker
@@ -33,7 +34,7 @@ def replayed(home: Served, features: Features, rows: pl.DataFrame, step: int) ->
         assert isinstance(now, datetime)
         moment = int(group["timestamp"].to_physical().min())  # type: ignore[arg-type]
         time = pl.col("timestamp").to_physical()
-        features.add_events(home.world.interactions.filter(time >= known, time < moment).select(EVENT), until=now)
+        features.add_events(home.events.filter(time >= known, time < moment).select(EVENT), until=now)
         known = moment
         yield group, now
 
@@ -132,3 +133,18 @@ def test_din_served_by_onnx_gives_what_torch_gave_the_training_rows(tmp_path: Pa
         gaps += [abs(chance - wanted[item]) for item, chance in zip(ranked.items, ranked.probabilities, strict=True)]
     assert len(gaps) > 200
     assert max(gaps) < 1e-5
+
+
+def test_scores_of_the_candidate_stage_are_those_of_the_training_rows(tmp_path: Path) -> None:
+    stage = CandidateSettings(per_source=15, negatives=6, train_lists=200, valid_lists=60, test_lists=60, window_days=5, refit_days=2)
+    home = Served(tmp_path, settings=ExampleSettings(features=FeatureSettings(families=("base",)), candidates=stage), implicit=True)
+    home.publish(NIGHTS[1])
+    rows = home.train(*NIGHTS[:2], arm="base", rounds=5)
+    ranker = Ranker.load(tmp_path, arm="base")
+    assert ranker.features.candidates == stage
+    listed = rows.filter(pl.col("as_of") == NIGHTS[1], "retrieved")  # what no source found stands in no list
+    compared, worst = differences(home, ranker.features, listed, step=3)
+    scores = [f"base__from_{source}{kind}" for source in ("popular", "item_knn", "ease") for kind in ("", "_rank", "_z")]
+    assert compared > 200
+    assert min(rows[name].is_not_nan().mean() for name in scores) > 0.2  # type: ignore[type-var]
+    assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}

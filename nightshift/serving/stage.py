@@ -1,0 +1,88 @@
+"""Scores of the candidate stage at serving: `popular`, `item_knn` and `ease`, as the night's fit has them for the history as it is now.
+
+The fit is that of the night (`nightshift.candidates.fits`), made once with its arrays; a request adds up the rows of what the
+user liked until now, for its candidates alone.
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightshift.candidates.fits import Fits
+from nightshift.candidates.settings import COLLABORATIVE, CandidateSettings
+from nightshift.features.rows import Columns, Doubles, float32
+from nightshift.history import EventLog, Ints
+from nightshift.serving.mapped import Arrays
+
+if TYPE_CHECKING:
+    from nightshift.serving.live import History
+    from nightshift.serving.night import ServedNight
+
+
+def served_sources(settings: CandidateSettings | None) -> list[str]:
+    """Sources whose scores are columns."""
+    return [source for source in settings.sources if source in COLLABORATIVE] if settings and settings.score_columns else []
+
+
+def stage_arrays(log: EventLog, night: date, settings: CandidateSettings | None) -> Arrays:
+    """What the sources learnt from the events before the night; items count as in the log."""
+    sources, arrays = served_sources(settings), Arrays()
+    if settings is None or not sources:
+        return arrays
+    fit = Fits(settings).of(log, night)
+    if "popular" in sources:
+        arrays["stage_popular"] = np.append(fit.popular, np.float32(0))
+    if "item_knn" in sources:
+        near = fit.neighbours
+        starts = np.append(near.indptr, near.indptr[-1]).astype(np.int64)
+        arrays |= {"stage_near_start": starts, "stage_near_item": near.indices.astype(np.int32), "stage_near_value": near.data}
+    if "ease" in sources:
+        arrays |= {"stage_ease_items": fit.ease.items, "stage_ease_weights": fit.ease.weights}
+    return arrays
+
+
+def stage_columns(night: "ServedNight", item: Ints, history: "History") -> Columns:
+    """`from_<source>` (rows,) for candidates of one user; NaN where the source has nothing to say, as `Stage.columns` gives it."""
+    liked = np.unique(history[0][history[2] > 0.5])
+    found = {f"from_{source}": SCORES[source](night.arrays, item, liked) for source in night.about["stage"]}
+    return float32({name: scores.astype(np.float32) for name, scores in found.items()})
+
+
+def _popular(arrays: Arrays, item: Ints, liked: Ints) -> Doubles:
+    scores = arrays["stage_popular"][item].astype(np.float64)
+    return np.where(scores > 0, scores, np.nan)
+
+
+def _item_knn(arrays: Arrays, item: Ints, liked: Ints) -> Doubles:
+    """Summed cosines with what was liked: all entries of its rows, those of the candidates kept."""
+    start = arrays["stage_near_start"]
+    spans = [slice(start[place], start[place + 1]) for place in liked.tolist()]
+    near = np.concatenate([arrays["stage_near_item"][span] for span in spans] or [np.zeros(0, np.int32)])
+    value = np.concatenate([arrays["stage_near_value"][span] for span in spans] or [np.zeros(0, np.float32)])
+    wanted, place = np.unique(item, return_inverse=True)
+    at = np.minimum(np.searchsorted(wanted, near), len(wanted) - 1)
+    here = wanted[at] == near
+    total = np.bincount(at[here], value[here], len(wanted)).astype(np.float64)
+    return np.where(total > 0, total, np.nan)[place]
+
+
+def _ease(arrays: Arrays, item: Ints, liked: Ints) -> Doubles:
+    """Summed weights of what was liked and is known to EASE."""
+    known = arrays["stage_ease_items"]
+    row, column = _among(known, liked), _among(known, item)
+    row, there = row[row >= 0], column >= 0
+    scores = np.full(len(item), np.nan)
+    if len(row):
+        scores[there] = arrays["stage_ease_weights"][row[:, None], column[there]].sum(0, dtype=np.float64)
+    return scores
+
+
+def _among(known: Ints, items: Ints) -> Ints:
+    """Place of each item among the known, ascending; -1 for one that is not."""
+    place = np.minimum(np.searchsorted(known, items), max(len(known) - 1, 0))
+    return np.where(known[place] == items, place, -1) if len(known) else np.full(len(items), -1)
+
+
+SCORES = {"popular": _popular, "item_knn": _item_knn, "ease": _ease}
+"""How each source scores."""
