@@ -23,13 +23,13 @@ from nightshift.lift.metrics import Codes, Doubles
 
 CUT = 10
 """Places of a list that count as shown."""
-READ = {"text": "raw", "template": "raw", "llm": "facts"}
-"""Space whose distances an arm ranks by; a template is close to the source text."""
+READ = {"text": ("raw",), "template": ("raw",), "llm": ("facts",), "both": ("raw", "facts")}
+"""Spaces whose distances an arm ranks by; a template is close to the source text."""
 
 
 def reads(arm: str, space: str) -> bool:
     """Whether the arm's own similarities are of that space."""
-    return READ.get(arm.split("_without_")[0]) == space
+    return space in READ.get(arm.split("_without_")[0], ())
 
 
 @dataclass(frozen=True)

@@ -106,15 +106,15 @@ def gaps_told(lift: pl.DataFrame, metric: str | None = None) -> list[str]:
         base, llm = (found.get((ranker, place, arm, arm)) for arm in ("base", "llm"))
         if base is None or base["value"] is None:
             continue
-        said = f"users by {place.removeprefix(GAP)} ({base['n_users']:,} users): best and worst served group differ by {_gap(base)}"
-        said += f" {metric.upper()} with base" + (f" and {_gap(llm)} with llm" if llm and llm["value"] is not None else "")
+        said = f"users by {place.removeprefix(GAP)} ({base['n_users']:,} users): best and worst served group differ by {metric.upper()} "
+        said += f"{_gap(base, 'base')}" + (f" and {_gap(llm, 'llm')}" if llm and llm["value"] is not None else "")
         told.append((f"{ranker}: " if several else "") + said + _moved(found.get((ranker, place, "llm", "base"))))
     return told
 
 
-def _gap(row: dict[str, Any]) -> str:
-    chance = "" if row["p_value"] is None else f" (as much by chance in {row['p_value']:.0%} of random groups)"
-    return f"{row['value']:.4f}{chance}"
+def _gap(row: dict[str, Any], arm: str) -> str:
+    chance = "" if row["p_value"] is None else f" ({row['p_value']:.0%} of random groups differ as much)"
+    return f"{row['value']:.4f} with {arm}{chance}"
 
 
 def _moved(row: dict[str, Any] | None) -> str:

@@ -9,14 +9,16 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from jobs.cli import app
 from jobs.running import dagster_home, open_instance, run_job
-from nightshift.config import load_settings
+from nightshift.config import Settings, load_settings
 from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.lift.report.page import place
-from nightshift.tables import INTERACTIONS, LIFT, RANKING_EXAMPLES
+from nightshift.lift.verdict import GAP
+from nightshift.tables import INTERACTIONS, LIFT, RANKING_EXAMPLES, TABLES
 from tests.shop import Shop, open_shop
 
 pytestmark = pytest.mark.slow
@@ -30,11 +32,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Two nights and a training of a small shop on the fake models."""
     pytest.importorskip("altair", reason="the extra `report` is not installed")
     shop = open_shop(tmp_path_factory.mktemp("report"), make_world(SyntheticSettings(seed=3, n_users=80, n_items=70, days=15)))
-    settings = shop.write(lift={"seeds": 2, "resamples": 100, "leave_one_out": True, "lightgbm": {"rounds": 40, "learning_rate": 0.1}})
+    shop.write(lift={"seeds": 2, "resamples": 100, "leave_one_out": True, "lightgbm": {"rounds": 40, "learning_rate": 0.1}})
+    settings = grouped(shop)
     for night in (0, 2):
         run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[night])
     run_job(shop.config, None, settings, "weekly_training", shop.nights()[2])
     return shop
+
+
+def grouped(shop: Shop) -> Settings:
+    """The shop with a file that divides its users in two."""
+    users = shop.world.interactions.select("user_id").unique().sort("user_id").with_row_index("n")
+    users.select("user_id", club=pl.when(pl.col("n") % 2 == 0).then(pl.lit("gold")).otherwise(pl.lit("blue"))).write_csv(
+        shop.folder / "users.csv"
+    )
+    raw = yaml.safe_load(shop.config.read_text())
+    raw["sources"]["users"] = {"path": "users.csv", "user_id": "user_id", "groups": ["club"]}
+    shop.config.write_text(yaml.safe_dump(raw))
+    return load_settings(shop.config)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +69,25 @@ def test_the_page_says_what_the_table_says_and_names_no_user(trained: Shop, html
     for word in ("what facts adds to the rest", "premium over a template", "grounded", "recompute", "differences", "echo@1", "permuted"):
         assert word in html
     assert len(html) < 400_000
+
+
+def test_groups_of_users_are_judged_from_a_file_that_no_table_holds(trained: Shop, html: str) -> None:
+    night = trained.night(2)
+    lift = night.store.read(LIFT, night.as_of)
+    assert {"group club=gold", "group club=blue", f"{GAP}club"} <= set(lift["slice"])
+    for word in ("Groups of users", "users by club", "files of users", ">gold<", "of random groups"):
+        assert word in html
+    for table, nights in night.store.published().items():
+        frame = night.store.read(TABLES[table], nights[-1])
+        assert "club" not in frame.columns
+        if table != "lift":
+            assert not any((frame[name] == "gold").any() for name in frame.columns if frame[name].dtype == pl.String)
+
+
+def test_the_page_draws_cost_against_gain_and_names_what_it_rests_on(trained: Shop, html: str) -> None:
+    assert "AUC gained over base against what it cost" in html
+    for word in ("files of items", "files of interactions", "polars ", "lightgbm ", "dagster ", "configuration", "nights read", "2 (20"):
+        assert word in html
 
 
 def test_proofs_are_told_with_what_they_compared(trained: Shop, html: str) -> None:

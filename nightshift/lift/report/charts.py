@@ -142,8 +142,10 @@ def _currency(costs: list[Cost]) -> tuple[str, Callable[[Cost], float]]:
     """The unit that costs are drawn in, and how a cost is read in it."""
     if all(cost.usd is not None for cost in costs) and any(cost.usd for cost in costs):
         return "US dollars", lambda cost: cost.usd or 0.0
-    if any(cost.prompt_tokens + cost.new_tokens for cost in costs):
-        return "million tokens", lambda cost: (cost.prompt_tokens + cost.new_tokens) / 1e6
+    most = max((cost.prompt_tokens + cost.new_tokens for cost in costs), default=0)
+    if most:
+        unit, name = (1e6, "million") if most >= 1e6 else (1e3, "thousand")
+        return f"{name} tokens", lambda cost: (cost.prompt_tokens + cost.new_tokens) / unit
     return "minutes of the machine", lambda cost: cost.seconds / 60
 
 

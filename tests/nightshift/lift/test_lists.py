@@ -17,7 +17,7 @@ from nightshift.lift.beside import Beside, Space, spaces_of
 from nightshift.lift.inference import Draws
 from nightshift.lift.lists import judge_lists
 from nightshift.lift.settings import LiftSettings
-from nightshift.lift.shown import Described, Past, Shelf
+from nightshift.lift.shown import Described, Past, Shelf, reads
 from nightshift.lift.suite import Judged, judge
 from nightshift.lift.verdict import GAP, gaps_told, verdict
 from nightshift.rankers import LightGBMSettings
@@ -153,6 +153,12 @@ def test_diversity_is_measured_in_spaces_that_an_arm_does_not_rank_by(judged: Ju
     assert spaces["llm"] == {"diversity_attributes@10", "diversity_raw@10"}, "its own similarities are of what was written"
 
 
+def test_what_an_arm_ranks_by_is_known_of_every_arm_that_reads_text() -> None:
+    read = {arm: {space for space in ("attributes", "raw", "facts") if reads(arm, space)} for arm in ("base", "text", "both", "permuted")}
+    assert read == {"base": set(), "text": {"raw"}, "both": {"raw", "facts"}, "permuted": set()}
+    assert reads("llm_without_tags", "facts")
+
+
 def test_popularity_is_more_popular_than_the_users_own_past_and_the_least_novel(judged: Judged) -> None:
     for metric in ("popularity_gap@10", "novelty@10"):
         values = {name: row(judged.lift, name, name, metric, "source")["value"] for name in ("popular", "ease")}
@@ -173,9 +179,8 @@ def test_groups_of_users_are_slices_with_a_gap_that_chance_explains(judged: Judg
     assert against["difference"] == pytest.approx(gap["value"] - row(judged.lift, "base", "base", "ndcg@10", part=f"{GAP}half")["value"])
     assert against["ci_low"] < against["difference"] < against["ci_high"]
     (told,) = gaps_told(judged.lift)
-    assert told.startswith(f"users by half ({gap['n_users']} users): best and worst served group differ by 0.")
-    assert "of random groups) with llm; llm " in told.replace("NDCG@10 ", "")
-    assert f"{gap['value']:.4f} (as much by chance in {gap['p_value']:.0%} of random groups)" in told
+    assert told.startswith(f"users by half ({gap['n_users']} users): best and worst served group differ by NDCG@10 0.")
+    assert f"{gap['value']:.4f} with llm ({gap['p_value']:.0%} of random groups differ as much); llm " in told
 
 
 def test_a_users_past_is_what_was_chosen_before_the_first_test_list() -> None:

@@ -209,7 +209,7 @@ def test_what_was_bought_is_drawn_in_money_else_in_tokens_else_in_minutes() -> N
     gain = lift_row("llm", "base", 0.002, 0.001, 0.003)
     paid = {"usd": Cost("llm", 9, 9000, 900, 60.0, 1.5, 0.002), "tokens": Cost("llm", 9, 9000, 900, 60.0, None, 0.002)}
     paid["local"] = Cost("llm", 9, 0, 0, 60.0, 0.0, 0.002)
-    titles = {"usd": "US dollars", "tokens": "million tokens", "local": "minutes of the machine"}
+    titles = {"usd": "US dollars", "tokens": "thousand tokens", "local": "minutes of the machine"}
     text = lift_row("text", "base", 0.0, -0.001, 0.001) | {"cost": Cost("text", 9, 0, 0, 3.0, 0.0, 0.0)}
     for name, title in titles.items():
         drawn = charts.svg(charts.cost([gain | {"cost": paid[name]}, text], "AUC"), "cost")
@@ -245,8 +245,8 @@ def test_groups_of_users_are_told_with_their_gap_and_are_no_other_slices() -> No
     assert [row["name"] for row in groups(lift, "auc")["age"]] == ["18-24", "56 and over"]
     (told,) = gaps_told(lift)
     assert told == (
-        "users by age (80 users): best and worst served group differ by 0.0200 (as much by chance in 40% of random groups) AUC with base "
-        "and 0.0240 (as much by chance in 30% of random groups) with llm; llm does not measurably move the gap (+0.0040 [-0.0020, +0.0090])"
+        "users by age (80 users): best and worst served group differ by AUC 0.0200 with base (40% of random groups differ as much) "
+        "and 0.0240 with llm (30% of random groups differ as much); llm does not measurably move the gap (+0.0040 [-0.0020, +0.0090])"
     )
     assert shown(lift, "lightgbm") == [
         {"arm": "base", "coverage": 0.5, "diversity, source text": 0.5},
