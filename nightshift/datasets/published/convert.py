@@ -1,7 +1,7 @@
 """Writing a published data set as `items.parquet`, `interactions.parquet` and a commented nightshift.yaml.
 
-Frames are written as they are read, so that memory holds one block of a file (16 MiB of text) whatever the data set's size; the ids of
-items are held for `only_seen`.
+Frames are written as they are read, so that memory holds one block of a file (16 MiB of text) whatever the data set's size, and the
+ids of the items that events name.
 """
 
 from bisect import bisect_left
