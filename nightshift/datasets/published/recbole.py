@@ -64,7 +64,7 @@ def _typed(frame: pl.DataFrame, name: str, kind: str, place: str) -> pl.Series:
 
 
 def _moments(header: Header) -> list[pl.Expr]:
-    """Seconds since 1970 as UTC; rows without times are numbered."""
+    """Seconds since 1970 as UTC."""
     return [(pl.col("timestamp") * 1e6).cast(pl.Int64).cast(pl.Datetime("us", "UTC"))] if header.types.get("timestamp") == "float" else []
 
 
