@@ -70,6 +70,7 @@ COMPARISONS = (
     ("llm", "permuted"),
     ("llm", "text"),
     ("llm", "template"),
+    ("both", "base"),
     ("both", "text"),
     *(("llm", arm) for arm in LEAVE_ONE_OUT),
 )
@@ -85,6 +86,7 @@ MEANING: dict[tuple[str, str], str] = {
     ("llm", "permuted"): "content lift",
     ("llm", "text"): "premium over cheap text",
     ("llm", "template"): "premium over a template",
+    ("both", "base"): "lift of text and llm together",
     ("both", "text"): "what a model's words add to cheap text",
     **{("llm", f"llm_without_{part}"): f"what {part} adds to the rest" for part in PARTS},
     **{("base", source): "ranking over its source" for source in COLLABORATIVE},

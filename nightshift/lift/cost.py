@@ -17,7 +17,7 @@ from nightshift.why import RETRIED
 
 THOUSANDTH = 0.001
 SPENT = ("prompt_tokens", "new_tokens", "seconds", "cost_usd")
-VIEW_OF = {"text": ("raw",), "llm": ("facts",)}
+VIEW_OF = {"text": ("raw",), "llm": ("facts",), "both": ("raw", "facts")}
 """Views that an encoder made, by the arm that pays for them."""
 
 
@@ -82,9 +82,9 @@ def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:
 
 
 def costs(store: Store, ledgers: Ledgers, as_of: date, gains: dict[str, float | None]) -> list[Cost]:
-    """One row for each of the arms `text` and `llm` that has a gain (or null) in `gains`."""
+    """One row for each of the arms `text`, `llm` and `both` that has a gain (or null) in `gains`."""
     asked, encoded = calls(ledgers, as_of), encoder_seconds(store, as_of)
-    return [_cost(arm, asked if arm == "llm" else asked.clear(), encoded, gains[arm]) for arm in VIEW_OF if arm in gains]
+    return [_cost(arm, asked.clear() if arm == "text" else asked, encoded, gains[arm]) for arm in VIEW_OF if arm in gains]
 
 
 def _cost(arm: str, asked: pl.DataFrame, encoded: dict[str, tuple[int, float]], gain: float | None) -> Cost:
@@ -92,7 +92,7 @@ def _cost(arm: str, asked: pl.DataFrame, encoded: dict[str, tuple[int, float]], 
     usd = None if asked["unpriced"].sum() else float(asked["cost_usd"].sum())
     return Cost(
         arm=arm,
-        rows=int(asked["calls"].sum()) if arm == "llm" else int(texts),
+        rows=int(texts) if arm == "text" else int(asked["calls"].sum()),
         prompt_tokens=int(asked["prompt_tokens"].sum()),
         new_tokens=int(asked["new_tokens"].sum()),
         seconds=float(asked["seconds"].sum()) + seconds,

@@ -9,7 +9,7 @@ import polars as pl
 
 from nightshift.lift.arms import COMPARISONS, LEAVE_ONE_OUT, MEANING, pooled
 from nightshift.lift.calibration import reliability
-from nightshift.lift.cost import Cost, costs
+from nightshift.lift.cost import VIEW_OF, Cost, costs
 from nightshift.lift.headline import rankers_of, rows_of
 from nightshift.lift.memorization import Memory
 from nightshift.lift.metrics import auc
@@ -100,7 +100,7 @@ def _judgement(night: Night, lift: pl.DataFrame, scores: pl.DataFrame, items: pl
     rows, metric = lift.filter(pl.col("ranker") == ranker), main_metric(lift)
     overall, own = rows_of(lift, ranker), scores.filter(pl.col("ranker") == ranker)
     values = aucs(own) if metric == "auc" else {}
-    gains = {arm: overall[arm, "base"]["difference"] for arm in ("text", "llm") if (arm, "base") in overall}
+    gains = {arm: overall[arm, "base"]["difference"] for arm in VIEW_OF if (arm, "base") in overall}
     paid = costs(night.store, night.ledgers, night.as_of, gains)
     helped, hurt = samples(scores, items, facts, ranker)
     return Judgement(

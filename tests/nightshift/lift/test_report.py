@@ -115,7 +115,8 @@ def test_costs_are_all_that_was_ever_paid_and_a_thousandth_is_priced_by_the_gain
     vectors = [{"item_id": str(n), "view": view, "encoder_id": "e", "vector": [1.0]} for n in range(4) for view in ("raw", "facts")]
     frame = ITEM_EMBEDDINGS.conform(pl.DataFrame(vectors, schema=ITEM_EMBEDDINGS.schema))
     store.publish(ITEM_EMBEDDINGS, NIGHT, frame, metadata={"embedded": 8, "texts/s": 4.0})
-    text, llm = costs(store, ledgers, NIGHT, {"text": -0.001, "llm": 0.002})
+    text, llm, both = costs(store, ledgers, NIGHT, {"text": -0.001, "llm": 0.002, "both": 0.001})
+    assert (both.rows, both.seconds) == (3, 8.0), "who reads both pays for both"
     assert (text.rows, text.seconds, text.usd, text.seconds_a_thousandth) == (4, 1.0, 0.0, None)
     assert (llm.rows, llm.prompt_tokens, llm.new_tokens, llm.seconds) == (3, 300, 30, 7.0)
     assert llm.usd_a_thousandth == pytest.approx(0.015)
