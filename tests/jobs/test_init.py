@@ -1,5 +1,6 @@
 """`nightshift init`: what it asks, what it writes, what it refuses."""
 
+import io
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from jobs.cli import app
-from jobs.init import said, write_first
+from jobs.init import ask, said, write_first
 from nightshift.config import load_settings
 from nightshift.errors import ConfigError, InputError, SourceError
 from nightshift.onboarding import FLAGS, Guess
@@ -69,11 +70,11 @@ def test_without_a_terminal_an_open_question_is_exit_2_with_the_flag_to_give(fol
 def test_a_person_is_asked_what_is_unsure_and_nothing_else(folder: Path) -> None:
     asked: list[str] = []
 
-    def ask(guess: Guess) -> str:
+    def reply(guess: Guess) -> str:
         asked.append(guess.setting)
         return "purchase"
 
-    settings = first(folder, ask=ask, yes=False)
+    settings = first(folder, ask=reply, yes=False)
     assert asked == ["interactions.positive_kinds"]
     assert settings.sources.interactions.positive_kinds == ("purchase",)
 
@@ -85,6 +86,18 @@ def test_an_answer_that_names_no_column_is_asked_again(folder: Path) -> None:
     settings = first(folder, ask=lambda _: next(replies), yes=False)
     assert settings.sources.interactions.user_id == "who"
     assert settings.sources.interactions.positive_kinds is None
+
+
+@pytest.mark.parametrize(("typed", "answer"), [("purchase\n", "purchase"), ("\n", "cart, purchase")])
+def test_a_question_shows_its_reason_and_takes_the_guess_for_an_empty_line(
+    typed: str, answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    guess = Guess("interactions.positive_kinds", ["cart", "purchase"], "44% of the events", False, choices=("view", "cart", "purchase"))
+    assert ask(guess) == answer
+    shown = capsys.readouterr().out
+    for words in ("interactions.positive_kinds", "44% of the events", "could be: view, cart, purchase", "which [cart, purchase]"):
+        assert words in shown
 
 
 def test_a_rating_scale_is_cut_where_a_person_says(folder: Path) -> None:
