@@ -6,6 +6,7 @@ from nightshift.lift.inference import (
     LARGEST,
     Concordance,
     Draws,
+    _drawn,
     holm,
     judge_auc,
     judge_ratio,
@@ -145,3 +146,12 @@ def test_the_luck_of_dealings_has_the_spread_of_their_mean() -> None:
     found = Draws(0, 5000, dealings=200).luck(each)
     assert found.std() == pytest.approx(each.std(ddof=1) / np.sqrt(200), rel=0.05)
     assert abs(found.mean()) < 0.01
+
+
+def test_draws_that_are_kept_are_those_that_are_drawn_anew() -> None:
+    users = LARGEST + 1
+    few = Draws(3, 150)
+    first, again = (np.concatenate(list(few.batches(users))) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, np.concatenate(list(_drawn(3, users, 150))))
+    assert first.sum(1).tolist() == [users] * 150
