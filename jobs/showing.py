@@ -70,7 +70,7 @@ def show_item(night: Night, item_id: str) -> None:
     story = {
         "title": item["title"],
         "read": " ".join([", ".join(item["attributes"] or []), (item["text"] or "")[:200]]).strip() or "the title only",
-        "chose": best or "nothing yet",
+        "chose": best or ", ".join(fact["tags"]) or "nothing yet",
         "wrote": f"{fact['summary']} ({fact['origin']})",
     }
     _panel(f"item {item_id}", story | _paid(night, fact))
