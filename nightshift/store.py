@@ -2,7 +2,7 @@
 
     <home>/tables/<table>/as_of=<date>/part-00000-<digest>.parquet
                                        _manifest.json
-                                       _rejects.parquet     rows this table could not take, with reasons
+                                       _rejects.pq          rows this table could not take, with reasons
 
 A night is written into a fresh hidden folder and moved into place by renames, so a glob over `as_of=*/part-*.parquet`
 never meets a half-written file. Publishing the same content again changes nothing on disk. A part's name carries the
@@ -32,7 +32,8 @@ from nightshift.tables import REJECTS, SCHEMA_VERSION, TABLES, Table
 
 ROWS_PER_PART = 1_000_000
 MANIFEST = "_manifest.json"
-REJECTED = "_rejects.parquet"
+REJECTED = "_rejects.pq"
+"""Parquet under a name that `*.parquet` does not match, so that whoever reads a night's folder reads the rows."""
 ASIDE = ".replaced-"
 READS, PAUSE_SECONDS = 100, 0.01
 """How often, and after which pause, a read starts over because another run is replacing its night."""
@@ -177,8 +178,8 @@ class Store:
 
     def rejects(self, table: Table | str, as_of: date) -> pl.DataFrame:
         """What the night's table could not take, with reasons."""
-        path = self.folder(table, as_of) / REJECTED
-        return pl.read_parquet(path) if path.exists() else REJECTS.empty()
+        found = self.manifest(table, as_of).rejects if self.has(table, as_of) else None
+        return pl.read_parquet(self.folder(table, as_of) / found.name) if found else REJECTS.empty()
 
     def has(self, table: Table | str, as_of: date) -> bool:
         """Whether the night is published whole."""

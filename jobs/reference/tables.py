@@ -26,12 +26,13 @@ can read; `HOME` stands for the home folder (`.nightshift` beside nightshift.yam
 
     HOME/tables/<table>/as_of=<night>/part-*.parquet    the rows
                                       _manifest.json    files with bytes and sha256, rows, schema version, inputs, fallbacks
-                                      _rejects.parquet  rows this table could not take, with reasons, where there are any
+                                      _rejects.pq       rows this table could not take, with reasons, where there are any
 
 A night appears whole or not at all, and publishing the same rows again changes nothing. This is schema version {SCHEMA_VERSION}.
 
-Read `part-*`, not `*`: that leaves the rejects out. `ranking_examples` has a column `as_of` of its own, which readers that take columns
-from folder names (DuckDB by default) would overwrite; the lines below turn that off. The current night of a table is its newest folder.
+All of `*.parquet` in a night's folder is rows; `_rejects.pq` is Parquet too, under a name that such a glob leaves out.
+`ranking_examples` has a column `as_of` of its own, which readers that take columns from folder names (DuckDB by default) would overwrite; the lines below turn that
+off. The current night of a table is its newest folder.
 """
 OPEN = "Any number of Float32 feature columns may follow; [features.md](../features.md) names them."
 

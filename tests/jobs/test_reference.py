@@ -126,6 +126,7 @@ def test_the_polars_line_reads_a_published_night_without_its_rejects(tmp_path: P
     Store(tmp_path).publish(table, night, frame, rejects=refused)
     line = readers(table, str(tmp_path), night.isoformat())["polars"]
     assert eval(line, {"pl": pl}).collect().equals(frame)
+    assert pl.read_parquet(tmp_path / "tables" / "items" / f"as_of={night}" / "*.parquet").equals(frame), "any glob of Parquet will do"
 
 
 def test_the_index_names_every_reference_page() -> None:
