@@ -17,13 +17,12 @@ from typing import Any
 from benchmarks.lift.attacks import peek, starve
 from benchmarks.lift.content import night_of, recorded_by, written_by
 from benchmarks.lift.options import parser
-from benchmarks.lift.telling import ARMS, say, tell
+from benchmarks.lift.page import Judged
+from benchmarks.lift.telling import ARMS
 from nightshift.datasets.movielens import load, load_users
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
-from nightshift.lift.beside import Beside
 from nightshift.lift.settings import LiftSettings
-from nightshift.lift.suite import judge
 
 FIRST = date(1997, 10, 8)
 SMALL: dict[str, Any] = {"backend": "transformers", "model": "smollm2-135m-instruct"}
@@ -38,13 +37,15 @@ def main() -> None:
     given = asked.parse_args()
     data = load("ml-100k", given.cache)
     llm = recorded_by(given.model, given.recorded, "item_id", "answer") if given.recorded else SMALL
-    night = night_of(data.mapping, FIRST, given.home / "movielens_100k", given.cache, llm, given.form if given.recorded else "line")
+    name, form = ("movielens_100k_recorded", given.form) if given.recorded else ("movielens_100k", "line")
+    night = night_of(data.mapping, FIRST, given.home / name, given.cache, llm, form)
     snapshot = written_by(night, data.items, data.interactions.filter(data.interactions["timestamp"] < night.moment))
     inputs = ExampleInputs(data.items, data.interactions, {FIRST: snapshot})
     settings = ExampleSettings(features=FeatureSettings(families=("base", "text", "llm", "permuted")))
-    examples = build_examples(inputs, settings)
+    builder = inputs.builder(settings)
+    examples = build_examples(inputs, settings, builder)
     lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples)
-    tell("lift.movielens_100k", judge(examples, lift, say, beside=Beside(users=load_users(given.cache))).lift, given.seeds)
+    Judged(night, inputs, settings, builder, examples, load_users(given.cache)).tell("lift.movielens_100k", lift)
     starve(examples, lift)
     peek(inputs, settings, lift)
 

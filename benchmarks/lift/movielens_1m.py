@@ -17,13 +17,13 @@ import polars as pl
 from benchmarks.lift.attacks import starve
 from benchmarks.lift.content import night_of, recorded_by, written_by
 from benchmarks.lift.options import options
-from benchmarks.lift.telling import ARMS, say, tell
+from benchmarks.lift.page import Judged
+from benchmarks.lift.telling import ARMS
 from nightshift.datasets.base import Dataset
 from nightshift.datasets.movielens import load
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.lift.settings import LiftSettings
-from nightshift.lift.suite import judge
 from nightshift.rankers.lightgbm import LightGBMSettings
 
 FILE = "movielens_1m/gpt35_summaries.parquet"
@@ -68,10 +68,12 @@ def main() -> None:
     snapshot = written_by(night, data.items, data.interactions.filter(pl.col("timestamp") < night.moment))
     settings = ExampleSettings(train_share=0.8, valid_share=0.9, features=FeatureSettings(families=("base", "text", "llm", "permuted")))
     began, busy = time.monotonic(), time.process_time()
-    examples = build_examples(ExampleInputs(data.items, data.interactions, {as_of: snapshot}), settings)
+    inputs = ExampleInputs(data.items, data.interactions, {as_of: snapshot})
+    builder = inputs.builder(settings)
+    examples = build_examples(inputs, settings, builder)
     print(f"{examples.shape} built in {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} CPU s", flush=True)
     lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
-    tell("lift.movielens_1m", judge(examples, lift, say).lift, given.seeds)
+    Judged(night, inputs, settings, builder, examples).tell("lift.movielens_1m", lift, proofs=given.proofs)
     starve(examples, lift)
 
 

@@ -22,6 +22,7 @@ def options(about: str | None, *needed: str) -> argparse.Namespace:
     made = parser(about)
     made.add_argument("--data", type=Path, default=Path("data"), help="folder that holds the data sets' folders")
     made.add_argument("--lists", type=int, help="most test lists of implicit feedback; fewer are faster and less sure")
+    made.add_argument("--proofs", action="store_true", help="run both leak proofs too, as every night does; slow for lists of candidates")
     given = made.parse_args()
     for name in needed:
         if not (given.data / name).is_file():

@@ -11,7 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.lift.content import night_of, written_by
-from benchmarks.lift.telling import ARMS, say, tell
+from benchmarks.lift.page import Judged
+from benchmarks.lift.telling import ARMS
 from nightshift.candidates.asked import asked_at
 from nightshift.candidates.lists import lists_of
 from nightshift.candidates.settings import CandidateSettings
@@ -22,7 +23,7 @@ from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.history import encode
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.slices import SLICES
-from nightshift.lift.suite import judge
+from nightshift.night import Night
 from nightshift.rankers.lightgbm import LightGBMSettings
 from nightshift.sources import InteractionsSource, ItemsSource, read_interactions, read_items
 from nightshift.sources.settings import SourcesSettings
@@ -61,29 +62,27 @@ class Sparse:
     written: dict[str, Any] = field(default_factory=dict)
     """Blocks of nightshift.yaml that say what a model reads or has written; empty: source texts only."""
 
-    def inputs(self, given: Any) -> ExampleInputs:
-        """Catalogue, events and four nights of content: the same text every night, for no text came with time."""
-        folder: Path = given.data / self.name
-        items = read_items(SOURCES.items, folder).frame
-        after = datetime(2001, 1, 1, tzinfo=UTC)
-        events = read_interactions(SOURCES.interactions, folder, items, before=after, now=datetime.now(UTC)).frame
-        night = night_of(SOURCES, NIGHTS[0], given.home / self.name, given.cache, **self.written)
-        snapshot = written_by(night, items, events)
-        return ExampleInputs(items, events, dict.fromkeys(NIGHTS, snapshot), implicit=True)
-
     def run(self, given: Any) -> None:
         """Write, build, judge, print."""
-        inputs = self.inputs(given)
+        folder: Path = given.data / self.name
+        night = night_of(SOURCES, NIGHTS[0], given.home / self.name, given.cache, **self.written)
+        inputs = self.inputs(night, folder)
         families: tuple[Any, ...] = ("base", "text", "llm", "permuted") if self.written else ("base", "text")
         chosen = self.candidates.model_copy(update={"test_lists": given.lists} if given.lists else {})
         settings = ExampleSettings(split="last", candidates=chosen, features=FeatureSettings(families=families))
-        began, busy = time.monotonic(), time.process_time()
-        builder = inputs.builder(settings)
+        began, busy, builder = time.monotonic(), time.process_time(), inputs.builder(settings)
         examples = build_examples(inputs, settings, builder)
         print(f"{examples.shape} built in {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} CPU s", flush=True)
         tell_recall(inputs, examples, builder)
         lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
-        tell(f"lift.{self.name}", judge(examples, lift, say).lift, given.seeds)
+        Judged(night, inputs, settings, builder, examples).tell(f"lift.{self.name}", lift, proofs=given.proofs)
+
+    def inputs(self, night: Night, folder: Path) -> ExampleInputs:
+        """Catalogue, events and four nights of content: the same text every night, for no text came with time."""
+        items = read_items(SOURCES.items, folder).frame
+        after = datetime(2001, 1, 1, tzinfo=UTC)
+        events = read_interactions(SOURCES.interactions, folder, items, before=after, now=datetime.now(UTC)).frame
+        return ExampleInputs(items, events, dict.fromkeys(NIGHTS, written_by(night, items, events)), implicit=True)
 
 
 def tell_recall(inputs: ExampleInputs, examples: pl.DataFrame, builder: Builder) -> None:
