@@ -31,8 +31,8 @@ can read; `HOME` stands for the home folder (`.nightshift` beside nightshift.yam
 A night appears whole or not at all, and publishing the same rows again changes nothing. This is schema version {SCHEMA_VERSION}.
 
 All of `*.parquet` in a night's folder is rows; `_rejects.pq` is Parquet too, under a name that such a glob leaves out.
-`ranking_examples` has a column `as_of` of its own, which readers that take columns from folder names (DuckDB by default) would overwrite; the lines below turn that
-off. The current night of a table is its newest folder.
+`ranking_examples` has a column `as_of` of its own, which readers that take columns from folder names (DuckDB by default) would
+overwrite; the lines below turn that off. The current night of a table is its newest folder.
 """
 OPEN = "Any number of Float32 feature columns may follow; [features.md](../features.md) names them."
 
