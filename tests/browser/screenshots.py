@@ -25,6 +25,8 @@ IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 200_000
 LARGE = {"width": 1760, "height": 1160}
 """Pixels of the graph's window: enough for every asset in it."""
+SETTLED = 5000
+"""Milliseconds in which states are coloured and what has moved comes to rest. Nothing on the page says that it has."""
 
 
 def main() -> None:
@@ -64,14 +66,17 @@ def graph(ui: Ui, _: date) -> None:
     """Every asset of every group."""
     ui.page.set_viewport_size(LARGE)
     ui.open_graph()
+    ui.page.locator("svg path").nth(20).wait_for(state="attached")  # the lines between the assets
+    ui.page.wait_for_timeout(SETTLED)
 
 
 def asset(ui: Ui, _: date) -> None:
     """What a night left on an asset: its pictures and sample rows."""
     ui.page.set_viewport_size(SIZE)
     ui.open_asset("item_facts")
-    ui.metadata("rows").scroll_into_view_if_needed()
-    ui.page.mouse.move(SIZE["width"] // 2, SIZE["height"] // 2)
+    ui.metadata("sample").locator("td").last.wait_for()
+    ui.page.get_by_text("Metadata", exact=True).first.evaluate("heading => heading.scrollIntoView({block: 'start'})")
+    ui.page.wait_for_timeout(SETTLED)
 
 
 def checks(ui: Ui, _: date) -> None:
