@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from assets.beats import Teller
+from assets.spent import tag_run
 from nightshift.heartbeat import Heartbeat
 from nightshift.llm.prices import warn_unknown
 from nightshift.night import Night
@@ -21,7 +22,10 @@ MODEL_POOL = "model"
 def ask(context: dg.AssetExecutionContext, night: Night, table: str, requests: pl.DataFrame) -> dict[str, Any]:
     """Answer the pending requests within the budget. Returns the numbers the asset page shows."""
     started, teller = time.monotonic(), Teller(context, night)
-    first, last = spend(lambda: planned(night, table, requests), lambda plan: _answer(night, plan, teller.new_round()))
+    try:
+        first, last = spend(lambda: planned(night, table, requests), lambda plan: _answer(night, plan, teller.new_round()))
+    finally:  # a run that fails here has paid as well
+        tag_run(context, night)
     if first.pending.height and not first.priced:
         warn_unknown(night.identity.model_id)
     night.ledgers.compact()

@@ -164,21 +164,56 @@ def vocabulary(
 
 
 @app.command()
-def run(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
+def run(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    as_of: AsOf = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Several nights: the first of them.")] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Several nights: the last of them. Default: newest.")
+    ] = None,
+) -> None:
     """One night: read the sources, ask the models what is missing, publish every table and feature.
 
-    The same Dagster job as in the UI. A killed night is continued by running it again; nothing is asked twice.
+    The same Dagster job as in the UI. A killed night is continued by running it again; nothing is asked twice. With --from
+    and --to several nights, in order: each is whole before the next begins, and the model is loaded once.
     """
+    from jobs.afterwards import deferred
+    from jobs.backfill import run_nights
     from jobs.console import console
-    from jobs.running import deferred, run_job
 
     settings = _settings(config, home)
-    night = _night(settings, as_of)
-    run_job(config, home, settings, "nightly_enrichment", night)
-    left = deferred(Night(settings, night))
+    nights = _nights(settings, first, last, as_of) if first or last else [_night(settings, as_of)]
+    run_nights(config, home, settings, nights)
+    left = sum(deferred(Night(settings, night)) for night in nights)
     if left:
         console.print(f"[yellow]The budget did not afford {left:,} rows; they carry fallbacks and are first in line tomorrow.[/yellow]")
         raise typer.Exit(OVER_BUDGET)
+
+
+def _nights(settings: Settings, first: datetime | None, last: datetime | None, as_of: datetime | None) -> list[date]:
+    from jobs.nights import between
+
+    if first is None or as_of is not None:
+        raise ConfigError("several nights are named by --from and --to, one night by --as-of; give one or the other")
+    return between(settings.nights, first.date(), last.date() if last else _night(settings, None), datetime.now(UTC))
+
+
+@app.command()
+def clean(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    keep: Annotated[int | None, typer.Option(min=1, help="Newest nights to keep. Default: nights.keep_nights.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, with its bytes.")] = False,
+) -> None:
+    """Remove the tables of old nights. Ledger, models and reports are never touched: a removed night can be run again for nothing.
+
+    Nights that newer ones still need are kept as well: the newest training night with what it was made from, and the night that
+    the oldest kept one carries rows from.
+    """
+    from jobs.retention import clean as clean_nights
+
+    clean_nights(_settings(config, home), keep, dry_run)
 
 
 @app.command()

@@ -11,6 +11,7 @@ import dagster as dg
 import assets
 from assets.resources import Nightshift
 from jobs.nights import WEEKLY_TABLES, nightly_enrichment, partitions, schedules, weekly_training
+from jobs.sensors import sensors
 from nightshift.config import Settings, load_settings
 from nightshift.nights import NightsSettings
 
@@ -22,6 +23,7 @@ def build(config: Path, home: Path | None = None) -> dg.Definitions:
         assets=_on_nights(settings),
         jobs=[nightly_enrichment, weekly_training],
         schedules=schedules(settings.nights),
+        sensors=sensors(settings),
         resources={"nightshift": Nightshift(config=str(config.resolve()), home=str(home.resolve()) if home else None)},
         executor=dg.in_process_executor,
     )

@@ -47,10 +47,13 @@ def newest_night(nights: NightsSettings, now: datetime) -> date:
     return min(today, nights.last or today)
 
 
-def between(nights: NightsSettings, first: date, last: date) -> list[date]:
-    """Every night from one to another, both included. Raises ConfigError when they are not in order."""
+def between(nights: NightsSettings, first: date, last: date, now: datetime) -> list[date]:
+    """Every night from one to another, both included. Raises ConfigError unless they are nights, and in order."""
+    newest = newest_night(nights, now)
     if last < first:
         raise ConfigError(f"--to {last} is before --from {first}; name the earlier night first")
+    if first < nights.first or last > newest:
+        raise ConfigError(f"--from {first} --to {last} leaves the nights there are: {nights.first} (nights.first) to {newest}")
     return [first + timedelta(days=day) for day in range((last - first).days + 1)]
 
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
+from jobs.afterwards import first_failure, tell_failure, tell_over_budget, tidy
 from jobs.alive import LOCK, alive, bury_the_dead
 from jobs.console import console, story
 from jobs.graph import build
 from nightshift.config import Settings
 from nightshift.errors import ConfigError, NightFailed, SourceError
-from nightshift.night import Night
-from nightshift.tables import GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES
 
 WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
 """Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""
@@ -73,24 +72,13 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
             tags={LOCK: lock},
             run_config={"loggers": {"console": {}}},
         )
-    if not result.success:
-        kind, message = _first_failure(result)
-        raise (SourceError if kind in WRONG_INPUT else NightFailed)(f"{job} of {as_of} failed. {message}")
+        if not result.success:
+            tell_failure(settings, instance, result.dagster_run, result.all_events)
+            step, kind, message = first_failure(result.all_events)
+            told = f"{step}: {message}" if step else message
+            raise (SourceError if kind in WRONG_INPUT else NightFailed)(f"{job} of {as_of} failed. {told}")
+        tell_over_budget(settings, result.dagster_run)
+        tidied = tidy(settings, result.dagster_run)
+    if tidied:
+        console.print(f"  [dim]{tidied}[/dim]")
     console.print(f"  [dim]done in {time.monotonic() - started:.0f} s, Dagster run {result.run_id[:8]}[/dim]")
-
-
-def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str, str]:
-    """Class and message of the error that ended the run."""
-    for event in result.all_events:
-        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            kind = (cause.cls_name or "") if cause else ""
-            return kind, f"{event.step_key}: {cause.message.strip() if cause else 'no message'}"
-    return "", "no step failed; see the run in the Dagster UI"
-
-
-def deferred(night: Night) -> int:
-    """Rows that tonight's budget did not afford, as the manifests record them."""
-    tables = [t for t in (GROUP_FACTS, ITEM_TAG_SCORES, ITEM_FACTS, USER_PREFERENCES) if night.store.has(t, night.as_of)]
-    return sum(int(night.store.manifest(table, night.as_of).metadata.get("deferred", 0)) for table in tables)

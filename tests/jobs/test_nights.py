@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from jobs.afterwards import deferred
 from jobs.planning import plan_night
-from jobs.running import deferred, run_job
+from jobs.running import run_job
 from nightshift.config import load_settings
 from nightshift.errors import NightFailed, SourceError
 from nightshift.features.proofs import shuffled_future

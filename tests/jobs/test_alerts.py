@@ -1,0 +1,171 @@
+"""Somebody is told when a night fails or is cut short: by a real web server on this machine."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import dagster as dg
+import pytest
+from pydantic import SecretStr
+
+from jobs.afterwards import TOLD
+from jobs.graph import build
+from jobs.running import dagster_home, open_instance, run_job
+from nightshift.alerts import Alert, AlertSettings, post
+from nightshift.config import load_settings
+from nightshift.errors import ConfigError, NightFailed
+from nightshift.tables import ITEM_FACTS
+from tests.shop import Shop
+
+pytestmark = pytest.mark.loopback
+REFUSALS = {"backend": "echo", "reply": "I'm sorry, but as an AI language model I cannot"}
+SECRET = "T0/B0/very-secret"
+
+
+class Webhook:
+    """A server that keeps what is posted to it, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.posted: list[dict[str, Any]] = []
+        self.status, self.slow = 200, 0.0
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                time.sleep(hook.slow)
+                hook.posted.append(json.loads(body) | {"path": self.path, "type": self.headers["Content-Type"]})
+                self.send_response(hook.status)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/{SECRET}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    hook = Webhook()
+    yield hook
+    hook.server.shutdown()
+    hook.server.server_close()
+
+
+ALERT = Alert("failure", "2026-11-22", "nightly_enrichment", "item_facts", "reject_share: 60 of 60", "run-1")
+
+
+def told_by(hook: Webhook, **more: Any) -> AlertSettings:
+    return AlertSettings(webhook=SecretStr(hook.url), **more)
+
+
+def test_an_alert_is_one_json_object_with_the_text_that_slack_reads(webhook: Webhook) -> None:
+    assert post(told_by(webhook, ui="https://dagster.shop.example/"), ALERT)
+    assert webhook.posted == [
+        {
+            "text": "nightshift: nightly_enrichment of 2026-11-22 failed at item_facts. reject_share: 60 of 60",
+            "event": "failure",
+            "night": "2026-11-22",
+            "job": "nightly_enrichment",
+            "step": "item_facts",
+            "message": "reject_share: 60 of 60",
+            "run_id": "run-1",
+            "link": "https://dagster.shop.example/runs/run-1",
+            "path": f"/{SECRET}",
+            "type": "application/json",
+        }
+    ]
+
+
+def test_what_was_not_asked_for_is_not_posted(webhook: Webhook) -> None:
+    assert not post(told_by(webhook, events=("over_budget",)), ALERT)
+    assert not post(AlertSettings(), ALERT)
+    assert webhook.posted == []
+
+
+def test_a_webhook_that_fails_is_a_warning_without_its_address(webhook: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+    webhook.status = 500
+    with caplog.at_level(logging.WARNING):
+        assert not post(told_by(webhook), ALERT)
+        webhook.status, webhook.slow = 200, 1.0
+        assert not post(told_by(webhook, timeout_seconds=0.2), ALERT)
+        webhook.server.shutdown()
+        webhook.server.server_close()
+        assert not post(told_by(webhook), ALERT)
+        assert not post(AlertSettings(webhook=SecretStr("http://no such host/" + SECRET)), ALERT)
+    assert [record.getMessage().split(": ", 1)[1] for record in caplog.records][:2] == [
+        "HTTP 500; see alerts.webhook",
+        "TimeoutError; see alerts.webhook",
+    ]
+    assert len(caplog.records) == 4
+    assert SECRET not in caplog.text
+
+
+def test_the_address_is_in_no_message_and_no_dump(shop: Shop) -> None:
+    settings = shop.write(alerts={"webhook": f"https://hooks.example/{SECRET}"})
+    assert SECRET not in repr(settings) + settings.model_dump_json()
+    with pytest.raises(ConfigError, match=r"alerts.webhook: .*http:// or https://") as error:
+        shop.write(alerts={"webhook": f"htps://hooks.example/{SECRET}"})
+    assert SECRET not in str(error.value)
+
+
+def test_a_night_that_fails_on_the_command_line_tells_once_and_still_says_why(shop: Shop, webhook: Webhook) -> None:
+    settings = shop.write(llm=REFUSALS, alerts={"webhook": webhook.url})
+    with pytest.raises(NightFailed, match="reject_share"):
+        run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[0])
+    [told] = webhook.posted
+    assert (told["event"], told["night"], told["job"], told["step"]) == (
+        "failure",
+        shop.nights()[0].isoformat(),
+        "nightly_enrichment",
+        "item_facts",
+    )
+    assert "reject_share" in told["message"]
+    with open_instance(dagster_home(settings)) as instance:
+        run = instance.get_runs()[0]
+        assert run.run_id == told["run_id"]
+        assert run.tags[TOLD] == "failure"
+        event = next(r.event_log_entry.dagster_event for r in instance.get_records_for_run(run.run_id).records[::-1] if _ended(r))
+        sensor = build(shop.config).resolve_sensor_def("failed_night")
+        context = dg.build_run_status_sensor_context("failed_night", event, instance, run).for_run_failure()
+        sensor(context)
+    assert len(webhook.posted) == 1, "the sensor leaves told runs alone"
+    text = "".join(path.read_text(errors="replace") for path in (shop.folder / ".nightshift").rglob("*.json"))
+    assert SECRET not in text
+
+
+def _ended(record: Any) -> bool:
+    event = record.event_log_entry.dagster_event
+    return event is not None and event.event_type == dg.DagsterEventType.RUN_FAILURE
+
+
+def test_a_run_of_the_ui_that_fails_is_told_by_the_sensor(shop: Shop, webhook: Webhook) -> None:
+    shop.write(llm=REFUSALS, alerts={"webhook": webhook.url})
+    graph, night = build(shop.config), shop.nights()[0].isoformat()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = graph.resolve_job_def("nightly_enrichment").execute_in_process(
+            partition_key=night, instance=instance, raise_on_error=False
+        )
+        failed = next(event for event in result.all_events if event.event_type == dg.DagsterEventType.RUN_FAILURE)
+        context = dg.build_run_status_sensor_context("failed_night", failed, instance, result.dagster_run).for_run_failure()
+        graph.resolve_sensor_def("failed_night")(context)
+    assert [(told["step"], told["night"], told["run_id"]) for told in webhook.posted] == [("item_facts", night, result.run_id)]
+
+
+def test_a_webhook_that_is_down_fails_no_night_and_a_night_over_budget_is_told_if_asked(shop: Shop, webhook: Webhook) -> None:
+    budget = {"tables": {"item_facts": 900}}
+    settings = shop.write(budget=budget, alerts={"webhook": webhook.url, "events": ["over_budget"]})
+    run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[0])
+    [told] = webhook.posted
+    assert told["event"] == "over_budget"
+    assert "rows carry fallbacks" in told["text"]
+    webhook.server.shutdown()
+    webhook.server.server_close()
+    run_job(shop.config, None, load_settings(shop.config), "nightly_enrichment", shop.nights()[1])
+    assert shop.night(1).store.has(ITEM_FACTS, shop.nights()[1])
