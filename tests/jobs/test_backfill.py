@@ -4,10 +4,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
+import pytest
+from typer.testing import CliRunner
 
+from jobs.cli import app
 from jobs.graph import build
-from jobs.running import run_job
+from jobs.running import dagster_home, open_instance, run_job
 from nightshift.config import load_settings
+from nightshift.errors import NightFailed
 from nightshift.tables import ITEM_FACTS, ITEM_FEATURES, TABLES
 from pipelines.workers import loaded_llm
 from tests.shop import Shop, open_shop
@@ -49,6 +53,7 @@ def digests(shop: Shop, day: date) -> dict[str, str]:
     return {name: store.manifest(name, day).digest for name in NIGHTLY}
 
 
+@pytest.mark.slow
 def test_a_backfill_is_one_run_that_loads_the_model_once_and_publishes_what_single_nights_would(shop, tmp_path) -> None:  # type: ignore[no-untyped-def]
     loaded_llm.cache_clear()
     with dg.DagsterInstance.ephemeral() as instance:
@@ -87,3 +92,29 @@ def test_a_night_that_fails_leaves_those_before_it_whole_and_those_after_it_unbe
     after = {"item_facts", "user_preferences", "item_features", "rejects"}
     assert {night for name, night in materialized(result) if name in after} == {days[0].isoformat()}
     assert {name for name, night in materialized(result) if night == days[0].isoformat()} == NIGHTLY
+
+
+@pytest.mark.slow
+def test_nights_from_the_command_line_end_whole_or_say_where_to_go_on(shop: Shop) -> None:
+    days = nights(shop)
+    in_the_way(shop, ITEM_FACTS.name, days[1])
+    runner, span = CliRunner(), ["--from", str(days[0]), "--to", str(days[2])]
+    failed = runner.invoke(app, ["run", "--config", str(shop.config), *span])
+    assert isinstance(failed.exception, NightFailed)
+    assert f"Published before it: {days[0]}. Not begun: {days[2]}. Go on with --from {days[1]} --to {days[2]}." in str(failed.exception)
+    assert shop.night().store.nights(ITEM_FEATURES) == [days[0]]
+    shop.night().store.folder(ITEM_FACTS, days[1]).unlink()
+    assert runner.invoke(app, ["run", "--config", str(shop.config), "--from", str(days[1]), "--to", str(days[2])]).exit_code == 0
+    assert shop.night().store.nights(ITEM_FEATURES) == days
+    listed = runner.invoke(app, ["clean", "--config", str(shop.config), "--keep", "1", "--dry-run"])
+    assert listed.exit_code == 0
+    assert shop.night().store.nights(ITEM_FEATURES) == days
+    assert runner.invoke(app, ["clean", "--config", str(shop.config), "--keep", "1"]).exit_code == 0
+    assert shop.night().store.nights(ITEM_FEATURES) == days[2:]
+    assert shop.night().store.nights(ITEM_FACTS) == days[1:], "the kept night carries from it"
+    nobody_said = runner.invoke(app, ["clean", "--config", str(shop.config)])
+    assert "nights.keep_nights" in str(nobody_said.exception)
+    with open_instance(dagster_home(shop.night().settings)) as instance:
+        tags = instance.get_runs(limit=1)[0].tags
+    assert int(tags["nightshift/tokens"]) >= 0
+    assert tags["nightshift/nights"] == "1"
