@@ -64,9 +64,9 @@ class Judged:
 
     def _publish(self, scores: pl.DataFrame, proofs: dict[str, str]) -> None:
         newest = self.inputs.snapshots[max(self.inputs.snapshots)]
-        tables = {ITEMS: self.inputs.items, INTERACTIONS: self.inputs.interactions, RANKING_SCORES: scores}
-        tables |= {ITEM_FACTS: newest.item_facts, ITEM_TAG_SCORES: newest.item_tag_scores, ITEM_EMBEDDINGS: newest.item_embeddings}
-        for table, frame in tables.items():
+        tables = ((ITEMS, self.inputs.items), (INTERACTIONS, self.inputs.interactions), (RANKING_SCORES, scores))
+        written = ((ITEM_FACTS, newest.item_facts), (ITEM_TAG_SCORES, newest.item_tag_scores), (ITEM_EMBEDDINGS, newest.item_embeddings))
+        for table, frame in (*tables, *written):
             self.night.store.publish(table, self.night.as_of, frame)
         counts = {f"rows: {split}": rows for split, rows in self.examples.group_by("split").len().sort("split").iter_rows()}
         names, families = self.examples.columns, self.settings.features.families
