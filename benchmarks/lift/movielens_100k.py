@@ -34,6 +34,7 @@ def main() -> None:
     asked.add_argument("--recorded", type=Path, help="sentences of another model: Parquet with item_id and answer")
     asked.add_argument("--model", default="qwen2.5-coder-1.5b-instruct@cc324af0", help="who wrote them")
     asked.add_argument("--form", choices=("line", "json"), default="json", help="the form of their prompt")
+    asked.add_argument("--din", action="store_true", help="judge every arm with DIN too (some minutes more)")
     given = asked.parse_args()
     data = load("ml-100k", given.cache)
     llm = recorded_by(given.model, given.recorded, "item_id", "answer") if given.recorded else SMALL
@@ -45,7 +46,8 @@ def main() -> None:
     builder = inputs.builder(settings)
     examples = build_examples(inputs, settings, builder)
     lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples)
-    Judged(night, inputs, settings, builder, examples, load_users(given.cache)).tell("lift.movielens_100k", lift)
+    both = lift.model_copy(update={"rankers": ("lightgbm", "din")})
+    Judged(night, inputs, settings, builder, examples, load_users(given.cache)).tell("lift.movielens_100k", both if given.din else lift)
     starve(examples, lift)
     peek(inputs, settings, lift)
 

@@ -16,6 +16,7 @@ from nightshift.lift.report import page
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.suite import judge
 from nightshift.night import Night
+from nightshift.rankers.context import Context
 from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, RANKING_EXAMPLES, RANKING_SCORES
 
 PROOFS = ("recompute", "future_shuffle")
@@ -39,7 +40,8 @@ class Judged:
         known = (
             self._proved() if proofs else dict.fromkeys(("recompute", "future_shuffle"), "not run in this benchmark; every night runs it")
         )
-        made = judge(self.examples, lift, say, beside=self._beside())
+        context = Context.of(self.inputs, self.settings) if "din" in lift.rankers else None
+        made = judge(self.examples, lift, say, context, self._beside())
         tell(name, made.lift, lift.seeds)
         self._publish(made.scores, known)
         print(f"report: {page.write(self.night, made.lift)}", flush=True)

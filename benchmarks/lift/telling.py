@@ -5,7 +5,9 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.lift.verdict import gaps_told, main_metric, verdict
+from nightshift.lift.arms import SOURCE
+from nightshift.lift.headline import rankers_of
+from nightshift.lift.verdict import main_metric, verdict
 
 PAIRS = (("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text"), ("both", "text"))
 ARMS = ("base", "text", "llm", "both", "permuted")
@@ -13,9 +15,15 @@ METRICS = ("auc", "gauc", "ndcg@10", "recall@20", "logloss")
 
 
 def tell(name: str, lift: pl.DataFrame, seeds: int) -> None:
-    """Print everything; the last line is `NAME: ...`."""
-    print(values(lift), differences(lift), *verdict(lift), *gaps_told(lift), sep="\n")
-    print(f"{name}: {line(lift)}; {seeds} seeds, 95% intervals over users", flush=True)
+    """Print everything; a line `NAME: ...` a ranker at the end, with its name where there are two."""
+    print(values(lift), *verdict(lift), sep="\n")
+    rankers = rankers_of(lift)
+    for ranker in rankers:
+        own = lift.filter(pl.col("ranker").is_in([ranker, SOURCE]))
+        print(f"differences, {ranker}", differences(own), sep="\n")
+    for ranker in rankers:
+        own = lift.filter(pl.col("ranker") == ranker)
+        print(f"{name if len(rankers) == 1 else f'{name}.{ranker}'}: {line(own)}; {seeds} seeds, 95% intervals over users", flush=True)
 
 
 def say(words: str) -> None:
