@@ -10,6 +10,7 @@ from dagster import CodeReferencesMetadataValue, LocalFileCodeReference
 
 from assets.beats import told
 from assets.columns import column_lineage, column_schema
+from assets.failing import plainly
 from assets.pictures import by_origin, of_nights
 from assets.ranges import over_nights
 from assets.samples import SAMPLE_ROWS, markdown
@@ -49,7 +50,7 @@ def table_asset(
             metadata=_about(table, body),
             tags=_tags(table),
             check_specs=[_spec(table, name, says) for name, says in {**_of_every(table), **(checks or {})}.items()],
-        )(over_nights(table.name, told(table, body)))
+        )(plainly(over_nights(table.name, told(table, body))))
 
     return declare
 
