@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from nightshift.checks.base import Checked
+from nightshift.checks.base import Checked, many
 from nightshift.checks.rows import WORST
 
 
@@ -20,7 +20,7 @@ def reject_share(rejects: pl.DataFrame, answered: int, most: float) -> Checked:
     rejects, answered = rejects.filter(pl.col("reason") != "waiting"), answered - waiting
     share = rejects.height / max(answered, 1)
     message = f"{rejects.height:,} of {answered:,} answers rejected ({share:.1%}); at most {most:.0%}"
-    message += f"; {waiting:,} rows wait for a batch that the next run takes up" if waiting else ""
+    message += f"; waiting for a batch that the next run takes up: {many(waiting, 'row')}" if waiting else ""
     if rejects.height:
         reasons = rejects.group_by("reason").len().sort("len", "reason", descending=[True, False]).head(3)
         shown = rejects.head(WORST).select("key", "reason", pl.col("answer").str.slice(0, 60)).rows()

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.checks.base import Checked
+from nightshift.checks.base import Checked, many
 
 WORST = 3
 """Rows that a message names."""
@@ -14,7 +14,7 @@ WORST = 3
 
 def not_empty(frame: pl.DataFrame) -> Checked:
     """At least one row."""
-    return Checked("not_empty", frame.height > 0, f"{frame.height:,} rows", numbers={"rows": frame.height})
+    return Checked("not_empty", frame.height > 0, many(frame.height, "row"), numbers={"rows": frame.height})
 
 
 def schema(table: Any, frame: pl.DataFrame) -> Checked:
@@ -25,7 +25,9 @@ def schema(table: Any, frame: pl.DataFrame) -> Checked:
         dataclasses.replace(table, key=()).conform(frame)
     except TableError as error:
         return Checked("schema", False, f"{error}. A bug, or a foreign file: nothing a setting can mend")
-    return Checked("schema", True, f"{len(frame.columns)} columns as in nightshift/tables.py", numbers={"columns": len(frame.columns)})
+    return Checked(
+        "schema", True, f"{many(len(frame.columns), 'column')} as in nightshift/tables.py", numbers={"columns": len(frame.columns)}
+    )
 
 
 def unique_key(table: Any, frame: pl.DataFrame) -> Checked:
@@ -35,11 +37,11 @@ def unique_key(table: Any, frame: pl.DataFrame) -> Checked:
         return Checked("unique_key", False, f"no column {absent[0]!r}, which is in the key ({', '.join(table.key)})")
     keys = frame.select(table.key)
     extra = frame.height - keys.n_unique() if frame.height else 0
-    message = f"{frame.height:,} rows, each with its own ({', '.join(table.key)})"
+    message = f"{many(frame.height, 'row')}, each with its own ({', '.join(table.key)})"
     if extra:
         twice = keys.filter(keys.is_duplicated()).unique(maintain_order=True)
         shown = twice.head(WORST).rows() if len(table.key) > 1 else twice.head(WORST).to_series().to_list()
-        message = f"{twice.height:,} keys ({', '.join(table.key)}) appear more than once, the first: {shown}. Drop the doubles"
+        message = f"{many(twice.height, 'key')} ({', '.join(table.key)}) seen more than once, the first: {shown}. Drop the doubles"
     return Checked("unique_key", not extra, message, numbers={"extra_rows": extra})
 
 
@@ -56,7 +58,7 @@ def one_row_each(frame: pl.DataFrame, owners: pl.DataFrame, key: str) -> Checked
     extra = frame.join(owners, on=key, how="anti")[key]
     twice = frame.filter(frame[key].is_duplicated())[key].unique(maintain_order=True)
     passed = missing.is_empty() and extra.is_empty() and twice.is_empty()
-    message = f"{frame.height:,} rows for {owners.height:,} owners"
+    message = f"{many(frame.height, 'row')} for {many(owners.height, 'owner')}"
     if not passed:
         wrong = (("missing", missing), ("unexpected", extra), ("more than one row", twice))
         message = ", ".join(f"{what}: {ids.head(WORST).to_list()}" for what, ids in wrong)
@@ -72,9 +74,9 @@ def rows_kept(rows: int, last: int | None, night: date | None, most: float, gone
     tidy; a catalogue that turns over a tenth of its items a night, with others coming in, stays well inside.
     """
     if last is None or last == 0:
-        return Checked("rows_kept", True, f"{rows:,} rows; no night before this one", numbers={"rows": rows})
+        return Checked("rows_kept", True, f"{many(rows, 'row')}; no night before this one", numbers={"rows": rows})
     drop = max(0, last - rows) / last
-    message = f"{rows:,} rows, {last:,} on {night} ({rows / last - 1:+.1%}); at most {most:.0%} fewer"
+    message = f"{many(rows, 'row')}, {last:,} on {night} ({rows / last - 1:+.1%}); at most {most:.0%} fewer"
     if drop > most:
         named = f"; gone, for example: {gone.sort().head(WORST).to_list()}" if gone is not None and gone.len() else ""
         message += f"{named}. Mend the source and run again; if it is meant so, once: NIGHTSHIFT_CHECKS__MAX_ROW_DROP=1 nightshift run"

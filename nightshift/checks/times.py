@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from nightshift.checks.base import Checked
+from nightshift.checks.base import Checked, many
 
 
 def nothing_from_the_future(frame: pl.DataFrame, column: str, moment: datetime) -> Checked:
@@ -12,7 +12,7 @@ def nothing_from_the_future(frame: pl.DataFrame, column: str, moment: datetime) 
     late = frame.filter(pl.col(column) >= moment)
     message = f"newest {column}: {frame.select(pl.col(column).max()).item()}, the night begins {moment:%Y-%m-%d %H:%M} UTC"
     if late.height:
-        message = f"{late.height} rows at or after the night; the first: {late.row(0, named=True)}"
+        message = f"{many(late.height, 'row')} at or after the night; the first: {late.row(0, named=True)}"
     return Checked("nothing_from_the_future", late.is_empty(), message, numbers={"late_rows": late.height})
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.checks.base import Checked
+from nightshift.checks.base import Checked, many
 from nightshift.checks.rows import WORST
 
 Matrix = NDArray[np.float32]
@@ -23,12 +23,12 @@ def vectors_are_sound(frame: pl.DataFrame) -> Checked:
 
 def _unsound(view: str, rows: pl.DataFrame) -> str:
     if rows["vector"].null_count():
-        return f"view {view}: {rows['vector'].null_count()} vectors are missing, {_ids(rows, rows['vector'].is_null().to_numpy())}"
+        return f"view {view}: {many(rows['vector'].null_count(), 'missing vector')}, {_ids(rows, rows['vector'].is_null().to_numpy())}"
     if rows["encoder_id"].n_unique() > 1 or rows["vector"].list.len().n_unique() > 1:
         return f"view {view} mixes {rows['encoder_id'].unique().to_list()}, widths {rows['vector'].list.len().unique().to_list()}"
     norms = np.linalg.norm(_matrix(rows), axis=1)
     if not np.isfinite(norms).all():
-        return f"view {view}: {int((~np.isfinite(norms)).sum())} vectors are not finite, {_ids(rows, ~np.isfinite(norms))}"
+        return f"view {view}: {many(int((~np.isfinite(norms)).sum()), 'vector')} not finite, {_ids(rows, ~np.isfinite(norms))}"
     if view != "hidden" and np.abs(norms - 1).max() > 0.01:
         return f"view {view}: norms {norms.min():.3f} to {norms.max():.3f}, expected 1, {_ids(rows, np.abs(norms - 1) > 0.01)}"
     return ""

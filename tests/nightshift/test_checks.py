@@ -40,7 +40,7 @@ def test_a_key_that_stands_twice_is_named_and_leaves_the_schema_alone() -> None:
     assert schema(ITEM_FEATURES, frame).passed
     checked = unique_key(ITEM_FEATURES, frame)
     assert (checked.passed, checked.blocking, checked.numbers) == (False, True, {"extra_rows": 1})
-    assert "1 keys (item_id) appear more than once, the first: ['2']" in checked.message
+    assert "1 key (item_id) seen more than once, the first: ['2']" in checked.message
     assert unique_key(ITEM_FEATURES, frame.head(2)).passed
     assert unique_key(ITEM_FEATURES, frame.clear()).passed
     assert "no column 'item_id'" in unique_key(ITEM_FEATURES, frame.select("x")).message
@@ -111,9 +111,9 @@ def vectors(rows: list[tuple[str, str, list[float] | None]]) -> pl.DataFrame:
         ([("raw", "e", [1.0, 0.0]), ("raw", "e", [1.0])], "widths"),
         ([("raw", "e", [1.0, 1.0])], "norms 1.414 to 1.414, expected 1"),
         ([("raw", "e", [0.0, 0.0])], "norms 0.000"),
-        ([("hidden", "e", [float("nan"), 0.0])], "view hidden: 1 vectors are not finite"),
+        ([("hidden", "e", [float("nan"), 0.0])], "view hidden: 1 vector not finite"),
         ([("raw", "e", [float("inf"), 0.0])], "not finite, the first: ['0']"),
-        ([("raw", "e", [1.0, 0.0]), ("raw", "e", None)], "view raw: 1 vectors are missing, the first: ['1']"),
+        ([("raw", "e", [1.0, 0.0]), ("raw", "e", None)], "view raw: 1 missing vector, the first: ['1']"),
     ],
 )
 def test_a_vector_that_is_not_sound_is_found(rows: list[tuple[str, str, list[float] | None]], said: str) -> None:
