@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check docs screenshots ui browser clean
+.PHONY: demo test check docs site screenshots ui browser clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ browser:
 
 docs: $(READY)  ## docs/reference from the code
 	$(BIN)/python -m jobs.reference
+
+site: docs  ## the pages as a site, in site/index.html; fetches nothing
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo 'site/index.html; with search: $(BIN)/python -m http.server -d site'
 
 screenshots: $(READY) browser  ## docs/images/ui_*.png, from a small world or CONFIG=path/to/nightshift.yaml
 	$(BIN)/python -m tests.browser.screenshots $(if $(CONFIG),--config $(CONFIG))
