@@ -1,26 +1,55 @@
 """The one resource of the graph: the configuration, from which every night starts."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from assets.launchpad import run_config
 from nightshift.config import Settings, load_settings
 from nightshift.night import Night
+from nightshift.override import overridden
+
+GIVEN = "nightshift/settings"
+"""Tag of a run that was given settings of its own: what it was given, as JSON."""
 
 
-class Nightshift(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where nightshift.yaml is. Holds paths only: nothing secret can reach a run's configuration."""
+@dataclass(frozen=True)
+class Configured:
+    """Where nightshift.yaml is, and what one run was given instead. Nothing secret is in it."""
 
-    config: str = "nightshift.yaml"
+    config: Path
     """Path of nightshift.yaml."""
-    home: str | None = None
+    home: Path | None = None
     """Home folder, when it is not the one nightshift.yaml names."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of this run only, as `nightshift.override` takes them."""
 
     def settings(self) -> Settings:
-        """The settings, read afresh."""
-        return load_settings(Path(self.config), Path(self.home) if self.home else None)
+        """The settings, read afresh. Raises ConfigError for a file, or a value of the run, that is wrong."""
+        settings = load_settings(self.config, self.home)
+        return overridden(settings, self.given) if self.given else settings
 
     def night(self, context: dg.AssetExecutionContext) -> Night:
         """The night of the running partition."""
         return Night(self.settings(), date.fromisoformat(context.partition_key), context.run.run_id[:8])
+
+
+Nightshift = dg.ResourceParam[Configured]
+"""How an asset asks for the resource `nightshift`."""
+
+
+def resource(config: Path, home: Path | None = None) -> dg.ResourceDefinition:
+    """The resource `nightshift` of a nightshift.yaml. A run can be given settings; where its tables lie it cannot."""
+
+    def open_for_a_run(context: dg.InitResourceContext) -> Configured:
+        given = context.resource_config or {}
+        if given and context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, {GIVEN: json.dumps(given)})
+        return Configured(config, home, given)
+
+    return dg.ResourceDefinition(open_for_a_run, run_config(), description=f"The settings in {config}.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 import assets
-from assets.resources import Nightshift
+from assets.resources import resource
 from jobs.nights import WEEKLY_TABLES, nightly_enrichment, partitions, schedules, weekly_training
 from jobs.sensors import sensors
 from nightshift.config import Settings, load_settings
@@ -24,7 +24,7 @@ def build(config: Path, home: Path | None = None) -> dg.Definitions:
         jobs=[nightly_enrichment, weekly_training],
         schedules=schedules(settings.nights),
         sensors=sensors(settings),
-        resources={"nightshift": Nightshift(config=str(config.resolve()), home=str(home.resolve()) if home else None)},
+        resources={"nightshift": resource(config.resolve(), home.resolve() if home else None)},
         executor=dg.in_process_executor,
     )
 

@@ -161,19 +161,20 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold `key: value` lines, found a {type(raw).__name__}")
-    _refuse_unknown(Settings, raw, path.name)
+    refuse_unknown(Settings, raw, path.name)
     given = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
     try:
         return Settings(**raw).model_copy(update=given)
     except ValidationError as error:
-        raise ConfigError("\n".join(_told(path.name, problem) for problem in error.errors())) from error
+        raise ConfigError("\n".join(told(path.name, problem) for problem in error.errors())) from error
     except SettingsError as error:
         raise ConfigError(
             f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is NIGHTSHIFT_LLM__MODEL=..."
         ) from error
 
 
-def _refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:
+def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:
+    """Raise ConfigError for the first key that the settings do not have, with the nearest that they have."""
     for key, value in raw.items():
         if key not in model.model_fields:
             near = difflib.get_close_matches(str(key), model.model_fields, n=1)
@@ -181,10 +182,11 @@ def _refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> 
             raise ConfigError(f"{place}: unknown key {key!r}; {hint}")
         inner = model.model_fields[key].annotation
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
-            _refuse_unknown(inner, value, f"{place}: {key}")
+            refuse_unknown(inner, value, f"{place}: {key}")
 
 
-def _told(place: str, problem: Any) -> str:
+def told(place: str, problem: Any) -> str:
+    """One of pydantic's complaints with the key, the value (unless it is secret) and where it was given."""
     where = ".".join(str(part) for part in problem["loc"])
     hidden = problem["type"] == "missing" or "webhook" in problem["loc"]  # its address is a secret
     given = "" if hidden else f" (given: {str(problem['input'])[:80]!r})"
