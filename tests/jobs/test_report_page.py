@@ -1,9 +1,5 @@
 """The report of a real training night: written, shown on the asset, found by the command, and read in a browser without a network."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -23,7 +19,6 @@ from tests.shop import Shop, open_shop
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 
 
@@ -113,19 +108,6 @@ def test_the_assets_page_shows_the_headline_the_picture_and_the_place(trained: S
     assert str(shown["headline"].value).startswith("The language model's features")
     assert str(shown["picture"].value).startswith("![AUC differences with 95% intervals](data:image/png;base64,")
     assert shown["report"].value == str(place(trained.night(2)))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium: the one named by CHROMIUM, one on the path, or playwright's own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    named = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    with playwright.sync_playwright() as started:
-        if named is None and not Path(started.chromium.executable_path).exists():
-            pytest.skip("no Chromium: apt-get install chromium, or playwright install chromium, or name one in CHROMIUM")
-        opened = started.chromium.launch(executable_path=named, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.mark.loopback
