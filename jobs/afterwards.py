@@ -34,13 +34,16 @@ def spelled(nights: list[date]) -> str:
 
 
 def first_failure(events: Iterable[dg.DagsterEvent]) -> tuple[str | None, str, str]:
-    """Step, class and message of the error that ended a run; no step where none failed."""
+    """Step, class and message of the error that ended a run; where no step failed, what Dagster says of the run."""
+    said = "no step failed; see the run in the Dagster UI"
     for event in events:
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             error = event.step_failure_data.error
             cause = error.cause if error and error.cause else error
             return event.step_key, (cause.cls_name or "") if cause else "", cause.message.strip() if cause else "no message"
-    return None, "", "no step failed; see the run in the Dagster UI"
+        if event.event_type == dg.DagsterEventType.RUN_FAILURE:
+            said = event.message or said
+    return None, "", said
 
 
 def tell_failure(settings: Settings, instance: dg.DagsterInstance, run: dg.DagsterRun, events: Iterable[dg.DagsterEvent]) -> bool:

@@ -29,14 +29,19 @@ def alive(folder: Path) -> Iterator[str]:
             path.unlink(missing_ok=True)
 
 
-def bury_the_dead(instance: dg.DagsterInstance, folder: Path) -> None:
-    """Mark runs whose process has ended as failed and free their places, or the next run would wait for them for ever."""
+def bury_the_dead(instance: dg.DagsterInstance, folder: Path) -> list[tuple[dg.DagsterRun, dg.DagsterEvent]]:
+    """Mark runs whose process has ended as failed and free their places, or the next run would wait for them for ever.
+
+    Returns them, each with the event that says so.
+    """
+    buried = []
     unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished)):
         if LOCK in run.tags and _is_dead(folder / "running" / run.tags[LOCK]):
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            instance.report_run_failed(run, "The process was killed; run the night again, and it goes on.")
+            buried.append((run, instance.report_run_failed(run, "The process was killed; run the night again, and it goes on.")))
             (folder / "running" / run.tags[LOCK]).unlink(missing_ok=True)
+    return buried
 
 
 def _is_dead(lock: Path) -> bool:

@@ -64,7 +64,8 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
     console.print(f"[bold]{job}[/bold] {as_of}")
     started = time.monotonic()
     with open_instance(folder) as instance, alive(folder) as lock:
-        bury_the_dead(instance, folder)
+        for dead, event in bury_the_dead(instance, folder):
+            tell_failure(settings, instance, dead, [event])
         result = definitions.resolve_job_def(job).execute_in_process(
             partition_key=as_of.isoformat(),
             instance=instance,

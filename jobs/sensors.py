@@ -109,7 +109,7 @@ def _failed_night(settings: Settings) -> dg.SensorDefinition:
         description="Posts a failed run to alerts.webhook. Runs of the command line post for themselves.",
     )
     def failed_night(context: dg.RunFailureSensorContext) -> None:
-        tell_failure(settings, context.instance, context.dagster_run, context.get_step_failure_events())
+        tell_failure(settings, context.instance, context.dagster_run, [*context.get_step_failure_events(), context.failure_event])
 
     return failed_night
 

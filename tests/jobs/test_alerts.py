@@ -12,7 +12,8 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-from jobs.afterwards import TOLD
+from jobs.afterwards import PARTITION, TOLD
+from jobs.alive import LOCK, bury_the_dead
 from jobs.graph import build
 from jobs.running import dagster_home, open_instance, run_job
 from nightshift.alerts import Alert, AlertSettings, post
@@ -169,3 +170,21 @@ def test_a_webhook_that_is_down_fails_no_night_and_a_night_over_budget_is_told_i
     webhook.server.server_close()
     run_job(shop.config, None, load_settings(shop.config), "nightly_enrichment", shop.nights()[1])
     assert shop.night(1).store.has(ITEM_FACTS, shop.nights()[1])
+
+
+def test_a_killed_run_of_the_command_line_is_told_by_the_next_one_once(shop: Shop, webhook: Webhook) -> None:
+    settings, (killed, later, *_) = shop.write(alerts={"webhook": webhook.url}), shop.nights()
+    with open_instance(dagster_home(settings)) as instance:
+        tags = {PARTITION: killed.isoformat(), LOCK: "of-a-process-that-is-gone"}
+        job = build(shop.config).resolve_job_def("nightly_enrichment")
+        run = instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    run_job(shop.config, None, settings, "nightly_enrichment", later)
+    [told] = webhook.posted
+    assert (told["event"], told["night"], told["run_id"], told["step"]) == ("failure", killed.isoformat(), run.run_id, None)
+    assert told["message"] == "The process was killed; run the night again, and it goes on."
+    with open_instance(dagster_home(settings)) as instance:
+        assert bury_the_dead(instance, dagster_home(settings)) == []
+        known = instance.get_run_by_id(run.run_id)
+        assert known is not None
+        assert known.status == dg.DagsterRunStatus.FAILURE
+        assert known.tags[TOLD] == "failure"
