@@ -145,13 +145,14 @@ class Served:
         self._save(ranker, arm, nights[-1])
         return rows
 
-    def train_din(self, *nights: date, arm: str = "llm") -> tuple[pl.DataFrame, Context]:
+    def train_din(self, *nights: date, arm: str = "llm", text_vectors: bool = False) -> tuple[pl.DataFrame, Context]:
         """The same for a small DIN; the rows, and the context in which it reads them."""
         rows = self.examples(*nights)
         families = ("base", arm) if arm != "base" else ("base",)
         features = tuple(name for name in rows.columns if "__" in name and name.split("__")[0] in families)
         context = Context.of(self.inputs(*nights), self.settings).seeing(families)
-        ranker = DINRanker(DINSettings(epochs=2, batch_rows=256, dimension=8, attention_units=16, units=(32, 16), history_length=20))
+        small = DINSettings(epochs=2, batch_rows=256, dimension=8, attention_units=16, units=(32, 16), history_length=20)
+        ranker = DINRanker(small.model_copy(update={"text_vectors": text_vectors}))
         ranker.fit(rows.filter(pl.col("split") == "train"), rows.filter(pl.col("split") == "valid"), features, 0, context)
         self._save(ranker, arm, nights[-1])
         return rows, context

@@ -35,7 +35,7 @@ class Network:
         """`key` names the network, `folder` holds the mapped vectors."""
         inputs = model.inputs
         self.model, self.codes, self._key, self._folder = model, bool(inputs.catalogue.codes), key, folder
-        self.reads = (*inputs.features, *inputs.tier_views, *(view.name for view in inputs.catalogue.codes))
+        self.reads = (*inputs.features, *inputs.tier_views, *inputs.catalogue.reads)
         self._families = families_of(inputs.features)
 
     @classmethod
@@ -82,7 +82,10 @@ class Network:
         codes = {view.name: night.codes.get(view.name.split("__", 1)[1]) for view in catalogue.codes}
         heads = catalogue.head_rows({name: found for name, found in codes.items() if found}, items)
         attributes = catalogue.attribute_rows(*_attributes(night), items)
-        slots = Slots.of(catalogue.id_rows(_in_order(night.items.names, night.items.numbers)), heads, *attributes)
+        names = _in_order(night.items.names, night.items.numbers)
+        views = {one.name: night.content.views.get(one.name.split("__", 1)[1]) for one in catalogue.references}
+        vectors = catalogue.text_vectors({name: view for name, view in views.items() if view}, names)
+        slots = Slots.of(catalogue.id_rows(names), heads, *attributes, vectors)
         return {"vectors": self.model.vectors(slots)}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from nightshift.candidates.settings import CandidateSettings
 from nightshift.features.settings import CountSettings, ExampleSettings, FeatureSettings, SimilaritySettings
+from nightshift.rankers.context import Context
 from nightshift.rankers.din.onnx import OnnxDIN
 from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.lightgbm import LightGBMRanker
@@ -52,6 +53,16 @@ def differences(home: Served, features: Features, rows: pl.DataFrame, step: int)
             gap = np.where(np.isnan(stored) & np.isnan(rebuilt), 0.0, np.abs(stored - rebuilt))
             worst[name] = max(worst[name], float(np.nan_to_num(gap, nan=np.inf).max()))
     return compared, worst
+
+
+def gaps_of_din(home: Served, ranker: Ranker, rows: pl.DataFrame) -> list[float]:
+    """How far serving is from `wanted` in every third list of the second night's rows."""
+    gaps = []
+    for group, now in replayed(home, ranker.features, rows.filter(pl.col("as_of") == NIGHTS[1]), step=3):
+        ranked = ranker.rank(group["user_id"][0], group["item_id"].to_list(), now)
+        wanted = dict(zip(group["item_id"], group["wanted"], strict=True))
+        gaps += [abs(chance - wanted[item]) for item, chance in zip(ranked.items, ranked.probabilities, strict=True)]
+    return gaps
 
 
 @pytest.mark.parametrize(
@@ -115,23 +126,33 @@ def test_probabilities_are_those_of_the_training_rows(tmp_path: Path) -> None:
     np.testing.assert_allclose(ranked.probabilities, [wanted[item] for item in ranked.items], atol=1e-6)
 
 
-@pytest.mark.parametrize(("arm", "codes"), [("llm", True), ("text", False), ("base", True)])
-def test_din_served_by_onnx_gives_what_torch_gave_the_training_rows(tmp_path: Path, arm: str, codes: bool) -> None:
+@pytest.mark.parametrize(("arm", "codes", "vectors"), [("llm", True, False), ("text", False, True), ("base", True, True)])
+def test_din_served_by_onnx_gives_what_torch_gave_the_training_rows(tmp_path: Path, arm: str, codes: bool, vectors: bool) -> None:
     home = Served(tmp_path, settings=ExampleSettings(features=FeatureSettings(codes=codes)), codes=True)
     home.publish(NIGHTS[1])
-    rows, context = home.train_din(*NIGHTS[:2], arm=arm)
+    rows, context = home.train_din(*NIGHTS[:2], arm=arm, text_vectors=vectors)
     stored = DINRanker.load(tmp_path / "models" / f"din-{arm}" / f"as_of={NIGHTS[1]}")
     ranker = Ranker.load(tmp_path, arm=arm, ranker="din")
     assert isinstance(ranker.model, OnnxDIN)
     inputs = ranker.model.inputs
     assert bool(inputs.tier_views) == bool(inputs.catalogue.codes) == (arm != "base")
-    later = rows.with_columns(wanted=stored.predict(rows, context)).filter(pl.col("as_of") == NIGHTS[1])
-    gaps = []
-    for group, now in replayed(home, ranker.features, later, step=3):
-        ranked = ranker.rank(group["user_id"][0], group["item_id"].to_list(), now)
-        wanted = dict(zip(group["item_id"], group["wanted"], strict=True))
-        gaps += [abs(chance - wanted[item]) for item, chance in zip(ranked.items, ranked.probabilities, strict=True)]
+    assert bool(inputs.catalogue.references) == (vectors and arm != "base")
+    gaps = gaps_of_din(home, ranker, rows.with_columns(wanted=stored.predict(rows, context)))
     assert len(gaps) > 200
+    assert max(gaps) < 1e-5
+
+
+def test_a_network_of_an_older_night_reads_a_newer_nights_text_vectors_as_torch_does(tmp_path: Path) -> None:
+    home = Served(tmp_path, codes=True)
+    home.publish(NIGHTS[1])
+    home.train_din(NIGHTS[0], text_vectors=True)
+    rows = home.examples(NIGHTS[0], NIGHTS[1])
+    context = Context.of(home.inputs(NIGHTS[0], NIGHTS[1]), home.settings).seeing(("base", "llm"))
+    stored, ranker = DINRanker.load(tmp_path / "models" / "din-llm" / f"as_of={NIGHTS[0]}"), Ranker.load(tmp_path, ranker="din")
+    old, new = (context.views(number)["llm__hidden"].vectors for number in (0, 1))
+    assert not np.array_equal(old, new)  # other axes, and more items
+    gaps = gaps_of_din(home, ranker, rows.with_columns(wanted=stored.predict(rows, context)))
+    assert len(gaps) > 50
     assert max(gaps) < 1e-5
 
 

@@ -60,12 +60,14 @@ class Slots:
     """Embedding rows of all slots' attributes, one slot after the other."""
     begins: Ints
     """(slots + 1,) where each slot's attributes begin."""
+    vectors: Floats
+    """(slots, vector_width) frozen text vectors; of width 0 where none are read."""
 
     @classmethod
-    def of(cls, ids: Ints, heads: Ints, attributes: Ints, begins: Ints) -> Self:
-        """A whole catalogue's, and behind it the item that nobody knows: no id, no heads, no attributes."""
-        nothing = np.zeros((1, heads.shape[1]), np.int64)
-        return cls(np.append(ids, 0), np.vstack([heads, nothing]), attributes, np.append(begins, begins[-1]))
+    def of(cls, ids: Ints, heads: Ints, attributes: Ints, begins: Ints, vectors: Floats) -> Self:
+        """A whole catalogue's, and behind it the item that nobody knows: no id, no heads, no attributes, no vector."""
+        heads, vectors = (np.vstack([known, np.zeros((1, known.shape[1]), known.dtype)]) for known in (heads, vectors))
+        return cls(np.append(ids, 0), heads, attributes, np.append(begins, begins[-1]), vectors)
 
     def __len__(self) -> int:
         return len(self.id)
@@ -152,19 +154,21 @@ def prepare(rows: pl.DataFrame, moment: Ints, inputs: Inputs, lookups: Lookups) 
 
 
 def _slots(night: Ints, item: Ints, event_night: Ints, event: Ints, lookups: Lookups) -> tuple[Slots, Ints]:
-    """Distinct pairs and the slot of every candidate, then of every event. Content only differs by night where codes are read."""
+    """Distinct pairs and the slot of every candidate, then of every event. Only codes and vectors differ by night."""
     catalogue, items = lookups.catalogue, lookups.context.items.height + 1  # the last one: not in the catalogue
-    pair = np.concatenate([item, event]) + (np.concatenate([night, event_night]) * items if catalogue.codes else 0)
+    nightly = bool(catalogue.codes or catalogue.references)
+    pair = np.concatenate([item, event]) + (np.concatenate([night, event_night]) * items if nightly else 0)
     distinct, numbers = np.unique(pair, return_inverse=True)
     nights, places = np.divmod(distinct, items)
     known = places < items - 1
     safe = np.where(known, places, 0)
     ids = np.where(known, lookups.ids[safe], 0)
     heads = np.zeros((len(distinct), 2 * len(catalogue.codes)), np.int64)
-    for number in np.unique(nights).tolist() if catalogue.codes else []:
+    vectors = np.zeros((len(distinct), catalogue.vector_width), np.float32)
+    for number in np.unique(nights).tolist() if nightly else []:
         mine = (nights == number) & known
-        heads[mine] = lookups.heads(number)[places[mine]]
-    return Slots(ids, heads, *_attributes(safe, known, *lookups.attributes)), numbers
+        heads[mine], vectors[mine] = lookups.heads(number)[places[mine]], lookups.text_vectors(number)[places[mine]]
+    return Slots(ids, heads, *_attributes(safe, known, *lookups.attributes), vectors), numbers
 
 
 def _attributes(places: Ints, known: NDArray[np.bool_], rows: Ints, begins: Ints) -> tuple[Ints, Ints]:

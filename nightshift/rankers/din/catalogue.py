@@ -1,4 +1,7 @@
-"""What the network knows an item by: its id, the heads of its semantic ids, its attributes. numpy and polars only."""
+"""What the network knows an item by: its id, the heads of its semantic ids, its attributes, its text vectors if asked for.
+
+numpy and polars only.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +12,14 @@ import numpy as np
 import polars as pl
 
 from nightshift.features.affinity import attribute_lists
-from nightshift.features.content import ItemCodes
-from nightshift.history import Ints, encode
+from nightshift.features.content import ItemCodes, View
+from nightshift.history import Floats, Ints, encode
 from nightshift.rankers.context import Context
+from nightshift.rankers.din.reference import Reference
+from nightshift.rankers.din.settings import DINSettings
 
+REFERENCE = "reference_"
+"""Begins the names of saved reference vectors."""
 DEPTHS = 2
 """Heads of a semantic id that are embedded: c1 and c1c2; a longer one is nearly the item itself."""
 
@@ -49,16 +56,21 @@ class Catalogue:
     attributes: pl.Series
     """Known attributes; the same."""
     codes: tuple[CodeView, ...]
+    references: tuple[Reference, ...] = ()
+    """Views whose frozen vectors are read, one learned projection each."""
 
     @classmethod
-    def fit(cls, context: Context, until: int, least_events: int, codes: bool, attributes: bool) -> Self:
+    def fit(cls, context: Context, until: int, settings: DINSettings) -> Self:
         """Items with enough events before a moment, the catalogue's attributes, and the newest codebooks."""
         past = context.log.before(until)
-        known = np.bincount(past.item, minlength=context.items.height) >= least_events
-        names = attribute_lists(context.items)[0] if attributes else pl.Series([], dtype=pl.String)
-        newest = context.codes(len(context.builder.nights) - 1) if codes else {}
+        known = np.bincount(past.item, minlength=context.items.height) >= settings.least_events
+        names = attribute_lists(context.items)[0] if settings.attributes else pl.Series([], dtype=pl.String)
+        newest = context.codes(len(context.builder.nights) - 1) if settings.codes else {}
         views = tuple(CodeView(name, found.codebook, int(found.codes.max()) + 1) for name, found in newest.items() if found.present.any())
-        return cls(context.items["item_id"].filter(pl.Series(known)), names, views)
+        items = context.items["item_id"]
+        vectors = context.views(len(context.builder.nights) - 1) if settings.text_vectors else {}
+        references = tuple(Reference.of(name, view, items) for name, view in vectors.items() if view.present.any())
+        return cls(items.filter(pl.Series(known)), names, views, references)
 
     @property
     def code_rows(self) -> int:
@@ -95,20 +107,41 @@ class Catalogue:
         place = encode(names, self.attributes)
         return np.where(place < self.attributes.len(), place + 1, 0)
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the views whose codes or vectors are read."""
+        return (*(view.name for view in self.codes), *(one.name for one in self.references))
+
+    @property
+    def vector_width(self) -> int:
+        """Length of all views' frozen vectors together."""
+        return sum(one.vectors.shape[1] for one in self.references)
+
+    def text_vectors(self, views: Mapping[str, View], items: pl.Series) -> Floats:
+        """(items, vector_width) frozen vectors of a night's views by `<family>__<view>`, beside each other; zero where missing."""
+        return np.hstack([np.zeros((items.len(), 0), np.float32), *(one.turned(views.get(one.name), items) for one in self.references)])
+
+    def arrays(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+        """What is saved beside `about`."""
+        return {f"{REFERENCE}{one.name}": one.vectors for one in self.references}
+
     def about(self) -> dict[str, Any]:
         """What is saved, as JSON."""
         codes = [{"name": view.name, "codebook": view.codebook, "size": view.size} for view in self.codes]
-        return {"ids": self.ids.to_list(), "attributes": self.attributes.to_list(), "codes": codes}
+        references = [{"name": one.name, "items": one.items.to_list()} for one in self.references]
+        return {"ids": self.ids.to_list(), "attributes": self.attributes.to_list(), "codes": codes, "references": references}
 
     @classmethod
-    def of(cls, about: dict[str, Any]) -> Self:
+    def of(cls, about: dict[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
         """Back from what was saved."""
         ids, attributes = (pl.Series(about[name], dtype=pl.String) for name in ("ids", "attributes"))
-        return cls(ids, attributes, tuple(CodeView(**view) for view in about["codes"]))
+        saved = [(one["name"], pl.Series(one["items"], dtype=pl.String)) for one in about.get("references", [])]
+        references = tuple(Reference(name, items, arrays[f"{REFERENCE}{name}"]) for name, items in saved)
+        return cls(ids, attributes, tuple(CodeView(**view) for view in about["codes"]), references)
 
 
 NIGHTS_KEPT = 4
-"""Nights whose semantic-id rows are kept; a block of rows reads few."""
+"""Nights whose semantic-id rows and text vectors are kept; a block of rows reads few."""
 
 
 class Lookups:
@@ -117,6 +150,7 @@ class Lookups:
     def __init__(self, catalogue: Catalogue, context: Context) -> None:
         self.catalogue, self.context = catalogue, context
         self._heads: dict[int, Ints] = {}
+        self._vectors: dict[int, Floats] = {}
 
     @cached_property
     def ids(self) -> Ints:
@@ -136,3 +170,12 @@ class Lookups:
             found = self.context.codes(night) if self.catalogue.codes else {}
             self._heads[night] = self.catalogue.head_rows(found, self.context.items.height)
         return self._heads[night]
+
+    def text_vectors(self, night: int) -> Floats:
+        """(items, vector_width) see `Catalogue.text_vectors`; the newest few nights are kept."""
+        if night not in self._vectors:
+            while len(self._vectors) >= NIGHTS_KEPT:
+                del self._vectors[next(iter(self._vectors))]
+            views = self.context.views(night) if self.catalogue.references else {}
+            self._vectors[night] = self.catalogue.text_vectors(views, self.context.items["item_id"])
+        return self._vectors[night]

@@ -1,7 +1,8 @@
 """The network: item vectors, target attention over the signed and timed history, and layers over all of it.
 
 Deep Interest Network (Zhou et al., KDD 2018) with an item vector that is the sum of its id's embedding, its semantic
-ids' heads and the mean of its attributes, so that an item without an id still has a place.
+ids' heads and the mean of its attributes, so that an item without an id still has a place. If asked for, its frozen text
+vectors are added to it through a learned projection.
 """
 
 from dataclasses import dataclass
@@ -76,11 +77,17 @@ class Network(nn.Module):
         self.slopes = nn.ParameterList([nn.Parameter(torch.full((width,), 0.25)) for width in widths[1:]])
         self.last = nn.Parameter(torch.randn(widths[-1], generator=generator) * 0.5 * widths[-1] ** -0.5)
         self.offset = nn.Parameter(torch.zeros(()))
+        # one matrix below the other, a view each; drawn last, so that the other weights begin the same without it
+        self.projection = table(catalogue.vector_width) if catalogue.vector_width else None
 
-    def vectors(self, ids: Tensor, heads: Tensor, attributes: Tensor, begins: Tensor) -> Tensor:
-        """(slots, d) item vectors: `ids` (slots, d) and `heads` (slots, heads, d) are embeddings already looked up."""
+    def vectors(self, ids: Tensor, heads: Tensor, attributes: Tensor, begins: Tensor, text: Tensor) -> Tensor:
+        """(slots, d) item vectors: `ids` (slots, d) and `heads` (slots, heads, d) are embeddings already looked up.
+
+        `text` (slots, vector_width) holds frozen vectors; zeros add nothing, for there is no bias.
+        """
         named = nn.functional.embedding_bag(attributes, self.attributes, begins, mode="mean", include_last_offset=True)
-        return ids + heads.sum(1) + named
+        found = ids + heads.sum(1) + named
+        return found if self.projection is None else torch.addmm(found, text, self.projection)
 
     def forward(self, batch: Batch, vectors: Tensor, drop: torch.Generator | None = None) -> Tensor:
         """(rows,) logits; `drop` draws what is dropped in training."""

@@ -51,7 +51,8 @@ class OnnxDIN:
         owner = np.repeat(np.arange(len(slots)), counts)
         named = np.zeros((len(slots), w["ids"].shape[1]), np.float32)
         np.add.at(named, owner, w["attributes"][slots.attributes])
-        return np.asarray(w["ids"][slots.id] + w["heads"][slots.heads].sum(1) + named / np.maximum(counts, 1)[:, None], np.float32)
+        found = w["ids"][slots.id] + w["heads"][slots.heads].sum(1) + named / np.maximum(counts, 1)[:, None]
+        return np.asarray(found + slots.vectors @ w["projection"] if "projection" in w else found, np.float32)
 
     def keys(self, vectors: Floats, kinds: Ints) -> Floats:
         """Keys of events (..., d) from their items' vectors (..., d) and their kinds (...): 2 x gap bucket + liked."""

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
@@ -96,7 +96,8 @@ class DINRanker:
     def _fingerprint(self, blocks: Blocks, labels: Floats, seed: int) -> str:
         """Names a run: what it is trained on, with which settings and seed."""
         settings = self.settings.model_dump(exclude={"checkpoint_steps"})
-        rows = hashlib.sha256(blocks.moment.tobytes() + labels.tobytes() + blocks.inputs.scaler.mean.tobytes()).hexdigest()
+        read: list[NDArray[Any]] = [blocks.moment, labels, blocks.inputs.scaler.mean, *blocks.inputs.catalogue.arrays().values()]
+        rows = hashlib.sha256(b"".join(array.tobytes() for array in read)).hexdigest()
         return content_key(canonical(settings), canonical(list(self.features)), canonical(blocks.inputs.catalogue.about()), rows, str(seed))
 
     def _named(self, shares: NDArray[np.float64]) -> dict[str, float]:
@@ -117,7 +118,7 @@ class DINRanker:
 def inputs_of(train: Rows, features: tuple[str, ...], context: Context, settings: DINSettings) -> Inputs:
     """What a network will read of a row: scales and vocabularies fitted on the training rows and the events before the last of them."""
     until = int(train.lazy().select(pl.col("timestamp").max().to_physical()).collect().item() or 0)
-    catalogue = Catalogue.fit(context, until, settings.least_events, settings.codes, settings.attributes)
+    catalogue = Catalogue.fit(context, until, settings)
     views = tuple(context.views(len(context.builder.nights) - 1)) if settings.tiers else ()
     unscaled = Inputs(features, Scaler.fit([], len(features)), catalogue, views, settings.tiers, settings.history_length)
     return replace(unscaled, scaler=Scaler.fit(Blocks(train, context, unscaled, settings.block_rows).dense(), len(features)))

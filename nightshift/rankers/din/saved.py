@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nightshift.errors import ModelUnavailable
 from nightshift.rankers.din.batches import Inputs
-from nightshift.rankers.din.catalogue import Catalogue
+from nightshift.rankers.din.catalogue import REFERENCE, Catalogue
 from nightshift.rankers.din.dense import Scaler
 from nightshift.rankers.din.settings import DINSettings
 
@@ -44,7 +44,7 @@ class Saved:
             "catalogue": self.inputs.catalogue.about(),
         }
         (folder / FEATURES_FILE).write_text(json.dumps(about, indent=1), encoding="utf-8")
-        arrays: dict[str, Any] = self.inputs.scaler.arrays() | self.weights
+        arrays: dict[str, Any] = self.inputs.scaler.arrays() | self.inputs.catalogue.arrays() | self.weights
         with (folder / WEIGHTS_FILE).open("wb") as file:
             np.savez(file, **arrays)
 
@@ -60,7 +60,7 @@ class Saved:
         with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         settings, features = DINSettings(**about["settings"]), tuple(about["features"])
-        catalogue = Catalogue.of(about["catalogue"])
+        catalogue = Catalogue.of(about["catalogue"], arrays)
         inputs = Inputs(features, Scaler.of(arrays), catalogue, tuple(about["tier_views"]), settings.tiers, settings.history_length)
-        weights = {name: array for name, array in arrays.items() if not name.startswith("dense_")}
+        weights = {name: array for name, array in arrays.items() if not name.startswith(("dense_", REFERENCE))}
         return cls(inputs, settings, weights, about["importances"])

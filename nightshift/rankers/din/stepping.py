@@ -20,7 +20,7 @@ TABLES = ("ids", "heads")
 
 @dataclass(frozen=True)
 class Looked:
-    """Distinct rows of the tables that some slots read, where each slot's are among them, and the slots' attributes."""
+    """Distinct rows of the tables that some slots read, where each slot's are among them, and the slots' attributes and text vectors."""
 
     ids: Ints
     id_places: Tensor
@@ -28,6 +28,7 @@ class Looked:
     head_places: Tensor
     attributes: Tensor
     begins: Tensor
+    text: Tensor
 
     @classmethod
     def of(cls, block: Block, slots: Ints, without_id: NDArray[np.bool_] | None = None) -> Self:
@@ -40,12 +41,12 @@ class Looked:
         starts = np.concatenate([[0], np.cumsum(counts)])
         place = np.arange(starts[-1]) - np.repeat(starts[:-1] - begins[slots], counts)
         head_places = head_places.reshape(len(slots), -1)
-        arrays = (head_places, block.slots.attributes[place], starts)
+        arrays = (head_places, block.slots.attributes[place], starts, block.slots.vectors[slots])
         return cls(ids, torch.from_numpy(id_places), heads, *(torch.from_numpy(array) for array in arrays))
 
     def vectors(self, network: Network, ids: Tensor, heads: Tensor) -> Tensor:
         """(slots, d) from the distinct rows' embeddings."""
-        return network.vectors(ids[self.id_places], heads[self.head_places], self.attributes, self.begins)
+        return network.vectors(ids[self.id_places], heads[self.head_places], self.attributes, self.begins, self.text)
 
 
 @dataclass(frozen=True)
