@@ -90,7 +90,7 @@ def test_a_running_night_is_seen_growing_until_it_is_done(shop: Shop) -> None:
 
 
 def test_the_live_screen_ends_with_the_night(shop: Shop) -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=110, highlight=False)
+    console = Console(file=io.StringIO(), force_terminal=True, width=110, highlight=False, _environ={"TERM": "xterm"})
     home = shop.folder / ".nightshift"
     with night(shop) as thread:
         while not runs(home):
