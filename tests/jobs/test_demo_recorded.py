@@ -47,7 +47,6 @@ def test_the_recorded_demo_lies_beside_the_first_and_touches_nothing_of_it(tmp_p
     assert plans["item_facts"].tokens == 0
 
 
-@pytest.mark.skipif(not RECORDING.exists(), reason="the recording is not in this checkout")
 def test_every_recorded_answer_is_about_a_film_and_most_are_accepted() -> None:
     from nightshift.prompts.facts_json import facts_json
     from nightshift.prompts.item_facts import FactsSettings
