@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.errors import NightshiftError, TableError
+from nightshift.errors import TableError
 from nightshift.parts import Parts
 from nightshift.tables import MOMENT, STRINGS, VECTOR
 
@@ -62,8 +62,6 @@ VECTORS: dict[str, Any] = {"content_key": pl.String, "encoder_id": pl.String, "v
 
 MANY_PARTS = 64
 """Compact when a ledger has more parts than this that a merge could still take."""
-READS = 10
-"""How often a read starts over because another run compacted its parts away; once is already rare."""
 
 
 class Ledger:
@@ -102,12 +100,7 @@ class Ledger:
         return self._collected(lambda: ask(self.scan()))
 
     def _collected(self, make: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
-        for _ in range(READS):
-            try:
-                return make().collect()
-            except FileNotFoundError:
-                continue
-        raise NightshiftError(f"the parts of {self.folder} vanished {READS} times while they were read; is something deleting them?")
+        return self._parts.undisturbed(lambda: make().collect())
 
     def _every_row(self, parts: Sequence[Path]) -> pl.LazyFrame:
         """The rows of these parts; a column that a part of an earlier version lacks is null."""

@@ -13,13 +13,16 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from nightshift.durable import make_folder, rename, sync
+from nightshift.errors import NightshiftError
 from nightshift.leftovers import sweep
 
 log = logging.getLogger(__name__)
@@ -32,9 +35,12 @@ COMPACTED = "compacted"
 REPLACES = "nightshift.replaces"
 """Metadata key of a compacted part: a JSON list of the names it stands for."""
 DIGEST_LENGTH = 32
+READS = 10
+"""How often a read starts over because another run compacted its parts away; once is already rare."""
 YOUNG_NS = 2_000_000_000
 """A file changed so recently may change again within one tick of the file system's clock, unseen by its time."""
 
+Read = TypeVar("Read")
 Stamp = tuple[int, int, int]
 """Inode, bytes and time of the last change of a file."""
 _hashed: dict[Path, Stamp] = {}
@@ -64,9 +70,19 @@ class Parts:
         self._mine[part] = _stamp(part)
         return part
 
+    def undisturbed(self, read: Callable[[], Read]) -> Read:
+        """What `read` gives once no other run takes parts away meanwhile. Raises NightshiftError when they vanish again and again."""
+        for _ in range(READS):
+            with suppress(FileNotFoundError):
+                return read()
+        raise NightshiftError(f"the parts of {self.folder} vanished {READS} times while they were read; is something deleting them?")
+
     def whole(self) -> list[Path]:
         """Parts that are what their names promise, oldest first. A torn part is set aside and named in the log."""
-        stamps = {part: stamp for part in sorted(self.folder.glob("*.parquet")) if (stamp := _stamp_or_none(part))}
+        return self.undisturbed(self._whole)  # a part that is listed and then gone stands in another part, which was not listed
+
+    def _whole(self) -> list[Path]:
+        stamps = {part: _stamp(part) for part in self._listed()}
         new = [part for part, stamp in stamps.items() if stamp not in (self._mine.get(part), _hashed.get(part))]
         if new:
             with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter free
@@ -74,11 +90,16 @@ class Parts:
             return [part for part in stamps if good.get(part, True)]
         return list(stamps)
 
+    def _listed(self) -> list[Path]:
+        """The folder's parts at one moment. A system reads a long folder piece by piece, and a compaction between two pieces
+        can hide both the parts it merged and the one it made; two listings alike had none between them."""
+        first, second = None, sorted(self.folder.glob("*.parquet"))
+        while first != second:
+            first, second = second, sorted(self.folder.glob("*.parquet"))
+        return second
+
     def _check(self, part: Path, stamp: Stamp) -> bool:
-        try:
-            good = digest_of(part) == part.stem.rsplit("-", 1)[-1]
-        except FileNotFoundError:
-            return False  # compacted away by another run between the listing and the read
+        good = digest_of(part) == part.stem.rsplit("-", 1)[-1]
         if not good:
             self._set_aside(part)
         elif time.time_ns() - stamp[2] > YOUNG_NS:

@@ -2,7 +2,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nightshift import parts
 from nightshift.errors import NightshiftError, TableError
 from nightshift.ledger import ANSWERS, REJECTED, VECTORS, Ledger, Ledgers
 
@@ -263,6 +264,34 @@ def test_a_part_that_another_run_compacts_away_while_it_is_read_is_found_in_its_
         return rows.select("content_key")
 
     assert sorted(ledger.query(ask)["content_key"]) == ["a", "b"]
+
+
+def test_a_compaction_between_a_listing_and_the_look_at_its_parts_hides_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.append(answers("a"), "r")
+    ledger.append(answers("b"), "r")
+    look = parts._stamp
+
+    def interrupted(part: Path) -> parts.Stamp:
+        monkeypatch.setattr(parts, "_stamp", look)
+        reopened(ledger).compact(many=1)
+        return look(part)
+
+    monkeypatch.setattr(parts, "_stamp", interrupted)
+    assert sorted(reopened(ledger).keys()) == ["a", "b"]
+
+
+def test_a_compaction_between_two_pieces_of_a_listing_hides_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.append(answers("a"), "r")
+    ledger.append(answers("b"), "r")
+    glob = Path.glob
+
+    def in_pieces(folder: Path, pattern: str) -> Iterator[Path]:
+        monkeypatch.setattr(Path, "glob", glob)
+        reopened(ledger).compact(many=1)  # after the place of the merged part was read, before those of the others
+        return iter(())
+
+    monkeypatch.setattr(Path, "glob", in_pieces)
+    assert sorted(reopened(ledger).keys()) == ["a", "b"]
 
 
 def test_a_folder_whose_parts_keep_vanishing_is_named(ledger: Ledger) -> None:
