@@ -1,7 +1,6 @@
 """Dagster's pages, as far as the story walks through them: where things are, what to click, what a page must show."""
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,18 +54,6 @@ class Ui:
             expect(found.first).to_be_visible(timeout=PATIENT)
         else:
             expect(found).to_have_count(count, timeout=PATIENT)
-
-    def see_in_the_end(self, text: str, count: int) -> None:
-        """The same for what a page reads once: it is opened again every half a minute until it shows the text."""
-        from playwright.sync_api import expect
-
-        found = self.page.get_by_text(text, exact=True).filter(visible=True)
-        for _ in range(PATIENT // 30_000 - 1):
-            with suppress(AssertionError):
-                expect(found).to_have_count(count, timeout=30_000)
-                break
-            self.page.reload()
-        self.see(text, count)
 
     def open_graph(self) -> None:
         """The whole lineage with every group open, fitted into sight."""
