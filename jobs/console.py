@@ -1,6 +1,7 @@
 """What a terminal sees of a running job: one line an asset, heartbeats while a model works, failed checks in full."""
 
 import logging
+import os
 import re
 import sys
 from typing import Any
@@ -11,8 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress
 
 PIPED_WIDTH = 110
-"""Characters of a line where the output is a file or a pipe and no terminal says how wide it is."""
-console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+"""Characters of a line where the output is a file or a pipe, and neither a terminal nor COLUMNS says how wide it is."""
+console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH)
 
 
 BEAT = re.compile(r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) (?P<what>rows|texts) \([^)]*\), (?P<rest>.*)")

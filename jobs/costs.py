@@ -4,10 +4,9 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from rich.box import SIMPLE
-from rich.table import Table as Grid
 
 from jobs.console import console
+from jobs.grids import stacked
 from nightshift.ledger import Ledgers
 from nightshift.night import PROMPTED
 from nightshift.store import Store
@@ -90,12 +89,12 @@ def show_costs(told: dict[str, Any]) -> None:
     """Nights and their total as a table."""
     by_table = any("table" in night for night in told["nights"])
     named = ("night", "table", "model") if by_table else ("night",)
-    grid = Grid(box=SIMPLE, padding=(0, 1))
-    for name in (*named, "calls", "tokens", "USD", "minutes", "avoided\ncalls", "avoided\ntokens", "avoided\nUSD", "hit rate"):
-        grid.add_column(name, justify="left" if name in named else "right", no_wrap=name != "model")
-    for row in (*told["nights"], told["total"] | {"as_of": "total"}):
-        grid.add_row(row["as_of"], *((row.get("table") or "", row.get("models") or "") if by_table else ()), *_cells(row))
-    console.print(grid)
+    rows = [
+        [row["as_of"], *((row.get("table") or "", row.get("models") or "") if by_table else ()), *_cells(row)]
+        for row in (*told["nights"], told["total"] | {"as_of": "total"})
+    ]
+    names = (*named, "calls", "tokens", "USD", "minutes", "avoided\ncalls", "avoided\ntokens", "avoided\nUSD", "hit rate")
+    console.print(stacked(names, rows, console.width, keys=min(len(named), 2), words=("model",)))
     if told["total"]["cost_usd"] is None:
         console.print("[dim]USD ?: no price was known for some calls when they were made.[/dim]")
 

@@ -1,19 +1,20 @@
 """What people read in the terminal: the plan, an item, a user, the lift."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
-from rich.box import SIMPLE
+from rich.console import Group
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as Grid
 
 from jobs.console import console
+from jobs.grids import bullets, stacked
 from jobs.planning import NightPlan
 from nightshift.errors import InputError
 from nightshift.lift.arms import LEAVE_ONE_OUT
-from nightshift.lift.headline import headline
+from nightshift.lift.headline import headline, rankers_of
 from nightshift.lift.report.page import place
 from nightshift.lift.slices import MAIN_SLICES
 from nightshift.lift.verdict import gaps_told, main_metric, verdict
@@ -26,16 +27,16 @@ from nightshift.tables import TABLES as ALL_TABLES
 
 def show_plan(plan: NightPlan) -> None:
     """The plan as a table, why its rows are asked, and what it leaves out."""
-    grid = Grid(title=f"Night {plan.as_of}", title_justify="left", box=SIMPLE, padding=(0, 1))
-    for name in ("table", "rows", "answered", "pending", "deferred", "tokens", "USD", "minutes"):
-        grid.add_column(name, justify="left" if name == "table" else "right", no_wrap=True)
-    for table in plan.tables:
-        counted = (table.rows, table.answered, table.pending.height, table.deferred, table.tokens)
-        usd = "?" if table.cost_usd is None else f"{table.cost_usd:.2f}"
-        grid.add_row(table.table, *(f"{number:,}" for number in counted), usd, f"{table.seconds / 60:.1f}")
-    console.print(grid)
+    names = ("table", "rows", "answered", "pending", "deferred", "tokens", "USD", "minutes")
+    console.print(stacked(names, [_planned(table) for table in plan.tables], console.width, f"Night {plan.as_of}"))
     for line in _said_of(plan):
         console.print(f"[dim]{escape(line)}[/dim]")
+
+
+def _planned(table: TablePlan) -> list[str]:
+    counted = (table.rows, table.answered, table.pending.height, table.deferred, table.tokens)
+    usd = "?" if table.cost_usd is None else f"{table.cost_usd:.2f}"
+    return [table.table, *(f"{number:,}" for number in counted), usd, f"{table.seconds / 60:.1f}"]
 
 
 def _said_of(plan: NightPlan) -> Iterator[str]:
@@ -121,13 +122,12 @@ def _paid(night: Night, row: dict[str, Any]) -> dict[str, str]:
 
 def show_written(night: Night) -> None:
     """Every table of the home: nights, rows of the newest, folder."""
-    grid = Grid(title=f"Written under {night.settings.home_folder}", title_justify="left", box=SIMPLE, padding=(0, 1))
-    for name, justify in (("table", "left"), ("nights", "right"), ("rows, newest", "right"), ("folder", "left")):
-        grid.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for name, nights in night.store.published().items():
-        rows = night.store.manifest(ALL_TABLES[name], nights[-1]).rows
-        grid.add_row(name, str(len(nights)), f"{rows:,}", f"tables/{name}/as_of={nights[-1]}/")
-    console.print(grid)
+    rows = [
+        [name, str(len(nights)), f"{night.store.manifest(ALL_TABLES[name], nights[-1]).rows:,}", f"tables/{name}/as_of={nights[-1]}/"]
+        for name, nights in night.store.published().items()
+    ]
+    console.print(f"Written under {night.settings.home_folder}", markup=False, soft_wrap=True)
+    console.print(stacked(("table", "nights", "rows, newest", "folder"), rows, console.width, words=("folder",)))
 
 
 def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
@@ -135,21 +135,12 @@ def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
     metric = metric or main_metric(lift)
     shown = pl.col("slice").is_in(MAIN_SLICES) & ~pl.col("against").is_in(LEAVE_ONE_OUT)
     rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")) & shown)
-    pairs = list(dict.fromkeys(rows.select("arm", "against").iter_rows()))
-    grid = Grid(
-        title=f"{metric.upper()} differences in thousandths, 95% intervals over users", title_justify="left", box=SIMPLE, padding=(0, 1)
-    )
-    for name in ("slice", "rows", *(f"{arm} -\n{against}" for arm, against in pairs)):
-        grid.add_column(name, justify="left" if name == "slice" else "right", no_wrap=True)
-    for (part,), cells in rows.group_by("slice", maintain_order=True):
-        found = {(row["arm"], row["against"]): row for row in cells.to_dicts()}
-        grid.add_row(str(part), f"{cells['n_rows'][0]:,}", *(_difference(found.get(pair)) for pair in pairs))
-    console.print(grid)
+    rankers = rankers_of(rows)
+    title = f"{metric.upper()} differences in thousandths, 95% intervals over users"
+    for ranker in rankers:
+        console.print(_comparisons(rows.filter(pl.col("ranker") == ranker), f"{title}; {ranker}" if len(rankers) > 1 else title))
     console.print(f"[bold]{escape(headline(lift))}[/bold]")
-    for line in verdict(lift.filter(pl.col("slice") == "all"), metric):
-        console.print(f"• {line}", markup=False)
-    for line in gaps_told(lift, metric):
-        console.print(f"• {line}", markup=False)
+    console.print(bullets([*verdict(lift.filter(pl.col("slice") == "all"), metric), *gaps_told(lift, metric)]))
 
 
 def show_report(night: Night) -> None:
@@ -161,6 +152,20 @@ def show_report(night: Night) -> None:
         else f"no report of {night.as_of}: it needs the extra `report` and lift.report; then nightshift train"
     )
     console.print(said, markup=False, soft_wrap=True)
+
+
+def _comparisons(rows: pl.DataFrame, title: str) -> Group:
+    """A line a slice, a column a pair of arms."""
+    pairs = list(dict.fromkeys(rows.select("arm", "against").iter_rows()))
+    names = ["slice", "rows", *(f"{arm} -\n{against}" for arm, against in pairs)]
+    lines = [_compared(part, cells, pairs) for (part,), cells in rows.group_by("slice", maintain_order=True)]
+    return stacked(names, lines, console.width, title)
+
+
+def _compared(part: object, cells: pl.DataFrame, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """One slice: its rows, and what every pair of arms differs by."""
+    found = {(row["arm"], row["against"]): row for row in cells.to_dicts()}
+    return [str(part).replace(" (", "\n("), f"{cells['n_rows'][0]:,}", *(_difference(found.get(pair)) for pair in pairs)]
 
 
 def _difference(row: dict[str, Any] | None) -> str:
