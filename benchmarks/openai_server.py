@@ -21,6 +21,7 @@ from nightshift.datasets.movielens import load
 from nightshift.llm.base import Request
 from nightshift.llm.llama_server import llama_server
 from nightshift.llm.openai import OpenAILLM, OpenAISettings, payload
+from nightshift.llm.server import ServerSettings
 from nightshift.models.weights import DEFAULT_CACHE
 from nightshift.night import Night
 
@@ -77,7 +78,7 @@ async def _connection(url: str, line: Iterator[Request]) -> int:
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     tokens = 0
     for request in line:
-        asked = payload("smollm2", "completions", request, request.text)
+        asked = payload("smollm2", ServerSettings(endpoint="completions"), request, request.text)
         body = json.dumps(asked | asked.pop("extra_body", {})).encode()  # what the client of ours sends, field by field
         head = f"POST {parts.path}/completions HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)

@@ -108,6 +108,8 @@ class Connection:
             return f"refuses us; is the key in ${self.settings.api_key_env or '(llm.server.api_key_env is null)'} right?"
         if status == 404:
             return f"does not know llm.model, or has no endpoint {self.settings.endpoint} there"
+        if code in ("unsupported_parameter", "unsupported_value"):
+            return "refuses a field; for a model that reasons, set llm.server.reasoning_effort to minimal, or to none from gpt-5.1 on"
         return "has no quota left for us; raise it, or lower the budget" if code == "insufficient_quota" else None
 
     def _broken(self, error: APIConnectionError) -> Failed:

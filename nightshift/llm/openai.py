@@ -22,11 +22,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from nightshift.errors import ModelUnavailable
-from nightshift.llm.base import Answer, ModelIdentity, Question, Request, Scored
+from nightshift.llm.base import Answer, Decoding, ModelIdentity, Question, Request, Scored
 from nightshift.llm.connection import Connection
 from nightshift.llm.limits import Failed, when_again
 from nightshift.llm.replies import CHARS_PER_TOKEN, estimated_tokens, read_reply
-from nightshift.llm.server import Endpoint, ServerSettings, check_address
+from nightshift.llm.server import ServerSettings, check_server
 
 log = logging.getLogger(__name__)
 CONTEXT_TOKENS = 8192
@@ -52,10 +52,11 @@ class OpenAISettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
 
 def identify(settings: OpenAISettings) -> ModelIdentity:
     """Name, revision and endpoint; where the server is does not count. Raises ConfigError for an address that is none."""
-    check_address(settings.server)
+    check_server(settings.server)
     name, revision = _named(settings.model)
     limit = [f"context{settings.context_tokens}"] if settings.context_tokens else []
-    return ModelIdentity(model_id=f"{name}@{revision}", arithmetic="+".join(["server", settings.server.endpoint, *limit]))
+    effort = [f"reasoning-{settings.server.reasoning_effort}"] if settings.server.reasoning_effort else []
+    return ModelIdentity(model_id=f"{name}@{revision}", arithmetic="+".join(["server", settings.server.endpoint, *limit, *effort]))
 
 
 def _named(model: str) -> tuple[str, str]:
@@ -144,7 +145,7 @@ class OpenAILLM:
         raise AssertionError("stamina ends with an answer or an exception")
 
     def _payload(self, request: Request, text: str) -> dict[str, Any]:
-        return payload(self.name, self.settings.server.endpoint, request, text)
+        return payload(self.name, self.settings.server, request, text)
 
     def fitted(self, request: Request) -> str:
         """The row's text, its middle cut out where it is longer than the context allows."""
@@ -165,7 +166,7 @@ class OpenAILLM:
         )
 
 
-def payload(model: str, endpoint: Endpoint, request: Request, text: str) -> dict[str, Any]:
+def payload(model: str, server: ServerSettings, request: Request, text: str) -> dict[str, Any]:
     """What the client is asked to send for one request; `text` is the row's, cut to fit.
 
     `chat` has an agreed field for a schema, `response_format`. `completions` has none: vLLM reads the same field there,
@@ -173,13 +174,11 @@ def payload(model: str, endpoint: Endpoint, request: Request, text: str) -> dict
     repetition penalty, which only servers of one's own know: `completions` sends it under both of their names, `chat` does not.
     """
     decoding = request.decoding
-    common: dict[str, Any] = {"model": model, "max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
-    common |= {"stop": list(decoding.stop)} if decoding.stop else {}
-    common |= {"seed": decoding.seed} if decoding.temperature > 0 else {}
+    common = {"model": model} | (_thinking(decoding, server.reasoning_effort) if server.reasoning_effort else _sampling(decoding))
     schema = json.loads(decoding.json_schema) if decoding.json_schema else None
     held = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
     system, user = _sendable(request.instructions), _sendable(text)
-    if endpoint == "completions":
+    if server.endpoint == "completions":
         further = {"response_format": held, "json_schema": schema} if schema else {}
         if (penalty := decoding.repetition_penalty) != 1.0:
             further |= {"repetition_penalty": penalty, "repeat_penalty": penalty, "repeat_last_n": WHOLE_PROMPT}
@@ -187,6 +186,17 @@ def payload(model: str, endpoint: Endpoint, request: Request, text: str) -> dict
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": user})
     return common | {"messages": messages} | ({"response_format": held} if schema else {})
+
+
+def _sampling(decoding: Decoding) -> dict[str, Any]:
+    asked: dict[str, Any] = {"max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
+    asked |= {"stop": list(decoding.stop)} if decoding.stop else {}
+    return asked | ({"seed": decoding.seed} if decoding.temperature > 0 else {})
+
+
+def _thinking(decoding: Decoding, effort: str) -> dict[str, Any]:
+    """A reasoning model refuses every other field; what it writes behind a stop text is cut off here."""
+    return {"max_completion_tokens": decoding.max_new_tokens, "reasoning_effort": effort}
 
 
 def _tell(answers: Sequence[Answer]) -> None:

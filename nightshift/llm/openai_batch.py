@@ -137,9 +137,7 @@ class OpenAIBatchLLM:
         fresh = [request for name, request in wanted.items() if name not in held and _unanswered(found.get(name))]
         server = self.settings.server
         model = self._direct.name
-        lines = [
-            line(request, server.endpoint, payload(model, server.endpoint, request, self._direct.fitted(request))) for request in fresh
-        ]
+        lines = [line(request, server.endpoint, payload(model, server, request, self._direct.fitted(request))) for request in fresh]
         sent = []
         for places in split(lines, self.batch.max_requests, self.batch.max_bytes):
             rows = [custom_id(fresh[place]) for place in places]

@@ -22,6 +22,10 @@ class ServerSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     continues, which is how the prompts were written and what a small or base model needs. Part of the content key."""
     api_key_env: str | None = Field("OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Name of the environment variable that holds the key, never the key itself. Unset, or null: no key is sent."""
+    reasoning_effort: Literal["none", "minimal"] | None = None
+    """For hosted models that think before they answer and refuse `max_tokens`, `temperature` and `stop`: `none` where the model knows
+    it (gpt-5.1 and later), else `minimal` (gpt-5, gpt-5-mini). More thought would be cut by the answer's token limit. Such a model
+    samples as it likes. Null: nothing of it is sent. Part of the content key when set; with `endpoint: chat` only."""
     concurrency: int = Field(8, ge=1)
     """Requests in flight. Changes speed only."""
     requests_per_minute: int | None = Field(None, ge=1)
@@ -39,8 +43,10 @@ class ServerSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     """Price of a million new tokens in US dollars. None: as above. Give what you pay: batch files are halved only by the list."""
 
 
-def check_address(settings: ServerSettings) -> None:
-    """Refuse an address that is none, or that holds a password. Raises ConfigError without repeating what it holds."""
+def check_server(settings: ServerSettings) -> None:
+    """Raises ConfigError for an address that is none or holds a password, which is not repeated, and for an effort that nothing reads."""
+    if settings.reasoning_effort and settings.endpoint != "chat":
+        raise ConfigError("llm.server.reasoning_effort is read by endpoint chat only; leave it out, or set llm.server.endpoint to chat")
     parts = urlsplit(settings.base_url)
     if parts.username or parts.password or parts.query:
         raise ConfigError(
