@@ -11,12 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 from nightshift.llm.base import Decoding, Request
 from nightshift.llm.echo import EchoLLM
+from tests import web_server
 
 
 @dataclass(frozen=True)
@@ -42,48 +41,30 @@ Action = Callable[["Handler", Asked], None]
 Behaviour = Callable[[Asked], Action | None]
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Speaks HTTP/1.1 and keeps connections open."""
+class Handler(web_server.Handler):
+    """Does with each request what the server's owner wants."""
 
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    server: "_Server"
+    owner: "Loopback"
 
     def do_POST(self) -> None:
-        owner = self.server.owner
-        payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        asked = owner.note(self.path, payload, {name.lower(): value for name, value in self.headers.items()})
+        asked = self.owner.note(self.path, json.loads(self.body()), {name.lower(): value for name, value in self.headers.items()})
         try:
-            (owner.behaviour(asked) or proper())(self, asked)
+            (self.owner.behaviour(asked) or proper())(self, asked)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
-            owner.done()
+            self.owner.done()
 
-    def send(self, status: int, body: bytes, headers: dict[str, str] | None = None, length: int | None = None) -> None:
-        """A whole reply, unless `length` lies."""
-        self.server.owner.done()  # a client that has its reply may ask again before this method returns
-        self.send_response(status)
-        for name, value in ({"Content-Type": "application/json", "Content-Length": str(length or len(body))} | (headers or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+    def send(self, status: int, body: Any, headers: dict[str, str] | None = None, length: int | None = None) -> None:
+        """A client that has its reply may ask again before this method returns."""
+        self.owner.done()
+        super().send(status, body, headers, length)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    owner: "Loopback"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is what many tests are about."""
-
-
-class Loopback:
+class Loopback(web_server.WebServer):
     """The server, as a context manager."""
+
+    handler = Handler
 
     def __init__(self, behaviour: Behaviour = lambda asked: None) -> None:
         self.behaviour = behaviour
@@ -93,22 +74,10 @@ class Loopback:
         self._lock = threading.Lock()
         self._busy: set[int] = set()
 
-    def __enter__(self) -> "Loopback":
-        self._http = _Server(("127.0.0.1", 0), Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
+        """Whoever hangs is let go first."""
         self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        super().close()
 
     def note(self, path: str, payload: dict[str, Any], headers: dict[str, str]) -> Asked:
         with self._lock:
@@ -123,13 +92,6 @@ class Loopback:
             self._busy.discard(threading.get_ident())
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def proper(delay: float = 0.0, usage: Any = "honest", finish: str | None = None, **message: Any) -> Action:
     """A well-formed reply: the echo model's answer, or the message's own `content` and `refusal`."""
 
@@ -142,7 +104,7 @@ def proper(delay: float = 0.0, usage: Any = "honest", finish: str | None = None,
         choice |= {"text": written["content"]} if asked.path.endswith("/v1/completions") else {"message": written}
         counted = {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.new_tokens}
         reply = {"id": "1", "object": "reply", "choices": [choice]} | ({"usage": counted if usage == "honest" else usage} if usage else {})
-        handler.send(200, json.dumps(reply).encode())
+        handler.send(200, reply)
 
     return act
 
@@ -150,7 +112,7 @@ def proper(delay: float = 0.0, usage: Any = "honest", finish: str | None = None,
 def status(code: int, body: Any = "no", **headers: str) -> Action:
     """A plain status; `retry_after` becomes the header Retry-After."""
     named = {name.replace("_", "-").title(): value for name, value in headers.items()}
-    return lambda handler, asked: handler.send(code, json.dumps(body).encode(), named)
+    return lambda handler, asked: handler.send(code, json.dumps(body), named)
 
 
 def raw(body: bytes, length: int | None = None) -> Action:
@@ -165,7 +127,7 @@ def raw(body: bytes, length: int | None = None) -> Action:
 
 def hang(handler: Handler, asked: Asked) -> None:
     """No reply until the server is closed."""
-    handler.server.owner.closing.wait(60)
+    handler.owner.closing.wait(60)
     handler.close_connection = True
 
 
@@ -175,7 +137,7 @@ def endless_whitespace(handler: Handler, asked: Asked) -> None:
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
-    while not handler.server.owner.closing.wait(0.02):
+    while not handler.owner.closing.wait(0.02):
         handler.wfile.write(b"4\r\n    \r\n")
     handler.close_connection = True
 

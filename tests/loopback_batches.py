@@ -10,12 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 from nightshift.llm.base import Decoding, Request
 from nightshift.llm.echo import EchoLLM
+from tests import web_server
 
 Row = dict[str, Any]
 
@@ -61,12 +60,10 @@ class Batch:
         }  # fmt: skip
 
 
-class Handler(BaseHTTPRequestHandler):
-    """HTTP/1.1 with connections kept open."""
+class Handler(web_server.Handler):
+    """Notes what is asked, and lets the owner's `before` and `after` spoil it."""
 
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    server: "_Server"
+    owner: "Provider"
 
     def do_POST(self) -> None:
         self._serve("POST")
@@ -75,40 +72,22 @@ class Handler(BaseHTTPRequestHandler):
         self._serve("GET")
 
     def _serve(self, verb: str) -> None:
-        owner = self.server.owner
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.body()
         path = self.path.partition("?")[0].removeprefix("/v1")
-        owner.asked.append(f"{verb} {path}")
-        owner.keys.append(self.headers.get("Authorization", ""))
-        if (before := owner.before(verb, path)) is not None:
-            return self._send(*before)
-        status, reply = owner.handle(verb, path, body)
-        if (after := owner.after(verb, path)) is not None:
-            return self._send(*after)
-        return self._send(status, reply)
-
-    def _send(self, status: int, reply: Any, **headers: str) -> None:
-        raw = reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
-        self.send_response(status)
-        for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(raw))} | headers).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        self.owner.asked.append(f"{verb} {path}")
+        self.owner.keys.append(self.headers.get("Authorization", ""))
+        if (before := self.owner.before(verb, path)) is not None:
+            return self.send(*before)
+        status, reply = self.owner.handle(verb, path, body)
+        if (after := self.owner.after(verb, path)) is not None:
+            return self.send(*after)
+        return self.send(status, reply)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    owner: "Provider"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is what some tests are about."""
-
-
-class Provider:
+class Provider(web_server.WebServer):
     """The provider, as a context manager. `fates` are those of its batches, in order; the last one repeats."""
+
+    handler = Handler
 
     def __init__(self, *fates: Fate) -> None:
         self.fates = list(fates) or [Fate()]
@@ -121,22 +100,6 @@ class Provider:
         self.after: Callable[[str, str], tuple[int, Any] | None] = lambda verb, path: None
         """A reply in place of the true one, after the deed."""
         self._lock = threading.Lock()
-
-    def __enter__(self) -> "Provider":
-        self._http = _Server(("127.0.0.1", 0), Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
 
     def rows(self, batch: Batch) -> list[Row]:
         return [json.loads(line) for line in self.files[batch.input_file_id].splitlines()]

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.web_server import free_port
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0
 """Seconds until the pages must be there; they take about 12 on two idle cores."""
@@ -23,7 +24,7 @@ PATIENCE = 180.0
 @contextmanager
 def served(config: Path) -> Iterator[str]:
     """The address of Dagster's pages for this nightshift.yaml while the block runs. Raises RuntimeError with the server's last words."""
-    port = _free_port()
+    port = free_port()
     log = config.with_name("ui.log")
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -66,12 +67,6 @@ def members(session: int) -> set[psutil.Process]:
             if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
                 found.add(process)
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def _dies_with_us() -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,16 +13,11 @@ from typing import Any
 import pytest
 
 from tests.served import NIGHTS, Served
+from tests.web_server import free_port
 
 ROOT = Path(__file__).parents[2]
 MOMENT = "2024-01-21T12:00:00Z"
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def asked(port: int, path: str, body: Any = None) -> Any:

@@ -15,8 +15,9 @@ from nightshift.config import load_settings
 from nightshift.errors import NightFailed
 from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_PREFERENCES
 from pipelines.workers import loaded_llm
-from tests.loopback import Action, Asked, Loopback, free_port, proper, raw
+from tests.loopback import Action, Asked, Loopback, proper, raw
 from tests.loopback_batches import Fate, Provider
+from tests.web_server import free_port
 
 pytestmark = pytest.mark.loopback
 KEY = "sk-secret-of-the-night-0123456789"

@@ -14,8 +14,8 @@ from distributed import LocalCluster
 
 from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from tests.faults import nights
-from tests.loopback import free_port
 from tests.shop import Shop, open_shop
+from tests.web_server import free_port
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 

@@ -20,7 +20,8 @@ from nightshift.config import BeamSettings, Settings
 from nightshift.errors import ConfigError, NightFailed
 from nightshift.night import Night
 from pipelines.answer_prompts import answer_prompts
-from tests.loopback import Loopback, free_port, proper
+from tests.loopback import Loopback, proper
+from tests.web_server import free_port
 
 pytestmark = pytest.mark.loopback
 AS_OF = date(2024, 1, 2)

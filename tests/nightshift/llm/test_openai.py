@@ -20,7 +20,8 @@ from nightshift.llm.base import LLM, Answer, Decoding, Request
 from nightshift.llm.limits import Failed, retry_after, when_again
 from nightshift.llm.openai import OpenAILLM, OpenAISettings
 from nightshift.testing import LLMConformance
-from tests.loopback import Action, Behaviour, Loopback, endless_whitespace, free_port, hang, once, proper, raw, reset, status
+from tests.loopback import Action, Behaviour, Loopback, endless_whitespace, hang, once, proper, raw, reset, status
+from tests.web_server import free_port
 
 pytestmark = pytest.mark.loopback
 KEY = "sk-secret-of-the-night-0123456789"

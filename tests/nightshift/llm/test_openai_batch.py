@@ -18,8 +18,8 @@ from nightshift.llm.batch_lines import custom_id
 from nightshift.llm.openai import OpenAISettings
 from nightshift.llm.openai_batch import BatchBlock, OpenAIBatchLLM
 from nightshift.testing import LLMConformance
-from tests.loopback import free_port
 from tests.loopback_batches import Fate, Provider
+from tests.web_server import free_port
 
 pytestmark = pytest.mark.loopback
 KEY = "sk-secret-of-the-night-0123456789"
