@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,16 @@ def prepared(*lines: str) -> Path:
     return cache
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is marked `loopback` may open sockets, to 127.0.0.1 only."""
+    """What is marked `loopback` may open sockets, to 127.0.0.1 only. What a module makes once is made by one worker."""
     for item in items:
         if item.get_closest_marker("loopback"):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
+        if not item.get_closest_marker("xdist_group") and _shares_fixtures(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
+def _shares_fixtures(item: pytest.Item) -> bool:
+    made: dict[str, Sequence[pytest.FixtureDef[object]]] = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(fixture.scope == "module" for fixtures in made.values() for fixture in fixtures)
