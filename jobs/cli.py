@@ -19,12 +19,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Language models enrich a recommender's features at night, so that none is on duty when a user waits.",
     epilog="Exit codes: 0 done, 1 the night failed, 2 wrong input or configuration, 3 published with fallbacks because of the budget.",
 )
 show_app = typer.Typer(no_args_is_help=True, help="What the models wrote: from which text, when, by which prompt and model, at which cost.")
-app.add_typer(show_app, name="show")
 
 Config = Annotated[Path, typer.Option("--config", help="nightshift.yaml, or another file.", envvar="NIGHTSHIFT_CONFIG")]
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of tables and ledger. Default: .nightshift beside the configuration.")]
@@ -33,6 +33,9 @@ AsOf = Annotated[
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="The night: it knows events strictly before this day, 00:00 UTC. Default: newest."),
 ]
 OVER_BUDGET = 3
+BEGIN, NIGHTS, RESULTS, UPKEEP = "Your data", "Nights", "Results", "Upkeep"
+"""Headings of `nightshift --help`."""
+app.add_typer(show_app, name="show", rich_help_panel=RESULTS)
 
 
 def _settings(config: Path, home: Path | None) -> Settings:
@@ -40,14 +43,26 @@ def _settings(config: Path, home: Path | None) -> Settings:
 
 
 def _night(settings: Settings, as_of: datetime | None) -> date:
-    newest = min(datetime.now(UTC).date(), settings.nights.last or date.max)
-    chosen = as_of.date() if as_of else newest
+    """The night that is meant. A plan may be of one that is still to come; nothing else may (`_begun`)."""
+    chosen = as_of.date() if as_of else _newest(settings)
     if chosen < settings.nights.first:
         raise ConfigError(f"night {chosen} is before the first, {settings.nights.first}; set nights.first or choose a later --as-of")
     return chosen
 
 
-@app.command()
+def _newest(settings: Settings) -> date:
+    return min(datetime.now(UTC).date(), settings.nights.last or date.max)
+
+
+def _begun(settings: Settings, as_of: datetime | None) -> date:
+    night, newest = _night(settings, as_of), _newest(settings)
+    if night > newest:
+        why = "is after nights.last" if settings.nights.last == newest else "has not begun"
+        raise ConfigError(f"night {night} {why}; the newest is {newest}: leave out --as-of, or choose an earlier one")
+    return night
+
+
+@app.command(rich_help_panel=BEGIN)
 def demo(
     folder: Annotated[Path, typer.Option(help="Where nightshift.yaml, the sources and everything written go.")] = Path(),
     recorded: Annotated[
@@ -64,10 +79,10 @@ def demo(
     (run_recorded_demo if recorded else run_demo)(folder)
 
 
-app.command()(init)
+app.command(rich_help_panel=BEGIN)(init)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def check(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
@@ -94,7 +109,7 @@ def check(
         show_checked(found)
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHTS)
 def plan(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
@@ -118,7 +133,7 @@ def plan(
         show_plan(planned)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def dataset(
     name: Annotated[str, typer.Argument(help="The format: movielens-1m, amazon-2023, mind, ...; --list names them.")] = "",
     source: Annotated[Path | None, typer.Option("--from", help="The archive, folder or file as it was downloaded.")] = None,
@@ -145,7 +160,7 @@ def dataset(
         write_dataset(name, source, out, only_seen)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def vocabulary(
     config: Config = Path(CONFIG_NAME),
     noun: Annotated[str, typer.Option(help="What an item is called in a prompt: Movie, Book, Product.")] = "Item",
@@ -163,7 +178,7 @@ def vocabulary(
     typer.echo(as_yaml(propose(items, noun, tags)), nl=False)
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHTS)
 def run(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
@@ -183,7 +198,7 @@ def run(
     from jobs.console import console
 
     settings = _settings(config, home)
-    nights = _nights(settings, first, last, as_of) if first or last else [_night(settings, as_of)]
+    nights = _nights(settings, first, last, as_of) if first or last else [_begun(settings, as_of)]
     run_nights(config, home, settings, nights)
     left = sum(deferred(Night(settings, night)) for night in nights)
     if left:
@@ -196,27 +211,10 @@ def _nights(settings: Settings, first: datetime | None, last: datetime | None, a
 
     if first is None or as_of is not None:
         raise ConfigError("several nights are named by --from and --to, one night by --as-of; give one or the other")
-    return between(settings.nights, first.date(), last.date() if last else _night(settings, None), datetime.now(UTC))
+    return between(settings.nights, first.date(), last.date() if last else _newest(settings), datetime.now(UTC))
 
 
-@app.command()
-def clean(
-    config: Config = Path(CONFIG_NAME),
-    home: Home = None,
-    keep: Annotated[int | None, typer.Option(min=1, help="Newest nights to keep. Default: nights.keep_nights.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, with its bytes.")] = False,
-) -> None:
-    """Remove the tables of old nights. Ledger, models and reports are never touched: a removed night can be run again for nothing.
-
-    Nights that newer ones still need are kept as well: the newest training night with what it was made from, and the night that
-    the oldest kept one carries rows from.
-    """
-    from jobs.retention import clean as clean_nights
-
-    clean_nights(_settings(config, home), keep, dry_run)
-
-
-@app.command()
+@app.command(rich_help_panel=NIGHTS)
 def watch(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
@@ -235,7 +233,7 @@ def watch(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHTS)
 def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
     """Build training rows from all nights so far, train every arm, and say in words what the features are worth."""
     from jobs.running import run_job
@@ -243,13 +241,13 @@ def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = N
     from nightshift.tables import LIFT
 
     settings = _settings(config, home)
-    night = _night(settings, as_of)
+    night = _begun(settings, as_of)
     run_job(config, home, settings, "weekly_training", night)
     show_lift(Night(settings, night).store.read(LIFT, night))
     show_report(Night(settings, night))
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def report(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
     """Where the report of a training night is (one HTML page that needs no network), and its table. Calls no model."""
     from jobs.showing import show_lift, show_report
@@ -260,7 +258,7 @@ def report(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = 
     show_report(night)
 
 
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
 def rejects(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
@@ -276,14 +274,14 @@ def rejects(
     from jobs.rejected import Chosen, rejected, show_rejected
     from nightshift.tables import REJECTS
 
-    found = rejected(_published(config, home, as_of, REJECTS.name), Chosen(reason=reason))
+    every, chosen = rejected(_published(config, home, as_of, REJECTS.name), Chosen()), Chosen(reason=reason)
     if as_json:
-        typer.echo(json.dumps(found.to_dicts(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(chosen.of(every).to_dicts(), indent=2, ensure_ascii=False))
     else:
-        show_rejected(found, limit)
+        show_rejected(every, chosen, limit)
 
 
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
 def retry(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
@@ -296,19 +294,34 @@ def retry(
 
     Each chosen row gets as many further attempts as it had at first. What was said and paid stays in the ledger and in `nightshift costs`.
     """
-    from jobs.console import console
     from jobs.planning import plan_night
-    from jobs.rejected import Chosen
-    from jobs.rejected import retry as grant
+    from jobs.rejected import Chosen, show_granted
     from jobs.showing import show_plan
 
     settings = _settings(config, home)
     night = Night(settings, _night(settings, as_of))
-    console.print(f"{grant(night.ledgers, Chosen(table, reason, tuple(key or ()))).height:,} rows may be asked again; a run would ask:")
-    show_plan(plan_night(night))
+    if show_granted(night.ledgers, Chosen(table, reason, tuple(key or ()))):
+        show_plan(plan_night(night))
 
 
-@app.command()
+@app.command(rich_help_panel=UPKEEP)
+def clean(
+    config: Config = Path(CONFIG_NAME),
+    home: Home = None,
+    keep: Annotated[int | None, typer.Option(min=1, help="Newest nights to keep. Default: nights.keep_nights.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, with its bytes.")] = False,
+) -> None:
+    """Remove the tables of old nights. Ledger, models and reports are never touched: a removed night can be run again for nothing.
+
+    Nights that newer ones still need are kept as well: the newest training night with what it was made from, and the night that
+    the oldest kept one carries rows from.
+    """
+    from jobs.retention import clean as clean_nights
+
+    clean_nights(_settings(config, home), keep, dry_run)
+
+
+@app.command(rich_help_panel=RESULTS)
 def costs(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,
@@ -329,11 +342,13 @@ def costs(
     spent = told(Store(folder), Ledgers(folder), by_table)
     if as_json:
         typer.echo(json.dumps(spent, indent=2))
-    else:
+    elif spent["nights"]:
         show_costs(spent)
+    else:
+        typer.echo(f"no night under {folder} has asked a model; start one: nightshift run")
 
 
-@app.command("export")
+@app.command("export", rich_help_panel=RESULTS)
 def export_command(
     to: Annotated[str, typer.Option("--to", help="duckdb, feast, fuxictr, gorse, lightgbm, metarank or rectools.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write: new, empty, or an earlier export, which is replaced as a whole.")],
@@ -389,13 +404,18 @@ def _published(config: Path, home: Path | None, as_of: datetime | None, table: s
     from nightshift.store import Store
 
     settings = _settings(config, home)
-    newest = Store(settings.home_folder).newest(table, as_of.date() if as_of else None)
-    if newest is None:
+    nights, asked = Store(settings.home_folder).nights(table), as_of.date() if as_of else date.max
+    if not nights:
         raise InputError(f"no night of {table} is published under {settings.home_folder}; run one: {by}")
-    return Night(settings, newest)
+    found = [night for night in nights if night <= asked]
+    if not found:
+        raise InputError(f"no night of {table} is as old as {asked} under {settings.home_folder}; there are {nights[0]} to {nights[-1]}")
+    if as_of and found[-1] != asked:
+        typer.secho(f"{table} has no night {asked}: this is {found[-1]}, the newest before it", err=True)
+    return Night(settings, found[-1])
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHTS)
 def ui(
     config: Config = Path(CONFIG_NAME),
     home: Home = None,

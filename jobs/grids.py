@@ -10,8 +10,8 @@ from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
-AROUND = 3
-"""Characters that a column takes beside its text: a space on either side, and one between columns."""
+WIDE, NARROW = 3, 2
+"""Characters between columns: three, or two where that puts all of them into one table."""
 EDGE = 1
 """Characters that a table takes beside its columns."""
 WORDS = 24
@@ -27,9 +27,9 @@ def stacked(
     """
     widths = [width_of([name, *(row[place] for row in rows)]) for place, name in enumerate(names)]
     widths = [min(wide, WORDS) if name in words else wide for name, wide in zip(names, widths, strict=True)]
-    shown = list[Grid]()
-    for block in blocks_of(widths, width, keys):
-        grid = Grid(title=None if shown else title, title_justify="left", box=SIMPLE, padding=(0, 1))
+    shown, gap = list[Grid](), NARROW if sum(widths) + len(widths) * WIDE + EDGE > width else WIDE
+    for block in blocks_of(widths, width, keys, gap):
+        grid = Grid(title=None if shown else title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, gap - NARROW))
         for place in block:
             text = place < keys or names[place] in words
             grid.add_column(names[place], justify="left" if text else "right", no_wrap=not text, overflow="fold")
@@ -48,20 +48,20 @@ def width_of(cells: Iterable[str]) -> int:
     return max((line.cell_len for cell in cells for line in Text.from_markup(cell).split()), default=0)
 
 
-def blocks_of(widths: Sequence[int], width: int, keys: int = 1) -> Iterator[list[int]]:
+def blocks_of(widths: Sequence[int], width: int, keys: int = 1, gap: int = NARROW) -> Iterator[list[int]]:
     """Numbers of the columns of each table: the keys, and as many others as fit beside them, at least one.
 
-    >>> list(blocks_of([10, 6, 6, 6], 41)), list(blocks_of([10, 6, 6, 6], 40))
+    >>> list(blocks_of([10, 6, 6, 6], 37)), list(blocks_of([10, 6, 6, 6], 36))
     ([[0, 1, 2, 3]], [[0, 1, 2], [0, 3]])
     """
-    room = width - EDGE - sum(widths[:keys]) - keys * AROUND
+    room = width - EDGE - sum(widths[:keys]) - keys * gap
     block, left = list[int](), room
     for number, wide in enumerate(widths[keys:], start=keys):
-        if block and wide + AROUND > left:
+        if block and wide + gap > left:
             yield [*range(keys), *block]
             block, left = [], room
         block.append(number)
-        left -= wide + AROUND
+        left -= wide + gap
     yield [*range(keys), *block]
 
 

@@ -11,8 +11,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from jobs.console import console
+from nightshift.errors import InputError
 from nightshift.ledger import REJECTED, Ledger, Ledgers
-from nightshift.night import Night
+from nightshift.night import PROMPTED, Night
 from nightshift.prompts.item_text import visible
 from nightshift.tables import REJECTS
 from nightshift.why import RETRIED, SERVER
@@ -81,6 +82,36 @@ def unanswered(rejects: Ledger, answered: pl.Series) -> pl.DataFrame:
     return open_.with_columns(said="reason").sort("table", "row")
 
 
+def told(chosen: Chosen) -> str:
+    """What was chosen, as flags."""
+    flags = [("--table", chosen.table), ("--reason", chosen.reason), *(("--key", row) for row in chosen.rows)]
+    named = " ".join(f"{flag} {value}" for flag, value in flags if value is not None)
+    return f"with {named}" if named else ""
+
+
+def _counted(rejects: pl.DataFrame) -> str:
+    """How many there are of each table and reason."""
+    counts = rejects.group_by("table", "reason").len().sort("table", "reason")
+    named = ", ".join(f"{table}: {reason} {count:,}" for table, reason, count in counts.iter_rows())
+    return f"; there are {named}" if named else ""
+
+
+def show_granted(ledgers: Ledgers, chosen: Chosen) -> bool:
+    """Grant further attempts, and say how many. False where no rejected row was meant, which changes nothing.
+
+    Raises InputError for a table that no model is asked about.
+    """
+    if chosen.table not in (None, *PROMPTED):
+        raise InputError(f"--table {chosen.table} is not asked of a model; tables: {', '.join(PROMPTED)}")
+    granted = retry(ledgers, chosen).height
+    if granted:
+        console.print(f"{granted:,} rows may be asked again; a run would ask:")
+        return True
+    waiting = unanswered(ledgers.rejects, ledgers.answers.keys())
+    console.print(f"no rejected row waits for a retry {told(chosen)}".rstrip() + f"{_counted(waiting)}; nothing changed", markup=False)
+    return False
+
+
 def printable(text: str, most: int) -> str:
     """The start of a text on one line, without anything that a terminal obeys or that nobody sees.
 
@@ -91,11 +122,16 @@ def printable(text: str, most: int) -> str:
     return line if len(line) <= most and len(text) <= 4 * most else f"{line[: most - 1]}…"
 
 
-def show_rejected(rejects: pl.DataFrame, limit: int) -> None:
-    """The first rejects as a table, and how many there are of each reason."""
+def show_rejected(every: pl.DataFrame, chosen: Chosen, limit: int) -> None:
+    """The first of the chosen rejects as a table, and how many there are of each reason; in words where there is none."""
+    rejects = chosen.of(every)
+    if rejects.is_empty():
+        console.print(f"nothing was rejected {told(chosen)}{_counted(every)}".strip(), markup=False)
+        return
     grid = Grid(box=SIMPLE, padding=(0, 1))
     for name in COLUMNS:
-        grid.add_column(name, justify="right" if name == "attempts" else "left")
+        number = name == "attempts"
+        grid.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for *words, attempts, answer in rejects.head(limit).iter_rows():
         shown = [*words, "" if attempts is None else str(attempts), answer or ""]
         grid.add_row(*(Text(printable(text, ANSWER_CHARS)) for text in shown))

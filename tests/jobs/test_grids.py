@@ -87,12 +87,12 @@ def test_every_column_stands_in_one_table_beside_the_names_of_its_rows(widths: l
     assert [place for block in blocks for place in block[keys:]] == list(range(keys, len(widths)))
     assert all(block[:keys] == list(range(keys)) for block in blocks)
     for block in blocks:
-        assert len(block) == keys + 1 or sum(widths[place] + 3 for place in block) + 1 <= width
+        assert len(block) == keys + 1 or sum(widths[place] + 2 for place in block) + 1 <= width
 
 
 def test_columns_stand_below_each_other_only_where_they_have_no_room() -> None:
     rows = [["items", "1,000,000", "2,000,000"]]
-    beside, below = (told(stacked(("table", "rows", "tokens"), rows, width, "Night"), width) for width in (33, 32))
+    beside, below = (told(stacked(("table", "rows", "tokens"), rows, width, "Night"), width) for width in (30, 29))
     assert [line.split() for line in beside.splitlines() if "1,000,000" in line] == [["items", "1,000,000", "2,000,000"]]
     assert [line.split() for line in below.splitlines() if "items" in line] == [["items", "1,000,000"], ["items", "2,000,000"]]
     assert below.count("Night") == 1

@@ -16,5 +16,5 @@ def format_of(name: str) -> Format:
     if name in FORMATS:
         return FORMATS[name]
     near = difflib.get_close_matches(name, FORMATS, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(FORMATS)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(FORMATS)}."
     raise InputError(f"no data set format is called {name!r}; {hint} `nightshift dataset --list` tells more")
