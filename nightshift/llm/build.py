@@ -96,6 +96,7 @@ def identify(settings: LLMSettings) -> ModelIdentity:
 def build_llm(settings: LLMSettings, cache: Path, home: Path | None = None) -> LLM:
     """The model. Its weights load at the first answer or score; `cache` holds downloads and prepared weights.
 
+    An unknown name is refused now, not in the middle of the night: raises ConfigError.
     `home` is where `openai_batch` remembers its batches; other backends leave nothing behind.
     """
     if settings.backend == "echo":
@@ -103,16 +104,13 @@ def build_llm(settings: LLMSettings, cache: Path, home: Path | None = None) -> L
     if settings.backend == "openai":
         return openai.OpenAILLM(_remote(settings))
     if settings.backend == "llama_cpp":
-        llama_cpp.identify(_gguf(settings))
         return llama_cpp.LlamaCppLLM(_gguf(settings), cache)
     if settings.backend == "vllm":
-        vllm.identify(_engine(settings))
         return vllm.VllmLLM(_engine(settings), cache)
     if settings.backend == "openai_batch":
         return _batched(settings, home)
     if settings.backend == "recorded":
         raise ConfigError("the backend recorded finds answers by row id, which no request carries; pipelines.answer_prompts looks them up")
-    transformers.identify(_local(settings))  # an unknown name is refused now, not in the middle of the night
     return transformers.TransformersLLM(_local(settings), cache)
 
 

@@ -8,7 +8,6 @@ Answers only: llama.cpp gives the log-probabilities of a fixed number of best to
 """
 
 import json
-import logging
 import secrets
 import time
 from collections.abc import Sequence
@@ -21,17 +20,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from nightshift.errors import ModelUnavailable
-from nightshift.llm.base import Answer, FinishReason, ModelIdentity, Question, Request, Scored
-from nightshift.llm.chat_template import ChatTemplate
+from nightshift.llm.base import Answer, FinishReason, ModelIdentity, Request
+from nightshift.llm.local import LocalLLM
 from nightshift.llm.server import Endpoint
 from nightshift.models.gguf import Gguf, gguf_id, prepare_gguf, prepared_gguf
 from nightshift.models.tokens import TextTokenizer
 
-log = logging.getLogger(__name__)
-CONTEXT_TOKENS = 4096
-"""Context of a slot where `llm.context_tokens` is not set: memory grows with slots times context."""
-KEPT_END = 64
-"""Tokens at the end of an over-long prompt that survive the cut: there a prompt asks its question."""
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 """No free whitespace in constrained JSON: indented JSON costs a third more tokens (llguidance's `x-guidance`)."""
 
@@ -71,38 +65,26 @@ def load_tokenizer(settings: LlamaCppSettings, cache: Path) -> TextTokenizer | N
     return TextTokenizer(found.folder) if found else None
 
 
-class LlamaCppLLM:
+class LlamaCppLLM(LocalLLM):
     """A GGUF model. It loads at the first answer and lives as long as this object."""
 
+    backend = "llama_cpp"
+
     def __init__(self, settings: LlamaCppSettings, cache: Path) -> None:
+        super().__init__(identify(settings), settings.model, cache, settings.context_tokens, settings.llama_cpp.endpoint)
         self.settings = settings
-        self.context_tokens = settings.context_tokens or CONTEXT_TOKENS
-        self._cache = cache
 
     @cached_property
-    def identity(self) -> ModelIdentity:
-        """What `identify` says for the same settings."""
-        return identify(self.settings)
-
-    @cached_property
-    def _model(self) -> Gguf:
+    def _gguf(self) -> Gguf:
         return prepare_gguf(self.settings.model, self._cache)
 
     @cached_property
-    def _tokenizer(self) -> TextTokenizer:
-        return TextTokenizer(self._model.folder)
-
-    @cached_property
-    def _chat(self) -> ChatTemplate:
-        return ChatTemplate(self._model.folder, self._tokenizer)
+    def _folder(self) -> Path:
+        return self._gguf.folder
 
     @cached_property
     def _server(self) -> Any:
-        return start(self._model.weights, self.settings.llama_cpp.slots, self.context_tokens, self.settings.threads)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, special tokens left out."""
-        return self._tokenizer.count(texts)
+        return start(self._gguf.weights, self.settings.llama_cpp.slots, self.context_tokens, self.settings.threads)
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One answer a request, in order; `slots` are worked on at once.
@@ -113,39 +95,11 @@ class LlamaCppLLM:
         if not requests:
             return []
         began = time.perf_counter()
-        server, prompts = self._server, [self._prompt(request) for request in requests]
-        self._tell_of_cuts(requests, prompts)
+        server, prompts = self._server, self._prompts(requests, requests[0].decoding.max_new_tokens)
         with ThreadPoolExecutor(self.settings.llama_cpp.slots) as pool:
-            answers = list(pool.map(lambda pair: _asked(server, *pair), zip(requests, map(self._cut, requests, prompts), strict=True)))
+            answers = list(pool.map(lambda pair: _asked(server, *pair), zip(requests, prompts, strict=True)))
         seconds = (time.perf_counter() - began) / len(requests)
         return [replace(answer, seconds=seconds) for answer in answers]
-
-    def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
-        """Not possible here."""
-        raise ModelUnavailable("the backend llama_cpp writes answers and cannot weigh choices; set llm.backend to transformers")
-
-    def _prompt(self, request: Request) -> list[int]:
-        if self.settings.llama_cpp.endpoint == "chat":
-            return self._chat.tokens(request.instructions, request.text)
-        return self._tokenizer.encode([request.prompt])[0] or self._tokenizer.encode(["\n"])[0]  # no model reads an empty prompt
-
-    def _tell_of_cuts(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]]) -> None:
-        limit = self.context_tokens - requests[0].decoding.max_new_tokens
-        if cut := sum(len(prompt) > limit for prompt in prompts):
-            self._check_room(requests[0].instructions, limit)
-            log.warning("%d of %d rows were longer than %d tokens; the middle of their text was left out", cut, len(prompts), limit)
-
-    def _cut(self, request: Request, prompt: list[int]) -> list[int]:
-        limit = self.context_tokens - request.decoding.max_new_tokens
-        return prompt if len(prompt) <= limit else prompt[: limit - KEPT_END] + prompt[-KEPT_END:]
-
-    def _check_room(self, instructions: str, limit: int) -> None:
-        needed = self._tokenizer.count([instructions])[0]
-        if needed > limit - KEPT_END:
-            raise ValueError(
-                f"the instructions take {needed} tokens; {limit} are left for the prompt, of which {KEPT_END} are kept for the row: "
-                "shorten the instructions, lower max_new_tokens or raise llm.context_tokens"
-            )
 
 
 def start(weights: Path, slots: int, context_tokens: int, threads: int | None, is_open: bool = False) -> Any:

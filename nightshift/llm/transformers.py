@@ -4,15 +4,12 @@ What makes it fast: the shared prompt prefix is read once and kept for every lat
 copies it (`attention`), finished rows make room for waiting ones (`decode`), and all questions of `score` are weighed
 in one pass (`tree`). What makes it honest: number type and prefix use are in the identity, because both move rounding.
 
-Prompts are plain completion: instructions followed by the row's text. A prompt longer than the context loses tokens
-from the middle of the row's own text, never from the instructions and never its last 64 tokens, where a prompt asks
-its question; how many rows were cut is logged and counted in `truncated_rows`.
+Prompts are plain completion: instructions followed by the row's text.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -25,18 +22,16 @@ from nightshift.llm.attention import Prefix
 from nightshift.llm.base import Answer, Decoding, FinishReason, ModelIdentity, Question, Request, Scored
 from nightshift.llm.decode import Decoder, Row
 from nightshift.llm.grammar import Grammars
+from nightshift.llm.local import LocalLLM
 from nightshift.llm.network import Network
 from nightshift.llm.score import weigh
 from nightshift.llm.tree import Joint, Tree, grow, joints
 from nightshift.models.arithmetic import Dtype, number_type
 from nightshift.models.tokens import TextTokenizer, common_length
-from nightshift.models.weights import model_id, prepare_llm, prepared_folder
+from nightshift.models.weights import model_id, prepared_folder
 
-log = logging.getLogger(__name__)
 PROBES = ("A", " a", "\n", "0", "(", "é", "ж", "中", "😀")
 """Row beginnings that no token of the prefix may depend on: letters, space, newline, digit, punctuation, scripts."""
-KEPT_END = 64
-"""Tokens at the end of an over-long prompt that survive the cut."""
 TOKENS_IN_FLIGHT = 32_768
 """Row tokens held at once, whatever the batch size: 0.75 GiB of keys and values for the 135M model."""
 PAIRS_IN_FLIGHT = 1 << 26
@@ -76,27 +71,14 @@ def load_tokenizer(settings: TransformersSettings, cache: Path) -> TextTokenizer
     return TextTokenizer(folder) if folder is not None else None
 
 
-class TransformersLLM:
+class TransformersLLM(LocalLLM):
     """A local causal model. The weights load at the first answer or score."""
 
+    backend = "transformers"
+
     def __init__(self, settings: TransformersSettings, cache: Path) -> None:
+        super().__init__(identify(settings), settings.model, cache, settings.context_tokens)
         self.settings = settings
-        self.truncated_rows = 0
-        """Rows whose text was cut to fit the context, since this object was made."""
-        self._cache = cache
-
-    @cached_property
-    def identity(self) -> ModelIdentity:
-        """What `identify` says for the same settings."""
-        return identify(self.settings)
-
-    @cached_property
-    def _folder(self) -> Path:
-        return prepare_llm(self.settings.model, self._cache)
-
-    @cached_property
-    def _tokenizer(self) -> TextTokenizer:
-        return TextTokenizer(self._folder)
 
     @cached_property
     def _network(self) -> Network:
@@ -113,9 +95,9 @@ class TransformersLLM:
         own = int(json.loads((self._folder / "config.json").read_text())["max_position_embeddings"])
         return min(own, self.settings.context_tokens or own)
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, special tokens left out."""
-        return self._tokenizer.count(texts)
+    @cached_property
+    def _empty(self) -> list[int]:
+        return [min(self._network.end_tokens, default=0)]  # the end-of-text token
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One answer a request, in order.
@@ -226,27 +208,6 @@ class TransformersLLM:
     def _parts(self, texts: Sequence[str]) -> list[list[int]]:
         return self._tokenizer.encode(texts, special=False)
 
-    def _prompts(self, requests: Sequence[Request], reserved: int) -> list[list[int]]:
-        """Tokens of each prompt, cut to leave `reserved` tokens of the context."""
-        limit = self.context_tokens - reserved
-        prompts = self._tokenizer.encode([request.prompt for request in requests])
-        cut = sum(len(prompt) > limit for prompt in prompts)
-        if cut:
-            self._check_room(requests[0].instructions, limit)
-            self.truncated_rows += cut
-            log.warning("%d of %d rows were longer than %d tokens; the middle of their text was left out", cut, len(prompts), limit)
-        # A model that knows no empty prompt reads the end-of-text token instead.
-        start = [min(self._network.end_tokens, default=0)]
-        return [_shortened(prompt, limit) or start for prompt in prompts]
-
-    def _check_room(self, instructions: str, limit: int) -> None:
-        needed = len(self._tokenizer.encode([instructions])[0])
-        if needed > limit - KEPT_END:
-            raise ValueError(
-                f"the instructions take {needed} tokens; {limit} are left for the prompt, of which {KEPT_END} are kept for the row: "
-                "shorten the instructions, lower max_new_tokens or raise context_tokens"
-            )
-
     def _prefix(self, instructions: str, prompts: Sequence[Sequence[int]]) -> tuple[Prefix | None, bool]:
         if not self.settings.prefix_cache or not instructions:
             return None, False
@@ -260,9 +221,3 @@ def _by_instructions(requests: Sequence[Request]) -> list[list[int]]:
     for place, request in enumerate(requests):
         groups.setdefault(request.instructions, []).append(place)
     return list(groups.values())
-
-
-def _shortened(tokens: list[int], limit: int) -> list[int]:
-    if len(tokens) <= limit:
-        return tokens
-    return tokens[: limit - KEPT_END] + tokens[-KEPT_END:]

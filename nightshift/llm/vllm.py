@@ -15,17 +15,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from nightshift.errors import ModelUnavailable
-from nightshift.llm.base import Answer, FinishReason, ModelIdentity, Question, Request, Scored
-from nightshift.llm.chat_template import ChatTemplate
+from nightshift.llm.base import Answer, FinishReason, ModelIdentity, Request
+from nightshift.llm.local import LocalLLM
 from nightshift.llm.server import Endpoint
 from nightshift.models.arithmetic import Dtype, number_type
-from nightshift.models.tokens import TextTokenizer
-from nightshift.models.weights import model_id, prepare_llm
-
-CONTEXT_TOKENS = 4096
-"""Longest prompt plus answer where `llm.context_tokens` is not set."""
-KEPT_END = 64
-"""Tokens at the end of an over-long prompt that survive the cut."""
+from nightshift.models.weights import model_id
 
 
 class VllmBlock(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -60,30 +54,14 @@ def identify(settings: VllmSettings) -> ModelIdentity:
     return ModelIdentity(model_id=model_id(settings.model, "llm"), arithmetic="+".join(parts))
 
 
-class VllmLLM:
+class VllmLLM(LocalLLM):
     """A model in vLLM's engine. It loads at the first answer."""
 
+    backend = "vllm"
+
     def __init__(self, settings: VllmSettings, cache: Path) -> None:
+        super().__init__(identify(settings), settings.model, cache, settings.context_tokens, settings.vllm.endpoint)
         self.settings = settings
-        self.context_tokens = settings.context_tokens or CONTEXT_TOKENS
-        self._cache = cache
-
-    @cached_property
-    def identity(self) -> ModelIdentity:
-        """What `identify` says for the same settings."""
-        return identify(self.settings)
-
-    @cached_property
-    def _folder(self) -> Path:
-        return prepare_llm(self.settings.model, self._cache)
-
-    @cached_property
-    def _tokenizer(self) -> TextTokenizer:
-        return TextTokenizer(self._folder)
-
-    @cached_property
-    def _chat(self) -> ChatTemplate:
-        return ChatTemplate(self._folder, self._tokenizer)
 
     @cached_property
     def _engine(self) -> Any:
@@ -98,10 +76,6 @@ class VllmLLM:
             generation_config="vllm",  # plain sampling: a model's own defaults would change answers behind the content key's back
         )
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, special tokens left out."""
-        return self._tokenizer.count(texts)
-
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One answer a request, in order; the engine schedules them.
 
@@ -110,34 +84,11 @@ class VllmLLM:
         if not requests:
             return []
         vllm, began = _installed(), time.perf_counter()
-        prompts = [{"prompt_token_ids": self._prompt(request)} for request in requests]
+        prompts = [{"prompt_token_ids": tokens} for tokens in self._prompts(requests, requests[0].decoding.max_new_tokens)]
         sampling = [vllm.SamplingParams(**_sampling(vllm, request)) for request in requests]
         outputs = self._engine.generate(prompts, sampling, use_tqdm=False)
         seconds = (time.perf_counter() - began) / len(requests)
         return [_answered(request, output, seconds) for request, output in zip(requests, outputs, strict=True)]
-
-    def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
-        """Not possible here."""
-        raise ModelUnavailable("the backend vllm writes answers and cannot weigh choices; set llm.backend to transformers")
-
-    def _prompt(self, request: Request) -> list[int]:
-        if self.settings.vllm.endpoint == "chat":
-            tokens = self._chat.tokens(request.instructions, request.text)
-        else:
-            tokens = self._tokenizer.encode([request.prompt])[0] or self._tokenizer.encode(["\n"])[0]
-        limit = self.context_tokens - request.decoding.max_new_tokens
-        if len(tokens) <= limit:
-            return tokens
-        self._check_room(request.instructions, limit)
-        return tokens[: limit - KEPT_END] + tokens[-KEPT_END:]
-
-    def _check_room(self, instructions: str, limit: int) -> None:
-        needed = self._tokenizer.count([instructions])[0]
-        if needed > limit - KEPT_END:
-            raise ValueError(
-                f"the instructions take {needed} tokens; {limit} are left for the prompt, of which {KEPT_END} are kept for the row: "
-                "shorten the instructions, lower max_new_tokens or raise llm.context_tokens"
-            )
 
 
 def _installed() -> Any:
