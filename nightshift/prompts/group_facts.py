@@ -7,12 +7,10 @@ new ones included (category descriptions in ONCE, Liu et al., WSDM 2024). It sta
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nightshift.llm.base import Decoding, FinishReason
 from nightshift.prompts.again import before_the_label
 from nightshift.prompts.base import Prompt
-from nightshift.prompts.item_facts import LABEL, Facts, FactsSettings
+from nightshift.prompts.item_facts import LABEL, Facts, FactsSettings, one_sentence, to_the_line_end
 from nightshift.prompts.item_text import one_line
-from nightshift.prompts.reading import accept, sentence
 from nightshift.prompts.vocabulary import Example, Vocabulary
 
 VERSION = 1
@@ -27,11 +25,6 @@ EXAMPLES = 4
 def group_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]:
     """The prompt with its settings applied: those of `item_facts`, its examples made of the vocabulary's."""
     worked = list(_worked_groups(vocabulary.examples).items())[:EXAMPLES]
-    written = {_said(vocabulary, group, examples) for group, examples in worked}
-
-    def parse(answer: str, finish: FinishReason) -> Facts:
-        return Facts(summary=sentence(accept(answer, finish), settings.max_summary_words, written))
-
     return Prompt(
         name="group_facts",
         version=VERSION,
@@ -39,9 +32,9 @@ def group_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts
         fields=GROUP_FIELDS,
         instructions="".join(_worked(vocabulary, group, examples) for group, examples in worked),
         build=lambda row: _row(vocabulary.noun, row),
-        parse=parse,
+        parse=one_sentence(settings, {_said(vocabulary, group, examples) for group, examples in worked}),
         schema=Facts,
-        decoding=Decoding(max_new_tokens=settings.max_new_tokens, repetition_penalty=settings.repetition_penalty, stop=("\n",)),
+        decoding=to_the_line_end(settings),
         again=before_the_label,
     )
 

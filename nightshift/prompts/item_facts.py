@@ -6,6 +6,7 @@ the vocabulary for two items in three; the tags of `item_facts` are therefore ch
 Larger models that follow instructions are better asked in the JSON form (`nightshift.prompts.facts_json`).
 """
 
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -61,11 +62,6 @@ def item_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Any]:
 
 def facts_line(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]:
     """The completion form. Only the vocabulary's examples are part of it, not its tags."""
-    examples = {example.summary for example in vocabulary.examples}
-
-    def parse(answer: str, finish: FinishReason) -> Facts:
-        return Facts(summary=sentence(accept(answer, finish), settings.max_summary_words, examples))
-
     return Prompt(
         name="item_facts",
         version=VERSION,
@@ -73,11 +69,21 @@ def facts_line(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]
         fields=ITEM_FIELDS,
         instructions=_instructions(vocabulary),
         build=lambda row: f"{item_row(vocabulary.noun, row, settings.max_input_chars)}\n{LABEL}",
-        parse=parse,
+        parse=one_sentence(settings, {example.summary for example in vocabulary.examples}),
         schema=Facts,
-        decoding=Decoding(max_new_tokens=settings.max_new_tokens, repetition_penalty=settings.repetition_penalty, stop=("\n",)),
+        decoding=to_the_line_end(settings),
         again=before_the_label,
     )
+
+
+def one_sentence(settings: FactsSettings, examples: Collection[str]) -> Callable[[str, FinishReason], Facts]:
+    """Reads an answer that goes on where the prompt left a line open, and refuses copies of an example's sentence."""
+    return lambda answer, finish: Facts(summary=sentence(accept(answer, finish), settings.max_summary_words, examples))
+
+
+def to_the_line_end(settings: FactsSettings) -> Decoding:
+    """How such a line is written."""
+    return Decoding(max_new_tokens=settings.max_new_tokens, repetition_penalty=settings.repetition_penalty, stop=("\n",))
 
 
 def _instructions(vocabulary: Vocabulary) -> str:
