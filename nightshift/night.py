@@ -69,7 +69,8 @@ class Night:
 
     @cached_property
     def identity(self) -> ModelIdentity:
-        """Which model answers tonight."""
+        """Which model answers tonight. An unknown encoder is refused here as well: before anything is paid."""
+        _ = self.encoder_id
         return identify(self.settings.llm)
 
     @cached_property

@@ -11,6 +11,7 @@ import apache_beam as beam
 import polars as pl
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from nightshift.errors import NightshiftError
 from pipelines.work import Place
 from pipelines.workers import one_at_a_time
 
@@ -39,8 +40,12 @@ class DoBatch(beam.DoFn):
 
     def process(self, element: Place) -> Iterator[int]:
         """Beam calls this for every element, on some runners from several threads of a process."""
-        with one_at_a_time:
-            work_off(self.task, element)
+        try:
+            with one_at_a_time:
+                work_off(self.task, element)
+        except NightshiftError as error:
+            error.__dict__["_tagged_with_step"] = True  # else Beam logs its own stack and puts its step's name behind our message
+            raise
         yield element.number
 
 

@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
@@ -27,6 +27,9 @@ from nightshift.llm.connection import Connection
 from nightshift.llm.limits import Failed, when_again
 from nightshift.llm.replies import CHARS_PER_TOKEN, estimated_tokens, read_reply
 from nightshift.llm.server import ServerSettings, check_server
+
+if TYPE_CHECKING:
+    from stamina.instrumentation import RetryDetails
 
 log = logging.getLogger(__name__)
 CONTEXT_TOKENS = 8192
@@ -215,7 +218,11 @@ def check_installed() -> None:
         import stamina
     except ImportError as error:
         raise ModelUnavailable(f"the backend openai needs the package {error.name}: pip install 'nightshift[servers]'") from error
-    stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.LoggingOnRetryHook])  # its default prints to stdout
+    stamina.instrumentation.set_on_retry_hooks([_tell_again])  # its default prints to stdout, and no reason
+
+
+def _tell_again(details: RetryDetails) -> None:
+    log.warning("asked again in %.1f s: %s", details.wait_for, details.caused_by)
 
 
 def _sendable(text: str) -> str:

@@ -49,3 +49,9 @@ def test_a_budget_in_dollars_needs_a_price_and_the_list_knows_many(shop: Any) ->
 def test_the_terminal_says_why_rows_are_asked(shop: Any, capsys: pytest.CaptureFixture[str]) -> None:
     show_plan(plan_night(shop.night()))
     assert "item_facts: 60 new" in capsys.readouterr().out
+
+
+def test_an_unknown_encoder_is_refused_before_a_model_is_paid(shop: Any) -> None:
+    shop.write(encoder={"model": "hashing"})
+    with pytest.raises(ConfigError, match="unknown encoder model 'hashing'; did you mean"):
+        plan_night(shop.night())
