@@ -13,7 +13,7 @@ import errno
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from nightshift import __version__
 from nightshift.downloads import sha256_of
-from nightshift.durable import make_folder, rename, sync
+from nightshift.durable import exchange, make_folder, rename, sync
 from nightshift.errors import IntegrityError, NightshiftError
 from nightshift.keys import content_key
 from nightshift.leftovers import sweep
@@ -137,9 +137,9 @@ class Store:
         """The night's manifest when the night is published and undamaged: a damaged night is published again."""
         try:
             self.verify(table, as_of)
+            return self.manifest(table, as_of)
         except NightshiftError:
             return None
-        return self.manifest(table, as_of)
 
     def manifest(self, table: Table | str, as_of: date) -> Manifest:
         """The manifest of a published night. Raises NightshiftError when the night is not there or not whole."""
@@ -163,9 +163,12 @@ class Store:
 
     def read(self, table: Table | str, as_of: date) -> pl.DataFrame:
         """A published night, in memory: one version of it, also while another run replaces it."""
+        return self._undisturbed(table, as_of, lambda: self.scan(table, as_of).collect())
+
+    def _undisturbed(self, table: Table | str, as_of: date, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         for _ in range(READS):
             try:
-                return self.scan(table, as_of).collect()
+                return read()
             except FileNotFoundError:
                 time.sleep(PAUSE_SECONDS)
         raise IntegrityError(f"{self.folder(table, as_of)} lacks files its manifest lists; materialize {as_of} of this table again")
@@ -178,6 +181,9 @@ class Store:
 
     def rejects(self, table: Table | str, as_of: date) -> pl.DataFrame:
         """What the night's table could not take, with reasons."""
+        return self._undisturbed(table, as_of, lambda: self._rejects(table, as_of))
+
+    def _rejects(self, table: Table | str, as_of: date) -> pl.DataFrame:
         found = self.manifest(table, as_of).rejects if self.has(table, as_of) else None
         return pl.read_parquet(self.folder(table, as_of) / found.name) if found else REJECTS.empty()
 
@@ -206,7 +212,9 @@ class Store:
         manifest = self.manifest(table, as_of)
         for file in (*manifest.files, *([manifest.rejects] if manifest.rejects else [])):
             path = self.folder(table, as_of) / file.name
-            found = sha256_of(path) if path.exists() else "no file"
+            found = "no file"
+            with suppress(FileNotFoundError):
+                found = sha256_of(path)
             if found != file.sha256:
                 raise IntegrityError(f"{path}: {found}, the manifest says {file.sha256}; materialize {as_of} of this table again")
 
@@ -247,7 +255,8 @@ def _bytes_of(path: Path) -> bytes:
 def _switch(fresh: Path, target: Path) -> None:
     """Put the fresh folder in the target's place; a reader that already opened the old files keeps them.
 
-    Starts over when another run publishes, or recovers, the same night between the two renames.
+    Where the system cannot exchange two folders at once, the night is away between two renames: readers of it wait, and this
+    starts over when another run publishes, or recovers, the same night there.
     """
     asides = []
     while True:
@@ -257,6 +266,8 @@ def _switch(fresh: Path, target: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
+        if exchange(fresh, target):
+            break
         asides.append(target.with_name(f".{target.name}{ASIDE}{uuid.uuid4().hex[:8]}"))
         with suppress(FileNotFoundError):
             target.rename(asides[-1])

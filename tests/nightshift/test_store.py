@@ -1,4 +1,5 @@
 import os
+import sys
 import threading
 import time
 from datetime import UTC, date, datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nightshift.downloads import sha256_of
 from nightshift.errors import IntegrityError, NightshiftError, TableError
 from nightshift.store import Store, digest_of
 from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, REJECTS
@@ -187,7 +189,56 @@ def test_what_a_killed_writer_left_is_never_read_and_swept_after_a_day(store: St
     assert not left.exists()
 
 
-def test_runs_that_publish_the_same_night_at_once_leave_one_whole_night(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot exchange two folders at once")
+def test_a_night_that_is_published_again_is_never_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.publish(ITEM_FEATURES, NIGHT, features(1.0))
+    rename, seen = Path.rename, list[bool]()
+
+    def watched(path: Path, target: Path) -> Path:
+        done = rename(path, target)
+        seen.append(store.has(ITEM_FEATURES, NIGHT))
+        return done
+
+    monkeypatch.setattr(Path, "rename", watched)
+    store.publish(ITEM_FEATURES, NIGHT, features(2.0))
+    assert store.read(ITEM_FEATURES, NIGHT)["popularity"].to_list() == [2.0] * 3
+    assert seen != []
+    assert all(seen)
+    assert [path.name for path in (store.root / "item_features").iterdir()] == ["as_of=2024-01-02"]
+
+
+def test_a_night_that_another_run_replaces_while_it_is_verified_is_published_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.publish(ITEM_FEATURES, NIGHT, features(1.0))
+
+    def replaced(path: Path) -> str:
+        if path.parent == store.folder(ITEM_FEATURES, NIGHT):
+            monkeypatch.setattr("nightshift.store.sha256_of", sha256_of)
+            Store(store.home).publish(ITEM_FEATURES, NIGHT, features(2.0))
+        return sha256_of(path)
+
+    monkeypatch.setattr("nightshift.store.sha256_of", replaced)
+    store.publish(ITEM_FEATURES, NIGHT, features(3.0))
+    assert store.read(ITEM_FEATURES, NIGHT)["popularity"].to_list() == [3.0] * 3
+
+
+def test_rejects_that_are_replaced_while_they_are_read_are_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.publish(ITEM_FEATURES, NIGHT, features(), rejects=rejected("x"))
+    read = pl.read_parquet
+
+    def vanished(path: Path) -> pl.DataFrame:
+        monkeypatch.setattr(pl, "read_parquet", read)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(pl, "read_parquet", vanished)
+    assert store.rejects(ITEM_FEATURES, NIGHT)["reason"].to_list() == ["x"]
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_runs_that_publish_the_same_night_at_once_leave_one_whole_night(
+    tmp_path: Path, exchanges: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchanges:
+        monkeypatch.setattr("nightshift.store.exchange", lambda one, other: False)
     failures: list[BaseException] = []
 
     def publish(value: float) -> None:
