@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress
+from rich.progress import BarColumn, Progress, ProgressColumn
 
 PIPED_WIDTH = 110
 """Characters of a line where the output is a file or a pipe, and neither a terminal nor COLUMNS says how wide it is."""
@@ -18,8 +18,8 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS
 
 BEAT = re.compile(r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) (?P<what>rows|texts) \([^)]*\), (?P<rest>.*)")
 """A heartbeat line of `nightshift.heartbeat.Beat`."""
-WIDE = 110
-"""Characters of a terminal that takes a bar with everything; a narrower one goes without the hit rate."""
+BARS = (20, 8, 0)
+"""Characters of a bar. A narrow terminal goes without the hit rate, then with a shorter bar or none, then without the speed."""
 
 
 class StoryHandler(logging.Handler):
@@ -53,12 +53,14 @@ class StoryHandler(logging.Handler):
     def _move(self, beat: re.Match[str], screen: Console) -> None:
         """Show the beat on the table's bar, which is the same one as long as the table is."""
         done, total = (int(beat[name].replace(",", "")) for name in ("done", "total"))
-        rest = beat["rest"] if screen.width >= WIDE else beat["rest"].partition(", ")[2]
+        bar, rest = _fitting(beat, screen.width)
         if self._bar is None or self._table != beat["table"]:
             self._put_away()
-            self._bar, self._table = _new_bar(screen), beat["table"]
+            self._bar, self._table = Progress(console=screen, refresh_per_second=4), beat["table"]
             self._bar.add_task(self._table, total=total, completed=done, rest=rest)
+            self._bar.columns = _columns(bar)
             self._bar.start()
+        self._bar.columns = _columns(bar)
         self._bar.update(self._bar.task_ids[0], completed=done, total=total, rest=rest)
 
     def _put_away(self) -> None:
@@ -74,11 +76,19 @@ def _screen() -> Console | None:
     return Console(stderr=True, highlight=False) if sys.stderr.isatty() else None
 
 
-def _new_bar(screen: Console) -> Progress:
+def _columns(bar: int) -> tuple[str | ProgressColumn, ...]:
     """Name, bar, counts, and what the heartbeat says of speed, money and time."""
-    width = 20 if screen.width >= WIDE else 8
-    columns = ("    {task.description:<16}", BarColumn(width), "{task.completed:,}/{task.total:,}", "[dim]{task.fields[rest]}[/dim]")
-    return Progress(*columns, console=screen, refresh_per_second=4)
+    drawn = (BarColumn(bar),) if bar else ()
+    return ("    {task.description:<16}", *drawn, "{task.completed:,}/{task.total:,}", "[dim]{task.fields[rest]}[/dim]")
+
+
+def _fitting(beat: re.Match[str], width: int) -> tuple[int, str]:
+    """The longest bar and rest of the line that a terminal takes whole; what is left is always the counts and the last word."""
+    hit_rate, *said = beat["rest"].split(", ")
+    room = width - 4 - max(len(beat["table"]), 16) - len(f" {beat['done']}/{beat['total']} ")
+    choices = [(BARS[0], [hit_rate, *said]), *((bar, said) for bar in BARS), *((0, said[place:]) for place in range(1, len(said)))]
+    fitting = [(bar, ", ".join(words)) for bar, words in choices if len(", ".join(words)) + (bar + 1 if bar else 0) <= room]
+    return fitting[0] if fitting else (0, said[-1])
 
 
 def _message_line(record: logging.LogRecord, said: str) -> str | None:

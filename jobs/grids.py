@@ -3,7 +3,7 @@
 Columns that have no room beside the others stand below them, under the same names of the rows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.box import SIMPLE
 from rich.console import Group
@@ -63,6 +63,20 @@ def blocks_of(widths: Sequence[int], width: int, keys: int = 1, gap: int = NARRO
         block.append(number)
         left -= wide + gap
     yield [*range(keys), *block]
+
+
+def without(widths: Mapping[str, int], width: int, spared: Sequence[str]) -> list[str]:
+    """Names of the columns that fit into a width; those in `spared` go first, in their order.
+
+    >>> without({"table": 10, "bar": 12, "rows": 6}, 30, ("bar",))
+    ['table', 'rows']
+    """
+    kept = list(widths)
+    for name in spared:
+        if sum(widths[each] + WIDE for each in kept) <= width:
+            break
+        kept.remove(name)
+    return kept
 
 
 def bullets(lines: Iterable[str]) -> Grid:

@@ -18,6 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as Grid
 from rich.text import Text
 
+from jobs.grids import width_of, without
 from nightshift.heartbeat import duration, money
 from nightshift.progress import RunState, Step, newest, runs
 
@@ -27,8 +28,8 @@ WORDS = {"running": "running", "done": "done", "failed": "failed", "stopped": "s
 STATE, BAR = "", " "
 """Columns without a heading."""
 COLUMNS = (STATE, "table", "rows", BAR, "asked", "hit rate", "speed", "USD", "time")
-WIDE, ONLY_WIDE = 104, (BAR, "hit rate")
-"""Characters of a terminal that takes all columns, and what a narrower one goes without."""
+BAR_CHARS, SPARED = 12, (BAR, "hit rate", "rows", "speed", "USD")
+"""Characters of a bar; columns that a terminal without room for all goes without, these first."""
 MESSAGE_CHARS = 400
 """Longest message of a failed table that a frame shows."""
 
@@ -77,16 +78,21 @@ def _told(table: str, step: Step | None, until: datetime) -> dict[str, Any]:
 
 
 def screen(shown: dict[str, Any], width: int) -> RenderableType:
-    """A frame as a terminal of `width` characters shows it; a narrow one goes without bars and hit rates."""
+    """A frame as a terminal of `width` characters shows it; a narrow one goes without bars and hit rates, and no number is cut."""
     title = f"[bold]{escape(shown['job'])}[/bold] {shown['as_of']}  [dim]run {shown['run_id']} on {escape(shown['host'])}[/dim]"
-    columns = [name for name in COLUMNS if width >= WIDE or name not in ONLY_WIDE]
+    rows = [_cells(table) for table in shown["tables"]]
+    columns = without({name: max(len(name), *(_wide(name, row) for row in rows)) for name in COLUMNS}, width, SPARED)
     grid = Grid(box=SIMPLE_HEAD, padding=(0, 1), title=title, title_style="", title_justify="left", pad_edge=False)
     for name in columns:
         grid.add_column(name.strip(), justify="left" if name == "table" else "right", no_wrap=True)
-    for table in shown["tables"]:
-        cells = _cells(table)
+    for table, cells in zip(shown["tables"], rows, strict=True):
         grid.add_row(*(cells.get(name, "") for name in columns), style="dim" if table["state"] == "waiting" else "")
     return Group(grid, *_failures(shown), Text.from_markup(_total(shown)))
+
+
+def _wide(column: str, cells: dict[str, RenderableType]) -> int:
+    cell = cells.get(column, "")
+    return width_of([cell]) if isinstance(cell, str) else BAR_CHARS
 
 
 def _cells(table: dict[str, Any]) -> dict[str, RenderableType]:
@@ -98,7 +104,7 @@ def _cells(table: dict[str, Any]) -> dict[str, RenderableType]:
         return cells
     unit = "tok/s" if table["what"] == "rows" else "txt/s"
     cells |= {
-        BAR: ProgressBar(total=max(table["total"], 1), completed=table["done"], width=12),
+        BAR: ProgressBar(total=max(table["total"], 1), completed=table["done"], width=BAR_CHARS),
         "asked": f"{table['done']:,}/{table['total']:,}",
         "hit rate": f"{table['hit_rate']:.0%}",
         "speed": f"{table['per_second']:,.0f} {unit}",

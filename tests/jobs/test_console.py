@@ -6,7 +6,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from jobs.console import BEAT, StoryHandler, _new_bar
+from jobs.console import BEAT, StoryHandler
 from nightshift.heartbeat import Beat
 
 BEATS = (
@@ -36,14 +36,28 @@ def test_in_a_log_heartbeats_are_lines(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(("width", "shows"), [(80, False), (120, True)])
 def test_a_bar_fits_its_terminal_with_the_time_that_is_left(width: int, shows: bool) -> None:
-    screen = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False, color_system=None)
-    handler = StoryHandler()
-    found = BEAT.fullmatch(Beat("item_embeddings", 1280, 14_000, 3_500, 9000, 10, 1.234).line())
-    assert found is not None
-    handler._move(found, screen)
-    handler._put_away()
-    text = screen.file.getvalue()  # type: ignore[attr-defined]
+    text = drawn(Beat("item_embeddings", 1280, 14_000, 3_500, 9000, 10, 1.234), width)
     assert "1,280/14,000" in text
     assert "s left" in text or "min left" in text
     assert ("hit rate" in text) is shows
-    assert _new_bar(screen).columns[1].bar_width == (20 if shows else 8)  # type: ignore[attr-defined]
+    assert set(text) & set("━╸╺")
+
+
+@pytest.mark.parametrize("width", [70, 80, 90, 100, 110, 120, 140])
+@pytest.mark.parametrize("done", [0, 1, 999_999, 12_345_678])
+def test_a_bar_cuts_no_number_however_narrow_its_terminal(width: int, done: int) -> None:
+    beat = Beat("user_preferences", done, 12_345_678, 98_765_432, 987_654_321, 10.5, 1_234.56)
+    text = drawn(beat, width)
+    assert f"{done:,}/12,345,678" in text
+    assert beat.rest().rpartition(", ")[2] in text
+    assert "…" not in text
+
+
+def drawn(beat: Beat, width: int) -> str:
+    """What a terminal has seen of a bar."""
+    screen = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False, color_system=None)
+    handler, found = StoryHandler(), BEAT.fullmatch(beat.line())
+    assert found is not None
+    handler._move(found, screen)
+    handler._put_away()
+    return screen.file.getvalue()  # type: ignore[attr-defined, no-any-return]

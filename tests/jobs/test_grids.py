@@ -14,6 +14,7 @@ from jobs.console import console
 from jobs.costs import show_costs
 from jobs.grids import blocks_of, bullets, stacked
 from jobs.showing import show_lift
+from jobs.watch import screen
 from nightshift.lift.slices import MAIN_SLICES
 from nightshift.tables import LIFT
 
@@ -100,3 +101,25 @@ def test_columns_stand_below_each_other_only_where_they_have_no_room() -> None:
 
 def test_further_lines_of_a_bullet_stand_under_its_first() -> None:
     assert [line.rstrip() for line in told(bullets(["one two three [four]"]), 12).splitlines()] == ["• one two", "  three", "  [four]"]
+
+
+@pytest.mark.parametrize("width", WIDTHS[1:])
+def test_a_watched_night_goes_without_columns_rather_than_without_digits(width: int) -> None:
+    asked = {
+        "what": "rows",
+        "done": 12_345_678,
+        "total": 98_765_432,
+        "hit_rate": 0.5,
+        "tokens": 1,
+        "per_second": 98_765.4,
+        "usd": 12_345.67,
+    }
+    table = {"table": "user_preferences", "state": "running", "rows": 98_765_432, "seconds": 9e4, "message": None, "eta_seconds": 5e4}
+    totals = {"job": "nightly_enrichment", "as_of": "2026-11-23", "run_id": "0123abcd", "host": "vm", "seconds": 9e4}
+    told_now = totals | {"state": "running", "calls": 1, "tokens": 1, "usd": 1.0, "tables": [table | asked]}
+    printed = told(screen(told_now, width), width)
+    assert "12,345,678/98,765,432" in printed
+    assert "left" in printed
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= width
+    assert ("98,765 tok/s" in printed) is (width >= 100)
