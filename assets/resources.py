@@ -1,7 +1,8 @@
 """The one resource of the graph: the configuration, from which every night starts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -43,13 +44,18 @@ Nightshift = dg.ResourceParam[Configured]
 """How an asset asks for the resource `nightshift`."""
 
 
-def resource(config: Path, home: Path | None = None) -> dg.ResourceDefinition:
+Hold = Callable[[dg.DagsterRun], AbstractContextManager[object]]
+"""What is held as long as a run goes on."""
+
+
+def resource(config: Path, home: Path | None = None, hold: Hold = nullcontext) -> dg.ResourceDefinition:
     """The resource `nightshift` of a nightshift.yaml. A run can be given settings; where its tables lie it cannot."""
 
-    def open_for_a_run(context: dg.InitResourceContext) -> Configured:
+    def open_for_a_run(context: dg.InitResourceContext) -> Iterator[Configured]:
         given = context.resource_config or {}
         if given and context.run and context.instance:
             context.instance.add_run_tags(context.run.run_id, {GIVEN: json.dumps(given)})
-        return Configured(config, home, given)
+        with hold(context.run) if context.run else nullcontext():
+            yield Configured(config, home, given)
 
     return dg.ResourceDefinition(open_for_a_run, run_config(), description=f"The settings in {config}.")

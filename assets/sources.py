@@ -12,6 +12,7 @@ from nightshift.checks import Checked, freshness, no_times, not_empty, nothing_f
 from nightshift.night import Night
 from nightshift.sources import read_interactions, read_items, source_digest
 from nightshift.sources.languages import languages_in_words
+from nightshift.store import SOURCE_DIGEST
 from nightshift.tables import INTERACTIONS, ITEMS
 
 NOT_EMPTY = "There is at least one row."
@@ -30,7 +31,7 @@ def items(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         [not_empty(read.frame), kept(night, ITEMS, read.frame)],
         rejects=read.rejects,
         numbers={
-            "source digest": source_digest(source, root),
+            SOURCE_DIGEST: source_digest(source, root),
             "source rows": read.rows,
             "capped texts": read.capped,
             "languages": languages_in_words(read.frame),
@@ -71,7 +72,7 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
         inputs=manifests(night, ITEMS),
         rejects=read.rejects,
         numbers={
-            "source digest": source_digest(source, root),
+            SOURCE_DIGEST: source_digest(source, root),
             "source rows": read.rows,
             "later events": read.later,
             "duplicates": read.duplicates,

@@ -16,6 +16,8 @@ TOLD = "nightshift/told"
 """Tag of a failed run that somebody was told of, so that nobody is told twice."""
 PARTITION, RANGE_START, RANGE_END = "dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 """Tags in which Dagster keeps a run's night, or its first and last."""
+BACKFILL = "dagster/backfill"
+"""Tag in which Dagster keeps the backfill that a run belongs to."""
 
 
 def nights_of(tags: Mapping[str, str]) -> list[date]:
@@ -31,6 +33,13 @@ def nights_of(tags: Mapping[str, str]) -> list[date]:
 def spelled(nights: list[date]) -> str:
     """A night, or the first and last of several."""
     return " to ".join(dict.fromkeys([nights[0].isoformat(), nights[-1].isoformat()])) if nights else "no night"
+
+
+def named(run: dg.DagsterRun) -> str:
+    """What a person would call the run: its job; for assets without one, which Dagster runs as `__ASSET_JOB`, their backfill."""
+    if not run.job_name.startswith("__"):
+        return run.job_name
+    return f"backfill {run.tags[BACKFILL]}" if BACKFILL in run.tags else "materialization"
 
 
 def first_failure(events: Iterable[dg.DagsterEvent]) -> tuple[str | None, str, str]:
@@ -54,7 +63,7 @@ def tell_failure(settings: Settings, instance: dg.DagsterInstance, run: dg.Dagst
     if settings.alerts.webhook is not None and "failure" in settings.alerts.events:
         instance.add_run_tags(run.run_id, {TOLD: "failure"})
     step, _, message = first_failure(events)
-    return post(settings.alerts, Alert("failure", spelled(nights_of(run.tags)), run.job_name, step, message, run.run_id))
+    return post(settings.alerts, Alert("failure", spelled(nights_of(run.tags)), named(run), step, message, run.run_id))
 
 
 def tell_over_budget(settings: Settings, run: dg.DagsterRun) -> bool:
@@ -63,7 +72,7 @@ def tell_over_budget(settings: Settings, run: dg.DagsterRun) -> bool:
     if not left:
         return False
     message = "; ".join(f"{night}: {count:,} rows carry fallbacks and are first in line tomorrow" for night, count in left.items())
-    return post(settings.alerts, Alert("over_budget", spelled(list(left)), run.job_name, None, message, run.run_id))
+    return post(settings.alerts, Alert("over_budget", spelled(list(left)), named(run), None, message, run.run_id))
 
 
 def deferred(night: Night) -> int:

@@ -4,12 +4,14 @@ Imports stay light (under two seconds, no torch, no Beam): models and pipelines 
 """
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 import assets
 from assets.resources import resource
+from jobs.alive import known_alive
 from jobs.nights import WEEKLY_TABLES, nightly_enrichment, partitions, schedules, weekly_training
 from jobs.sensors import sensors
 from nightshift.config import Settings, load_settings
@@ -19,12 +21,13 @@ from nightshift.nights import NightsSettings
 def build(config: Path, home: Path | None = None) -> dg.Definitions:
     """What Dagster loads for this configuration. Raises ConfigError when the file is missing or wrong."""
     settings = load_settings(config, home)
+    hold = partial(known_alive, settings.home_folder / "dagster")
     return dg.Definitions(
         assets=_on_nights(settings),
         jobs=[nightly_enrichment, weekly_training],
         schedules=schedules(settings.nights),
         sensors=sensors(settings),
-        resources={"nightshift": resource(config.resolve(), home.resolve() if home else None)},
+        resources={"nightshift": resource(config.resolve(), home.resolve() if home else None, hold)},
         executor=dg.in_process_executor,
     )
 

@@ -1,4 +1,4 @@
-"""Sensors: a night starts when the sources changed; somebody is told of a run that failed; old nights go when one ends."""
+"""Sensors: a night starts when the sources changed; killed runs are found; somebody is told of failed ones; old nights go when one ends."""
 
 import json
 import time
@@ -7,30 +7,33 @@ from datetime import UTC, date, datetime
 import dagster as dg
 from pydantic import ValidationError
 
-from jobs.afterwards import PARTITION, nights_of, tell_failure, tell_over_budget, tidy
-from jobs.alive import LOCK
+from jobs.afterwards import nights_of, tell_failure, tell_over_budget, tidy
+from jobs.alive import LOCK, bury_the_dead
 from jobs.nights import newest_night, nightly_enrichment
 from nightshift.config import Settings
-from nightshift.errors import SourceError
+from nightshift.errors import NightshiftError, SourceError
 from nightshift.sources import source_digest
 from nightshift.sources.seen import Seen, look
-from nightshift.store import Store
-from nightshift.tables import INTERACTIONS, ITEMS, USER_FEATURES
+from nightshift.store import SOURCE_DIGEST, Store
+from nightshift.tables import INTERACTIONS, ITEMS
 
 SETTLED_SECONDS = 30.0
 """A file touched more recently may still be being written; the sensor looks again later."""
+KILLED_SECONDS = 60
+"""Seconds between two looks for runs that were killed."""
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
 ]
 
 
 def sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """`new_sources`, and those of `failed_night` and `finished_night` that the settings give something to do."""
+    """`new_sources`, `killed_night`, and those of `failed_night` and `finished_night` that the settings give something to do."""
     alerts = settings.alerts
-    wanted = [_new_sources(settings)]
+    wanted = [_new_sources(settings), _killed_night(settings)]
     if alerts.webhook is not None and "failure" in alerts.events:
         wanted.append(_failed_night(settings))
     if settings.nights.keep_nights is not None or (alerts.webhook is not None and "over_budget" in alerts.events):
@@ -81,12 +84,15 @@ def looked(settings: Settings, night: date, cursor: str | None) -> dg.SensorResu
 
 
 def has_read(settings: Settings, night: date) -> bool:
-    """Whether the night was published, to its last features, from the source files as they lie there now."""
-    store = Store(settings.home_folder)
-    if not store.has(USER_FEATURES, night):
+    """Whether the night was published, whole to its last features, from the source files as they lie there now."""
+    from nightshift.serving.whole import whole_night  # it brings SciPy and LightGBM
+
+    try:
+        tables = whole_night(Store(settings.home_folder), night).tables
+    except NightshiftError:
         return False
     pairs = ((ITEMS, settings.sources.items), (INTERACTIONS, settings.sources.interactions))
-    return all(store.manifest(t, night).metadata.get("source digest") == source_digest(source, settings.root) for t, source in pairs)
+    return all(tables[table.name].metadata.get(SOURCE_DIGEST) == source_digest(source, settings.root) for table, source in pairs)
 
 
 def _seen(cursor: str | None) -> Seen | None:
@@ -98,8 +104,22 @@ def _seen(cursor: str | None) -> Seen | None:
 
 
 def _is_running(instance: dg.DagsterInstance, night: date) -> bool:
-    filters = dg.RunsFilter(statuses=UNFINISHED, tags={PARTITION: night.isoformat()})
-    return bool(instance.get_runs(filters, limit=1))
+    """Whether a run works on the night, be it the night's own or a backfill that has it among its nights."""
+    return any(night in nights_of(run.tags) for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
+
+
+def _killed_night(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="killed_night",
+        minimum_interval_seconds=KILLED_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks runs that a restart of the machine or a kill ended as failed, and frees their places in the pools.",
+    )
+    def killed_night(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        buried = bury_the_dead(context.instance, settings.home_folder / "dagster")
+        return dg.SkipReason(f"marked as failed: {', '.join(run.run_id for run, _ in buried)}" if buried else "no run was killed")
+
+    return killed_night
 
 
 def _failed_night(settings: Settings) -> dg.SensorDefinition:

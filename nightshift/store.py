@@ -34,6 +34,8 @@ ROWS_PER_PART = 1_000_000
 MANIFEST = "_manifest.json"
 REJECTED = "_rejects.pq"
 """Parquet under a name that `*.parquet` does not match, so that whoever reads a night's folder reads the rows."""
+SOURCE_DIGEST = "source digest"
+"""In a manifest's metadata, where a table was read from the user's files: which files."""
 ASIDE = ".replaced-"
 READS, PAUSE_SECONDS = 100, 0.01
 """How often, and after which pause, a read starts over because another run is replacing its night."""
@@ -72,8 +74,12 @@ class Manifest(BaseModel, extra="forbid", frozen=True):
         return content_key(self.table, str(self.schema_version), *(f"{f.name} {f.sha256}" for f in self.files))
 
     def says_the_same(self, other: "Manifest") -> bool:
-        """Whether the other night holds the same rows, rejects and inputs."""
-        return (self.digest, self.rejects, self.inputs, self.fallbacks) == (other.digest, other.rejects, other.inputs, other.fallbacks)
+        """Whether the other night holds the same rows and rejects, from the same inputs and files."""
+        return self._said == other._said
+
+    @property
+    def _said(self) -> tuple[Any, ...]:
+        return self.digest, self.rejects, self.inputs, self.fallbacks, self.metadata.get(SOURCE_DIGEST)
 
 
 class Store:

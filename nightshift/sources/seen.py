@@ -28,8 +28,9 @@ class Seen(BaseModel, extra="forbid", frozen=True):
 
     @property
     def digest(self) -> str:
-        """Equal as long as names and contents are, whatever their times: what makes two looks the same data."""
-        return hashlib.sha256(canonical([[name, file.sha256] for name, file in sorted(self.files.items())]).encode()).hexdigest()
+        """Equal for two looks at the same files. Times are in it: an older file that was put back is another look than the first at it."""
+        seen = [[name, file.sha256, file.modified_ns] for name, file in sorted(self.files.items())]
+        return hashlib.sha256(canonical(seen).encode()).hexdigest()
 
     def changed_since(self, before: "Seen") -> list[str]:
         """Names of files that are new, gone or hold something else, sorted."""

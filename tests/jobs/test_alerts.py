@@ -1,11 +1,7 @@
 """Somebody is told when a night fails or is cut short: by a real web server on this machine."""
 
-import json
 import logging
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dagster as dg
@@ -21,42 +17,16 @@ from nightshift.config import load_settings
 from nightshift.errors import ConfigError, NightFailed
 from nightshift.tables import ITEM_FACTS
 from tests.shop import Shop
+from tests.webhook import SECRET, Webhook, listening
 
 pytestmark = pytest.mark.loopback
 REFUSALS = {"backend": "echo", "reply": "I'm sorry, but as an AI language model I cannot"}
-SECRET = "T0/B0/very-secret"
-
-
-class Webhook:
-    """A server that keeps what is posted to it, and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.posted: list[dict[str, Any]] = []
-        self.status, self.slow = 200, 0.0
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                time.sleep(hook.slow)
-                hook.posted.append(json.loads(body) | {"path": self.path, "type": self.headers["Content-Type"]})
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/{SECRET}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    hook = Webhook()
-    yield hook
-    hook.server.shutdown()
-    hook.server.server_close()
+    with listening() as hook:
+        yield hook
 
 
 ALERT = Alert("failure", "2026-11-22", "nightly_enrichment", "item_facts", "reject_share: 60 of 60", "run-1")
@@ -96,8 +66,7 @@ def test_a_webhook_that_fails_is_a_warning_without_its_address(webhook: Webhook,
         assert not post(told_by(webhook), ALERT)
         webhook.status, webhook.slow = 200, 1.0
         assert not post(told_by(webhook, timeout_seconds=0.2), ALERT)
-        webhook.server.shutdown()
-        webhook.server.server_close()
+        webhook.close()
         assert not post(told_by(webhook), ALERT)
         assert not post(AlertSettings(webhook=SecretStr("http://no such host/" + SECRET)), ALERT)
     assert [record.getMessage().split(": ", 1)[1] for record in caplog.records][:2] == [
@@ -166,8 +135,7 @@ def test_a_webhook_that_is_down_fails_no_night_and_a_night_over_budget_is_told_i
     [told] = webhook.posted
     assert told["event"] == "over_budget"
     assert "rows carry fallbacks" in told["text"]
-    webhook.server.shutdown()
-    webhook.server.server_close()
+    webhook.close()
     run_job(shop.config, None, load_settings(shop.config), "nightly_enrichment", shop.nights()[1])
     assert shop.night(1).store.has(ITEM_FACTS, shop.nights()[1])
 

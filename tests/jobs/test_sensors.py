@@ -11,12 +11,15 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from jobs.afterwards import RANGE_END, RANGE_START
 from jobs.graph import build
 from jobs.nights import between, newest_night
 from jobs.running import run_job
+from jobs.sensors import has_read
 from nightshift.config import load_settings
 from nightshift.errors import ConfigError
 from nightshift.nights import NightsSettings
+from nightshift.tables import ITEMS
 from tests.shop import Shop
 
 
@@ -65,6 +68,22 @@ def test_a_changed_file_starts_the_night_once_and_a_touched_one_starts_nothing(s
         assert tick(shop, touched.cursor, instance).run_requests[0].run_key == changed.run_requests[0].run_key, "the same data, one run"
 
 
+def test_an_older_file_that_is_put_back_starts_the_night_again(shop: Shop) -> None:
+    """Dagster drops a request whose key it has seen: yesterday's file, put back after a bad one, must not have yesterday's key."""
+    settle(shop)
+    items = shop.folder / "sources" / "items.parquet"
+    good = items.read_bytes()
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = tick(shop, None, instance)
+        shop.write_items(shop.items().head(30))
+        settle(shop)
+        other = tick(shop, first.cursor, instance)
+        items.write_bytes(good)
+        settle(shop)
+        back = tick(shop, other.cursor, instance)
+    assert len({result.run_requests[0].run_key for result in (first, other, back)}) == 3
+
+
 def test_a_night_that_has_read_the_files_is_not_started_again(shop: Shop) -> None:
     settle(shop)
     run_job(shop.config, None, load_settings(shop.config), "nightly_enrichment", shop.nights()[-1])
@@ -77,6 +96,33 @@ def test_a_night_that_has_read_the_files_is_not_started_again(shop: Shop) -> Non
         assert len(tick(shop, seen.cursor, instance).run_requests) == 1
 
 
+def test_a_night_that_was_run_again_on_a_repaired_file_is_not_started_once_more(shop: Shop) -> None:
+    """The repaired catalogue has the rows of the old one, and is another file."""
+    settle(shop)
+    settings, good = load_settings(shop.config), shop.items()
+    run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[-1])
+    with dg.DagsterInstance.ephemeral() as instance:
+        shop.write_items(pl.concat([good, good[:1]]))
+        settle(shop)
+        bad = tick(shop, None, instance)
+        assert len(bad.run_requests) == 1
+        shop.write_items(good)
+        settle(shop)
+        assert len(tick(shop, bad.cursor, instance).run_requests) == 1, "nobody has run the night again yet"
+        run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[-1])
+        assert "has been published from these files" in tick(shop, bad.cursor, instance).skip_message
+
+
+def test_a_night_that_stopped_half_way_has_not_read_the_files(shop: Shop) -> None:
+    settle(shop)
+    settings, night = load_settings(shop.config), shop.night(-1)
+    run_job(shop.config, None, settings, "nightly_enrichment", night.as_of)
+    assert has_read(settings, night.as_of)
+    fewer = night.store.read(ITEMS, night.as_of).head(30)
+    night.store.publish(ITEMS, night.as_of, fewer, metadata=night.store.manifest(ITEMS, night.as_of).metadata)
+    assert not has_read(settings, night.as_of), "its features are of other items"
+
+
 def test_a_missing_source_and_a_running_night_are_reasons_to_wait(shop: Shop) -> None:
     settle(shop)
     night = shop.nights()[-1].isoformat()
@@ -84,6 +130,10 @@ def test_a_missing_source_and_a_running_night_are_reasons_to_wait(shop: Shop) ->
         job = build(shop.config).resolve_job_def("nightly_enrichment")
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": night})
         assert tick(shop, None, instance).skip_message.startswith(f"night {night} is running")
+    with dg.DagsterInstance.ephemeral() as instance:
+        several = dict(zip((RANGE_START, RANGE_END), (shop.nights()[0].isoformat(), night), strict=True))
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=several)
+        assert tick(shop, None, instance).skip_message.startswith(f"night {night} is running"), "a backfill has it among its nights"
     (shop.folder / "sources" / "items.parquet").unlink()
     with dg.DagsterInstance.ephemeral() as instance:
         assert "no file matches 'sources/items.parquet'" in tick(shop, "of another version", instance).skip_message

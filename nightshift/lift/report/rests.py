@@ -10,7 +10,7 @@ from nightshift import __version__
 from nightshift.keys import canonical, content_key
 from nightshift.night import Night
 from nightshift.sources import source_digest
-from nightshift.store import Manifest
+from nightshift.store import SOURCE_DIGEST, Manifest
 from nightshift.tables import (
     INTERACTIONS,
     ITEM_CODES,
@@ -58,8 +58,8 @@ def _files(night: Night) -> list[dict[str, Any]]:
     none, rows = {"published": "", "model": "", "prompt": "", "code": ""}, list[dict[str, Any]]()
     for table in (ITEMS, INTERACTIONS):
         told = night.store.manifest(table, night.as_of).metadata if night.store.has(table, night.as_of) else {}
-        if "source digest" in told:
-            digest = str(told["source digest"])[:DIGITS]
+        if SOURCE_DIGEST in told:
+            digest = str(told[SOURCE_DIGEST])[:DIGITS]
             rows.append({"table": f"files of {table.name}", "rows": told.get("source rows"), "digest": digest} | none)
     users = night.settings.sources.users
     if users:
