@@ -14,6 +14,7 @@ import numpy as np
 import scipy.linalg.lapack as lapack
 import scipy.sparse as sp
 
+from nightshift.candidates.mapped import mapped, mapped_csr, room
 from nightshift.candidates.settings import CandidateSettings
 from nightshift.errors import NightFailed
 from nightshift.history import DAY, EventLog, Floats, Ints, midnight
@@ -92,11 +93,10 @@ def _strongest(matrix: sp.csc_array, column: Ints, most: int) -> sp.csc_array:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What was learnt from the events strictly before a night; each part when it is first asked for."""
+class Learnt:
+    """What the events strictly before a night say of pairs of items; each part when it is first asked for."""
 
     past: EventLog
-    moment: int
     settings: CandidateSettings
 
     @cached_property
@@ -110,13 +110,6 @@ class Fit:
         return matrix
 
     @cached_property
-    def popular(self) -> Floats:
-        """(items,) positive events in the window before the night, on a logarithmic scale from 0 to 1."""
-        recent = (self.past.time >= self.moment - int(self.settings.window_days * DAY)) & (self.past.label > 0.5)
-        counts = np.log1p(np.bincount(self.past.item[recent], minlength=self.past.items.len()))
-        return np.asarray(counts / max(counts.max(initial=0.0), 1.0), np.float32)
-
-    @cached_property
     def neighbours(self) -> sp.csr_array:
         """(items, items) shrunk cosines, history item by candidate."""
         return fit_neighbours(self.matrix, self.settings.neighbours, self.settings.shrinkage)
@@ -128,31 +121,88 @@ class Fit:
         chosen = np.lexsort((np.arange(len(count)), -count))[: min(self.settings.ease_items, int((count > 0).sum()))]
         return fit_ease(self.matrix, np.sort(chosen), self.settings.l2)
 
+    @property
+    def bytes(self) -> int:
+        """Size of what was fitted so far."""
+        ease, near = self.__dict__.get("ease"), self.__dict__.get("neighbours")
+        parts = ([ease.weights] if ease else []) + ([near.data, near.indices, near.indptr] if near is not None else [])
+        return sum(part.nbytes for part in parts)
+
+    def put_away(self) -> None:
+        """Leave what was fitted on disk: it takes memory only while it is read. What was not asked for is still not fitted."""
+        known = self.__dict__
+        known.pop("matrix", None)
+        if "ease" in known:
+            known["ease"] = Ease(self.ease.items, mapped(self.ease.weights))
+        if "neighbours" in known:
+            known["neighbours"] = mapped_csr(self.neighbours)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was learnt from the events strictly before a night."""
+
+    learnt: Learnt
+    moment: int
+
+    @cached_property
+    def popular(self) -> Floats:
+        """(items,) positive events in the window before the night, on a logarithmic scale from 0 to 1."""
+        past = self.learnt.past
+        recent = (past.time >= self.moment - int(self.learnt.settings.window_days * DAY)) & (past.label > 0.5)
+        counts = np.log1p(np.bincount(past.item[recent], minlength=past.items.len()))
+        return np.asarray(counts / max(counts.max(initial=0.0), 1.0), np.float32)
+
+    @property
+    def neighbours(self) -> sp.csr_array:
+        """(items, items) shrunk cosines, history item by candidate."""
+        return self.learnt.neighbours
+
+    @property
+    def ease(self) -> Ease:
+        """EASE on the most active items."""
+        return self.learnt.ease
+
 
 @dataclass
 class Fits:
-    """Fits of the newest few nights, by the content of the events behind them."""
+    """Fits by the content of the events behind them: the newest few in memory, the others on disk while there is room.
+
+    Lists, their columns and both proofs read all nights in turn; with two fits alone, each would be made anew every time.
+    """
 
     settings: CandidateSettings
     keep: int = 2
-    _fits: "OrderedDict[str, Fit]" = field(default_factory=OrderedDict)
+    """Fits in memory."""
+    disk: float = 0.25
+    """Most of the free disk under TMPDIR that the others take together, as a share."""
+    _learnt: "OrderedDict[str, Learnt]" = field(default_factory=OrderedDict)
     _last: tuple[EventLog, date, Fit] | None = None
 
     def of(self, log: EventLog, night: date) -> Fit:
         """The fit on the events strictly before a night, or before the newest day of the grid that is not after it."""
         night = date.fromordinal(night.toordinal() - night.toordinal() % self.settings.refit_days)
         if self._last is None or self._last[0] is not log or self._last[1] != night:
-            self._last = (log, night, self._found(log, night))
+            self._last = (log, night, Fit(self._found(log.before(midnight(night))), midnight(night)))
         return self._last[2]
 
-    def _found(self, log: EventLog, night: date) -> Fit:
-        past = log.before(midnight(night))
+    def _found(self, past: EventLog) -> Learnt:
         user = np.unique(past.user, return_inverse=True)[1].astype(np.int64)
         parts = (user, past.item, past.time, past.label)
         key = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-        if key not in self._fits:
-            self._fits[key] = Fit(past, midnight(night), self.settings)
-        self._fits.move_to_end(key)
-        while len(self._fits) > self.keep:
-            self._fits.popitem(last=False)
-        return self._fits[key]
+        if key not in self._learnt:
+            self._learnt[key] = Learnt(past, self.settings)
+        self._learnt.move_to_end(key)
+        self._put_away()
+        return self._learnt[key]
+
+    def _put_away(self) -> None:
+        """All but the newest few leave memory; those that the disk has no room for are fitted again when they are wanted."""
+        taken = 0
+        for key in list(self._learnt)[: -self.keep]:
+            size = self._learnt[key].bytes
+            if room(size, taken, self.disk):
+                self._learnt[key].put_away()
+                taken += size
+            else:
+                del self._learnt[key]

@@ -38,7 +38,8 @@ class CandidateSettings(BaseModel):
     Goodreads it found 15.7% and 7.9% among 50, the plain mean 14.4% and 6.5% (docs/candidates.md)."""
     refit_days: int = Field(default=1, ge=1)
     """Days between fits of `popular`, `item_knn` and `ease`, on a grid that starts with the calendar. 1: every night has its own.
-    Training fits once for every night that its lists read, so with months of nights 7 is cheaper; candidates know up to 6 days less."""
+    Training fits once for every night that its lists read and keeps the fits on disk under TMPDIR, so with months of nights 7 is cheaper;
+    candidates know up to 6 days less."""
     repeats: bool = False
     """Lets items of a user's past be candidates and targets again. False: what was consumed is neither shown nor asked for."""
     score_columns: bool = True

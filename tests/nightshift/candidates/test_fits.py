@@ -1,5 +1,5 @@
 import tracemalloc
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -90,16 +90,51 @@ def test_equal_events_share_a_fit_and_the_future_is_not_in_it(world: World, clic
     night = date(2024, 1, 12)
     fits = Fits(CandidateSettings())
     whole, past = (EventLog.of(frame, world.items["item_id"]) for frame in (clicks, clicks.filter(pl.col("timestamp").dt.date() < night)))
-    assert fits.of(whole, night) is fits.of(past, night)
-    assert fits.of(whole, night).past.time.max() < midnight(night)
-    assert fits.of(whole, date(2024, 1, 13)) is not fits.of(whole, night)
+    assert fits.of(whole, night).learnt is fits.of(past, night).learnt
+    assert fits.of(whole, night).learnt.past.time.max() < midnight(night)
+    assert fits.of(whole, date(2024, 1, 13)).learnt is not fits.of(whole, night).learnt
 
 
 def test_fits_on_a_grid_are_shared_by_the_nights_between_and_never_newer_than_them(world: World, clicks: pl.DataFrame) -> None:
     log, fits = EventLog.of(clicks, world.items["item_id"]), Fits(CandidateSettings(refit_days=4), keep=20)
     nights = [date(2024, 1, day) for day in range(5, 17)]
     found = [fits.of(log, night) for night in nights]
-    assert len({id(fit) for fit in found}) in (3, 4)
+    assert len({id(fit.learnt) for fit in found}) in (3, 4)
     for night, fit in zip(nights, found, strict=True):
         assert midnight(night) - 3 * DAY <= fit.moment <= midnight(night)
-        assert fit.past.time.max() < fit.moment
+        assert fit.learnt.past.time.max() < fit.moment
+
+
+def test_each_night_is_fitted_once_and_reads_the_same_from_disk(world: World, clicks: pl.DataFrame) -> None:
+    log, fits = EventLog.of(clicks, world.items["item_id"]), Fits(CandidateSettings())
+    nights = [date(2024, 1, day) for day in (8, 10, 12, 14)]
+    fresh = {night: Fits(CandidateSettings()).of(log, night) for night in nights}
+    first = {night: (fits.of(log, night).learnt, fits.of(log, night).ease, fits.of(log, night).neighbours)[0] for night in nights}
+    assert [isinstance(first[night].ease.weights, np.memmap) for night in nights] == [True, True, False, False]
+    for night, alone in fresh.items():
+        found = fits.of(log, night)
+        assert found.learnt is first[night]
+        assert {"ease", "neighbours"} <= set(vars(found.learnt))  # fitted already
+        assert found.ease.weights.tobytes() == alone.ease.weights.tobytes()
+        assert found.neighbours.indices.tobytes() == alone.neighbours.indices.tobytes()
+        assert found.neighbours.data.tobytes() == alone.neighbours.data.tobytes()
+        assert (found.neighbours @ found.neighbours != alone.neighbours @ alone.neighbours).nnz == 0
+
+
+def test_without_room_on_disk_only_the_newest_fits_are_kept(world: World, clicks: pl.DataFrame) -> None:
+    log, fits = EventLog.of(clicks, world.items["item_id"]), Fits(CandidateSettings(), disk=0.0)
+    for day in (8, 10, 12):
+        assert fits.of(log, date(2024, 1, day)).ease.weights.size
+    assert len(fits._learnt) == 2
+
+
+def test_nights_with_equal_events_share_what_was_learnt_but_count_popularity_in_their_own_window(
+    world: World, clicks: pl.DataFrame
+) -> None:
+    log, fits = EventLog.of(clicks, world.items["item_id"]), Fits(CandidateSettings(window_days=3))
+    last = clicks["timestamp"].dt.date().max()
+    assert isinstance(last, date)
+    newest, later = fits.of(log, last + timedelta(days=1)), fits.of(log, last + timedelta(days=30))
+    assert newest.learnt is later.learnt
+    assert newest.popular.max() == 1.0
+    assert later.popular.max() == 0.0
