@@ -5,8 +5,9 @@ so an arm's permission is part of the context: `base` sees no view, `text` the r
 `permuted` the same dealt to other items.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from nightshift.features.examples import ExampleInputs
 from nightshift.features.settings import ExampleSettings
 from nightshift.history import EventLog, Ints
 
+T = TypeVar("T")
 WRITTEN = ("hidden", "tags", "facts")
 VIEWS_OF = {"text": ("raw",), "template": ("template",), "llm": WRITTEN}
 """The views a column family may look at; every dealing of the placebo looks at those of `llm`."""
@@ -51,21 +53,15 @@ class Context:
 
     def views(self, night: int) -> dict[str, View]:
         """The vectors that may be read, named `<family>__<view>`."""
-        return {
-            f"{family}__{name}": content.views[name]
-            for family, names, content in self._open(night)
-            for name in names
-            if name in content.views
-        }
+        return self._named(night, lambda content: content.views)
 
     def codes(self, night: int) -> dict[str, ItemCodes]:
         """The semantic ids that may be read, named `<family>__<view>`."""
-        return {
-            f"{family}__{name}": content.codes[name]
-            for family, names, content in self._open(night)
-            for name in names
-            if name in content.codes
-        }
+        return self._named(night, lambda content: content.codes)
+
+    def _named(self, night: int, read: Callable[[NightContent], Mapping[str, T]]) -> dict[str, T]:
+        opened = [(family, names, read(content)) for family, names, content in self._open(night)]
+        return {f"{family}__{name}": found[name] for family, names, found in opened for name in names if name in found}
 
     def _open(self, night: int) -> list[tuple[str, tuple[str, ...], NightContent]]:
         """(family, its views, the content to read them from) of every family that has views."""
