@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.lift.arms import SOURCE
+from nightshift.lift.arms import SOURCE, with_interval
 from nightshift.lift.headline import rankers_of
 from nightshift.lift.verdict import main_metric, verdict
 
@@ -51,7 +51,7 @@ def differences(lift: pl.DataFrame) -> str:
 def shown(row: dict[str, Any]) -> str:
     """`+0.0012 [+0.0004, +0.0020] p 0.004`"""
     p_value = "" if row["p_value"] is None else f" p {row['p_value']:.3f}"
-    return f"{row['difference']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]{p_value}"
+    return with_interval(row) + p_value
 
 
 def line(lift: pl.DataFrame) -> str:

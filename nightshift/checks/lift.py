@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from nightshift.checks.base import Checked
+from nightshift.lift.arms import with_interval
 
 Z = 1.96
 """Standard errors: 2.5% of reports warn by chance, for each ranker and comparison, when nothing has changed."""
@@ -53,6 +54,4 @@ def _fall(now: dict[str, Any], before: dict[str, Any]) -> float:
 
 
 def _sentence(key: Key, now: dict[str, Any], before: dict[str, Any]) -> str:
-    interval = "[{ci_low:+.4f}, {ci_high:+.4f}]"
-    new, old = (f"{row['difference']:+.4f} {interval.format(**row)}" for row in (now, before))
-    return f"{key[0]} {key[1]} - {key[2]} {new}, before {old}"
+    return f"{key[0]} {key[1]} - {key[2]} {with_interval(now)}, before {with_interval(before)}"

@@ -1,6 +1,8 @@
 """Arms: which feature families a ranker may read. Same ranker, split, seeds and budget; only the columns differ."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
@@ -105,3 +107,12 @@ def arms_of(names: tuple[str, ...], examples: pl.DataFrame) -> list[Arm]:
 def pooled(name: str) -> str:
     """The arm that a version belongs to: every dealing of the placebo is `permuted`."""
     return name if dealing_of(name) is None else "permuted"
+
+
+def with_interval(row: Mapping[str, Any]) -> str:
+    """A row's difference and its 95% interval.
+
+    >>> with_interval({"difference": 0.0012, "ci_low": -0.0004, "ci_high": 0.0028})
+    '+0.0012 [-0.0004, +0.0028]'
+    """
+    return "{difference:+.4f} [{ci_low:+.4f}, {ci_high:+.4f}]".format(**row)

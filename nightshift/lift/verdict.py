@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.lift.arms import COMPARISONS, MEANING, SOURCE
+from nightshift.lift.arms import COMPARISONS, MEANING, SOURCE, with_interval
 from nightshift.lift.inference import smallest_detectable
 from nightshift.lift.slices import MAIN_SLICES
 
@@ -62,8 +62,7 @@ def _sentence(row: dict[str, Any], metric: str) -> str:
     place = "overall" if row["slice"] == "all" else f"for {row['slice']}"
     if row["ci_low"] is None or row["difference"] is None:
         return f"{name}: no number {place}, {row['n_rows']} rows of {row['n_users']} users do not support one"
-    interval = f"{row['difference']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]"
-    return f"{name}: {metric.upper()} {interval} {place}: {_meaning(row, metric)}{_caveat(row)}"
+    return f"{name}: {metric.upper()} {with_interval(row)} {place}: {_meaning(row, metric)}{_caveat(row)}"
 
 
 def _meaning(row: dict[str, Any], metric: str) -> str:
@@ -122,4 +121,4 @@ def _moved(row: dict[str, Any] | None) -> str:
     if row is None or row["ci_low"] is None:
         return ""
     moved = "widens" if row["ci_low"] > 0 else "narrows" if row["ci_high"] < 0 else "does not measurably move"
-    return f"; llm {moved} the gap ({row['difference']:+.4f} [{row['ci_low']:+.4f}, {row['ci_high']:+.4f}])"
+    return f"; llm {moved} the gap ({with_interval(row)})"
