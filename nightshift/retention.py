@@ -82,5 +82,7 @@ def _inputs(store: Store, published: set[Snapshot], one: Snapshot) -> set[Snapsh
 
 
 def _measured(store: Store, table: str, night: date) -> Removable:
-    folder = store.folder(table, night)
-    return Removable(night, table, sum(file.stat().st_size for file in folder.glob("*") if file.is_file()), folder)
+    folder, size = store.folder(table, night), 0
+    with suppress(FileNotFoundError):  # another process is removing it
+        size = sum(file.stat().st_size for file in folder.iterdir())
+    return Removable(night, table, size, folder)

@@ -1,5 +1,7 @@
 """Old nights go; whatever the kept ones still need stays."""
 
+import os
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -91,6 +93,24 @@ def test_a_reader_that_has_an_old_night_open_reads_on_and_a_new_reader_is_told(t
 
 def _items(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([ITEMS.empty(), frame], how="diagonal")
+
+
+def test_nights_that_another_process_removes_while_they_are_measured_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, stat = whole_nights(tmp_path, 6), Path.stat
+
+    def removed(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = stat(path, follow_symlinks=follow_symlinks)
+        if path.parent == store.folder(ITEMS, day(0)) and path.suffix == ".parquet":
+            shutil.rmtree(path.parent)
+        return found
+
+    monkeypatch.setattr(Path, "stat", removed)
+    found = removable(store, 1)
+    monkeypatch.undo()
+    assert len(found) > 1
+    remove(found)
+    assert store.nights(ITEMS)[-1] == day(5)
+    assert removable(store, 1) == []
 
 
 def test_listing_removes_nothing_and_the_ledger_is_never_listed(tmp_path: Path) -> None:
