@@ -10,11 +10,12 @@ OLD_SECONDS = 86_400.0
 
 
 def sweep(hidden: Iterable[Path], old_seconds: float = OLD_SECONDS) -> None:
-    """Remove the paths that nobody has touched for so long. What another process removes meanwhile is no error."""
+    """Remove the paths that nobody has touched for so long. What another process removes meanwhile is no error, nor is what may
+    not be removed: a home that is only read is read all the same."""
     now = time.time()
     for path in hidden:
         try:
             if now - path.stat().st_mtime > old_seconds:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        except FileNotFoundError:
+        except OSError:
             continue
