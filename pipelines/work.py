@@ -7,7 +7,7 @@
     <home>/work/<run>-<random>/stop            begin no more batches
 
 A runner moves a few bytes for each batch, and a worker reads just its rows, wherever it runs: all it needs is the home
-folder under the same path. The folder goes when the work is done; what a killed process left is swept after a day.
+folder under the same path. The folder goes when the work is done; what a killed process left is swept after a week.
 """
 
 import contextlib
@@ -22,6 +22,9 @@ import polars as pl
 import pyarrow as pa
 
 from nightshift.leftovers import sweep
+
+KEPT_SECONDS = 7 * 86_400.0
+"""Work folders older than a week are swept: a run may wait for its provider's batches for more than a day, with nothing to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Place:
 @contextmanager
 def laid_out(home: Path, run_id: str, batches: Iterable[pl.DataFrame]) -> Iterator[list[Place]]:
     """Write batches of one schema to a work folder of their own; it is removed when the block ends, however it ends."""
-    sweep((home / "work").glob("*"))
+    sweep((home / "work").glob("*"), KEPT_SECONDS)
     folder = home / "work" / f"{run_id or 'run'}-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nightshift.llm.openai_batch import BatchBlock
 from pipelines.pipeline import TIDY_EVERY, work_off
 from pipelines.work import Place, laid_out
 
@@ -48,13 +49,14 @@ def test_the_folder_goes_when_the_work_fails(tmp_path: Path) -> None:
     assert not [*(tmp_path / "work").iterdir()]
 
 
-def test_what_a_killed_process_left_is_swept_after_a_day(tmp_path: Path) -> None:
-    for name, age in (("old", 90_000), ("young", 3_600)):
+def test_what_a_killed_process_left_is_swept_after_a_week_and_a_run_that_waits_for_a_provider_is_not(tmp_path: Path) -> None:
+    longest = BatchBlock().max_wait_hours * 3600
+    for name, age in (("old", 8 * 86_400), ("waiting", longest)):
         (tmp_path / "work" / name).mkdir(parents=True)
         os.utime(tmp_path / "work" / name, (time.time() - age,) * 2)
     with laid_out(tmp_path, "run", [ROWS]):
         pass
-    assert [path.name for path in (tmp_path / "work").iterdir()] == ["young"]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["waiting"]
 
 
 @pytest.fixture
