@@ -59,7 +59,7 @@ class BatchFolder:
     def states(self, base_url: str) -> list[BatchState]:
         """Batches of this server, oldest first. Raises IntegrityError for a file that cannot be read: it may stand for money."""
         found = [_read(path) for path in self.folder.glob("*.json")]
-        return sorted((state for state in found if state.base_url == base_url), key=lambda state: state.created_at)
+        return sorted((state for state in found if state and state.base_url == base_url), key=lambda state: state.created_at)
 
     def save(self, state: BatchState) -> None:
         """On disk for good when this returns."""
@@ -102,9 +102,11 @@ class BatchFolder:
             os.close(folder)
 
 
-def _read(path: Path) -> BatchState:
+def _read(path: Path) -> BatchState | None:
     try:
         return BatchState.model_validate_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None  # another run has swept it
     except ValueError as error:
         raise IntegrityError(
             f"{path} cannot be read and may stand for a batch that was paid for: look up the batch whose metadata says "

@@ -15,6 +15,7 @@ from nightshift.errors import ConfigError, IntegrityError, ModelUnavailable
 from nightshift.llm import LLMSettings, build_llm, identify
 from nightshift.llm.base import LLM, Answer, Decoding, Request
 from nightshift.llm.batch_lines import custom_id
+from nightshift.llm.batch_state import BatchFolder, BatchState
 from nightshift.llm.openai import OpenAISettings
 from nightshift.llm.openai_batch import BatchBlock, OpenAIBatchLLM
 from nightshift.testing import LLMConformance
@@ -234,6 +235,7 @@ import os, signal
 from pathlib import Path
 from nightshift.llm.base import Decoding, Request
 from nightshift.llm.batch_server import BatchServer
+from nightshift.llm.batch_state import BatchFolder, BatchState
 from nightshift.llm.openai import OpenAISettings
 from nightshift.llm.openai_batch import BatchBlock, OpenAIBatchLLM
 
@@ -289,6 +291,21 @@ def test_old_states_are_swept(llm_for: Make, tmp_path: Path) -> None:
         llm_for(provider.url).answer(films(1))
         assert not path.exists()
     assert len(provider.batches) == 2
+
+
+def test_a_state_that_another_run_sweeps_while_states_are_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder, read = "http://127.0.0.1:1/v1", BatchFolder(tmp_path), Path.read_text
+    states = {f"{state.intent}.json": state for state in (BatchState(base_url=url, endpoint="chat", rows=[]) for _ in range(2))}
+    for state in states.values():
+        folder.save(state)
+
+    def swept(path: Path, encoding: str) -> str:
+        monkeypatch.undo()
+        folder.forget(next(state for name, state in states.items() if name != path.name))
+        return read(path, encoding)
+
+    monkeypatch.setattr(Path, "read_text", swept)
+    assert len(folder.states(url)) == 1
 
 
 def test_a_state_that_cannot_be_read_stops_the_run_and_says_what_to_do(llm_for: Make, tmp_path: Path) -> None:
