@@ -1,51 +1,37 @@
 """A chat's webhook: a real web server on this machine that keeps what it is told."""
 
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests import web_server
 
 SECRET = "T0/B0/very-secret"
 """Path of the address, which nothing may ever print."""
 
 
-class Webhook:
-    """A server that keeps what is posted to it, and answers as it is told."""
+class Handler(web_server.Handler):
+    """Keeps what is posted, and answers as its owner is told."""
+
+    owner: "Webhook"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.body())
+        time.sleep(self.owner.slow)
+        self.owner.posted.append(body | {"path": self.path, "type": self.headers["Content-Type"]})
+        self.send(self.owner.status, b"")
+
+
+class Webhook(web_server.WebServer):
+    """A server that keeps what is posted to it."""
+
+    handler = Handler
+    path = f"/{SECRET}"
 
     def __init__(self) -> None:
         self.posted: list[dict[str, Any]] = []
         self.status, self.slow = 200, 0.0
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                time.sleep(hook.slow)
-                hook.posted.append(json.loads(body) | {"path": self.path, "type": self.headers["Content-Type"]})
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/{SECRET}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """From now on nobody listens there."""
-        self.server.shutdown()
-        self.server.server_close()
 
 
-@contextmanager
-def listening() -> Iterator[Webhook]:
-    """A webhook while the block runs."""
-    hook = Webhook()
-    try:
-        yield hook
-    finally:
-        hook.close()
+listening = Webhook
+"""A webhook while the block runs."""
