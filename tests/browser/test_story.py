@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.ledger import Ledgers
+from nightshift.datasets.synthetic import make_world
 from tests.browser.pages import PATIENT, SIZE, Ui
 from tests.browser.serving import served
+from tests.browser.world import WORLD, answers, drop_the_repeated, repeat_an_item
 from tests.shop import Shop, open_shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.xdist_group("browser")]
@@ -24,10 +23,7 @@ expect = pytest.importorskip("playwright.sync_api", reason="playwright is not in
 expect.set_options(timeout=PATIENT)
 GRAPH = json.loads((Path(__file__).parents[1] / "assets" / "graph.json").read_text("utf-8"))["assets"]
 JOB = "nightly_enrichment"
-WORLD = SyntheticSettings(seed=7, n_users=30, n_items=40, days=9)
 FIRST, SECOND, LAST = "2024-01-04", "2024-01-05", "2024-01-07"
-TWICE = 4
-"""Row (from 0) of the item that the bad catalogue repeats at its end."""
 
 
 @pytest.fixture(scope="module")
@@ -110,32 +106,25 @@ def test_a_backfill_of_several_nights_is_launched_and_finishes(ui: Ui) -> None:
 
 
 def test_a_bad_catalogue_turns_its_step_red_and_the_page_names_the_row(ui: Ui, shop: Shop) -> None:
-    items = shop.items()
-    shop.write_items(pl.concat([items, items[TWICE : TWICE + 1]]))
+    rows = repeat_an_item(shop)
     ui.materialize(JOB, LAST)
     ui.see("Failure")
     ui.see("Errored (1)")
     ui.filter_log("type:STEP_FAILURE")
     told = ui.page.get_by_text(re.compile("SourceError")).filter(visible=True).first
-    expect(told).to_contain_text(f"sources/items.parquet row {TWICE + 1} and in sources/items.parquet row {items.height + 1}")
+    expect(told).to_contain_text(rows)
     expect(told).to_contain_text("keep_first")
     ui.shot("failure")
 
 
 def test_what_stands_is_kept_and_after_the_repair_nothing_is_asked_twice(ui: Ui, shop: Shop) -> None:
-    before = _answers(shop)
-    shop.write_items(shop.items().unique("item_id", keep="first", maintain_order=True))
+    before = answers(shop)
+    drop_the_repeated(shop)
     ui.reexecute_from_failure()
     ui.see("Success")
     ui.open_asset("item_facts")
     expect(ui.metadata("calls")).to_have_text("0")
     expect(ui.metadata("avoided calls")).to_have_text(str(WORLD.n_items))
     expect(ui.metadata("hit rate")).to_have_text("1")
-    assert _answers(shop) == before
-    assert _answers(shop)["item_facts"] == WORLD.n_items
-
-
-def _answers(shop: Shop) -> dict[str, int]:
-    """Rows of the ledger by table: what was ever asked and accepted."""
-    counted = Ledgers(shop.folder / ".nightshift").answers.query(lambda rows: rows.group_by("table").len())
-    return dict(counted.sort("table").iter_rows())
+    assert answers(shop) == before
+    assert answers(shop)["item_facts"] == WORLD.n_items
