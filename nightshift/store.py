@@ -9,7 +9,6 @@ never meets a half-written file. Publishing the same content again changes nothi
 SHA-256 of its bytes: who follows a manifest while the night is replaced finds its files or none, never another version's.
 """
 
-import errno
 import shutil
 import time
 import uuid
@@ -24,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from nightshift import __version__
 from nightshift.downloads import sha256_of
-from nightshift.durable import exchange, make_folder, rename, sync
+from nightshift.durable import make_folder, put_in_place, sync
 from nightshift.errors import IntegrityError, NightshiftError
 from nightshift.keys import content_key
 from nightshift.leftovers import sweep
@@ -134,7 +133,7 @@ class Store:
             (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
             sync(fresh / MANIFEST)
             sync(fresh)
-            _switch(fresh, target)
+            put_in_place(fresh, target, ASIDE)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return manifest
@@ -256,29 +255,6 @@ def _bytes_of(path: Path) -> bytes:
             break
         time.sleep(PAUSE_SECONDS)
     return path.read_bytes()
-
-
-def _switch(fresh: Path, target: Path) -> None:
-    """Put the fresh folder in the target's place; a reader that already opened the old files keeps them.
-
-    Where the system cannot exchange two folders at once, the night is away between two renames: readers of it wait, and this
-    starts over when another run publishes, or recovers, the same night there.
-    """
-    asides = []
-    while True:
-        try:
-            rename(fresh, target)
-            break
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        if exchange(fresh, target):
-            break
-        asides.append(target.with_name(f".{target.name}{ASIDE}{uuid.uuid4().hex[:8]}"))
-        with suppress(FileNotFoundError):
-            target.rename(asides[-1])
-    for aside in asides:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _recover(root: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nightshift.durable import make_folder, rename, sync
+from nightshift.durable import make_folder, put_in_place, sync
 from nightshift.errors import ConfigError
 from nightshift.leftovers import sweep
 
@@ -87,7 +87,7 @@ def fresh_folder(out: Path, say: Callable[[str], None]) -> Iterator[Folder]:
     fresh.mkdir()
     try:
         yield Folder(fresh, say)
-        _switch(fresh, out)
+        put_in_place(fresh, out, ".export-")
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -103,11 +103,3 @@ def _refuse_what_is_not_ours(out: Path) -> None:
         raise ConfigError(f"--out {out} holds files that no export wrote ({CARD} is not there); name a new or an empty folder")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; name a folder")
-
-
-def _switch(fresh: Path, out: Path) -> None:
-    aside = out.with_name(f".{out.name}.export-{uuid.uuid4().hex[:8]}")
-    if out.exists():
-        out.rename(aside)
-    rename(fresh, out)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -238,7 +238,7 @@ def test_runs_that_publish_the_same_night_at_once_leave_one_whole_night(
     tmp_path: Path, exchanges: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not exchanges:
-        monkeypatch.setattr("nightshift.store.exchange", lambda one, other: False)
+        monkeypatch.setattr("nightshift.durable.exchange", lambda one, other: False)
     failures: list[BaseException] = []
 
     def publish(value: float) -> None:

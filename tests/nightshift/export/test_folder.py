@@ -1,6 +1,7 @@
 """An export is a whole folder: fresh, switched into place, and never in the place of something else."""
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -50,6 +51,26 @@ def test_exporting_again_gives_the_same_bytes(home: Served, tmp_path: Path, to: 
     first = contents(export(home.store, to, tmp_path / "out").out)
     (tmp_path / "out" / "made_by_the_tool.db").write_text("registry")
     assert contents(export(home.store, to, tmp_path / "out").out) == first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot exchange two folders at once")
+def test_an_export_that_takes_the_place_of_another_is_never_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(version: str) -> None:
+        with fresh_folder(tmp_path / "out", lambda said: None) as folder:
+            folder.text("export.json", version)
+
+    write("1")
+    rename, seen = Path.rename, list[bool]()
+
+    def watched(path: Path, target: Path) -> Path:
+        done = rename(path, target)
+        seen.append((tmp_path / "out" / "export.json").exists())
+        return done
+
+    monkeypatch.setattr(Path, "rename", watched)
+    write("2")
+    assert contents(tmp_path) == {"out/export.json": b"2"}
+    assert all(seen)
 
 
 def test_a_folder_that_no_export_wrote_is_left_alone(home: Served, tmp_path: Path) -> None:
