@@ -33,18 +33,18 @@ if TYPE_CHECKING:  # imports what computes; the code location does not
 def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Every arm with every seed on the same split; what each said about every test row. The rankers of seed 0 are saved for serving."""
     from nightshift.lift.training import train_arms
-    from nightshift.serving.recipe import save_recipe
+    from nightshift.serving.recipe import save_ranker
 
     night = nightshift.night(context)
     examples = night.store.read(RANKING_EXAMPLES, night.as_of)
     folder = night.settings.home_folder / "models"
     checkpoints = folder / "checkpoints" / f"as_of={night.as_of}"
     trained = train_arms(examples, night.settings.lift, context.log.info, _context(night), checkpoints)
-    for name, arms in trained.rankers.items():
+    chosen = night.settings.examples
+    for arms in trained.rankers.values():
         for arm, ranker in arms.items():
-            place = folder / f"{name}-{arm}" / f"as_of={night.as_of}"
-            ranker.save(place)
-            save_recipe(place, night.settings.examples.features, night.settings.examples.candidates if implicit(night) else None)
+            stage = chosen.candidates if implicit(night) else None
+            save_ranker(night.settings.home_folder, ranker, arm, night.as_of, chosen.features, stage)
     numbers = {
         "rankers": ", ".join(trained.rankers),
         "arms": len(next(iter(trained.rankers.values()))),

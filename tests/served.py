@@ -19,7 +19,7 @@ from nightshift.rankers.context import Context
 from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMRanker, LightGBMSettings
-from nightshift.serving.recipe import save_recipe
+from nightshift.serving.recipe import save_ranker
 from nightshift.store import Store, digest_of
 from nightshift.tables import (
     INTERACTIONS,
@@ -158,6 +158,4 @@ class Served:
         return rows, context
 
     def _save(self, ranker: Ranker, arm: str, night: date) -> None:
-        folder = self.home / "models" / f"{ranker.name}-{arm}" / f"as_of={night}"
-        ranker.save(folder)
-        save_recipe(folder, self.settings.features, self.settings.candidates if self.implicit else None)
+        save_ranker(self.home, ranker, arm, night, self.settings.features, self.settings.candidates if self.implicit else None)

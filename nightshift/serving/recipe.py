@@ -2,13 +2,17 @@
 
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from nightshift.candidates.settings import CandidateSettings
+from nightshift.durable import replaced
 from nightshift.errors import IntegrityError
 from nightshift.features.settings import FeatureSettings
+
+if TYPE_CHECKING:
+    from nightshift.rankers.base import Ranker
 
 RECIPE_FILE = "recipe.json"
 CANDIDATES_FILE = "candidates.json"
@@ -20,6 +24,16 @@ def save_recipe(folder: Path, settings: FeatureSettings, candidates: CandidateSe
     (folder / RECIPE_FILE).write_text(settings.model_dump_json(indent=1), "utf-8")
     if candidates is not None:
         (folder / CANDIDATES_FILE).write_text(candidates.model_dump_json(indent=1), "utf-8")
+
+
+def save_ranker(
+    home: Path, ranker: "Ranker", arm: str, as_of: date, settings: FeatureSettings, candidates: CandidateSettings | None = None
+) -> None:
+    """Keep a ranker with its recipe in `<home>/models/<ranker>-<arm>/as_of=<night>`, whole or not at all: who loads it meanwhile, or
+    after a kill, finds the one before."""
+    with replaced(home / "models" / f"{ranker.name}-{arm}" / f"as_of={as_of}") as folder:
+        ranker.save(folder)
+        save_recipe(folder, settings, candidates)
 
 
 def load_recipe(folder: Path) -> FeatureSettings:

@@ -12,7 +12,9 @@ import pytest
 
 from nightshift.errors import ConfigError, IntegrityError, ModelUnavailable, NightshiftError
 from nightshift.features.settings import CountSettings, FeatureSettings
+from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving import Features, Ranker
+from nightshift.serving.recipe import load_recipe, save_ranker, saved_rankers
 from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES, ITEMS, USER_FEATURES
 from tests.served import NIGHTS, Served
 
@@ -302,3 +304,32 @@ def test_a_placebo_is_not_served(home: Served) -> None:
     (placebo / "features.json").write_text(json.dumps(about))
     with pytest.raises(ConfigError, match="family 'permuted'; served are base, text, llm"):
         Ranker.load(home.home, arm="permuted")
+
+
+class Killed(LightGBMRanker):
+    """Its process ends when half of it is written."""
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.txt").write_text("tree")
+        raise KeyboardInterrupt
+
+
+def test_a_ranker_whose_saving_is_killed_leaves_the_one_before(home: Served) -> None:
+    before = saved_rankers(home.home, "lightgbm-llm")
+    for night in NIGHTS[1:]:  # one without a ranker, and one with
+        with pytest.raises(KeyboardInterrupt):
+            save_ranker(home.home, Killed(), "llm", night, home.settings.features)
+    assert saved_rankers(home.home, "lightgbm-llm") == before
+    assert Ranker.load(home.home).as_of == NIGHTS[2]
+    assert not [*(home.home / "models").rglob(".*")]
+
+
+def test_a_ranker_that_is_trained_again_takes_the_place_of_the_one_before_whole(home: Served) -> None:
+    saved = saved_rankers(home.home, "lightgbm-llm")[NIGHTS[2]]
+    (saved / "of_an_earlier_version.json").write_text("{}")
+    ranker = LightGBMRanker.load(saved)
+    save_ranker(home.home, ranker, "llm", NIGHTS[2], FeatureSettings(lists=False))
+    assert sorted(path.name for path in saved.iterdir()) == ["features.json", "model.txt", "recipe.json"]
+    assert load_recipe(saved) == FeatureSettings(lists=False)
+    assert not [*(home.home / "models").rglob(".*")]
