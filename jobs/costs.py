@@ -88,13 +88,14 @@ def _told(numbers: dict[str, Any]) -> dict[str, Any]:
 def show_costs(told: dict[str, Any]) -> None:
     """Nights and their total as a table."""
     by_table = any("table" in night for night in told["nights"])
-    named = ("night", "table", "model") if by_table else ("night",)
+    keys, last = (["as_of", "table"], ["models"]) if by_table else (["as_of"], [])
     rows = [
-        [row["as_of"], *((row.get("table") or "", row.get("models") or "") if by_table else ()), *_cells(row)]
+        [*(row.get(key) or "" for key in keys), *_cells(row), *(row.get(key) or "" for key in last)]
         for row in (*told["nights"], told["total"] | {"as_of": "total"})
     ]
-    names = (*named, "calls", "tokens", "USD", "minutes", "avoided\ncalls", "avoided\ntokens", "avoided\nUSD", "hit rate")
-    console.print(stacked(names, rows, console.width, keys=min(len(named), 2), words=("model",)))
+    numbers = ("calls", "tokens", "USD", "minutes", "avoided\ncalls", "avoided\ntokens", "avoided\nUSD", "hit rate")
+    names = ("night", "table", *numbers, "model") if by_table else ("night", *numbers)
+    console.print(stacked(names, rows, console.width, keys=len(keys), words=("model",)))
     if told["total"]["cost_usd"] is None:
         console.print("[dim]USD ?: no price was known for some calls when they were made.[/dim]")
 

@@ -14,7 +14,7 @@ WIDE, NARROW = 3, 2
 """Characters between columns: three, or two where that puts all of them into one table."""
 EDGE = 1
 """Characters that a table takes beside its columns."""
-WORDS = 24
+WORDS = 40
 """Characters after which a column of words may be folded."""
 
 
