@@ -71,6 +71,7 @@ class Network(nn.Module):
         self.query, self.pair = weight(d, units, 4 * d), weight(2 * d, units, 4 * d)
         self.bias, self.slope = nn.Parameter(torch.zeros(units)), nn.Parameter(torch.full((units,), 0.25))
         self.out = nn.Parameter(torch.randn(units, generator=generator) * units**-0.5)
+        self.shift = nn.Parameter(torch.zeros(()))  # of every event's score: the plain sum of the history is learned at once
         widths = (inputs.width + 3 * d, *settings.units)
         self.layers = nn.ParameterList([weight(one, other, GENTLE * one) for one, other in pairwise(widths)])
         self.biases = nn.ParameterList([nn.Parameter(torch.zeros(width)) for width in widths[1:]])
@@ -93,7 +94,8 @@ class Network(nn.Module):
         """(rows,) logits; `drop` draws what is dropped in training."""
         candidate = vectors[batch.candidate]
         query = torch.cat([candidate, torch.addmm(self.bias, candidate, self.query)], 1)
-        pooled = attend(query, vectors, self.kinds, self.pair, self.out, self.slope, (batch.event, batch.kind, batch.row))
+        places = (batch.event, batch.kind, batch.row)
+        pooled = attend(query, vectors, self.kinds, self.pair, self.out, self.shift, self.slope, places)
         pooled = pooled / lengths(batch.row, len(candidate))
         hidden = torch.cat([batch.dense, candidate, pooled, candidate * pooled], 1)
         for layer, bias, slope in zip(self.layers, self.biases, self.slopes, strict=True):

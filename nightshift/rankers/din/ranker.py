@@ -17,7 +17,7 @@ from nightshift.rankers.context import Context
 from nightshift.rankers.din.batches import Blocks, Inputs
 from nightshift.rankers.din.catalogue import Catalogue
 from nightshift.rankers.din.dense import Scaler
-from nightshift.rankers.din.saved import Saved
+from nightshift.rankers.din.saved import FORM, Saved
 from nightshift.rankers.din.settings import DINSettings
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class DINRanker:
         settings = self.settings.model_dump(exclude={"checkpoint_steps"})
         read: list[NDArray[Any]] = [blocks.moment, labels, blocks.inputs.scaler.mean, *blocks.inputs.catalogue.arrays().values()]
         rows = hashlib.sha256(b"".join(array.tobytes() for array in read)).hexdigest()
-        return content_key(canonical(settings), canonical(list(self.features)), canonical(blocks.inputs.catalogue.about()), rows, str(seed))
+        about = blocks.inputs.catalogue.about()
+        return content_key(str(FORM), canonical(settings), canonical(list(self.features)), canonical(about), rows, str(seed))
 
     def _named(self, shares: NDArray[np.float64]) -> dict[str, float]:
         """Importances of the features from those of the scaled columns; an indicator counts for its column."""

@@ -19,6 +19,9 @@ from nightshift.rankers.din.settings import DINSettings
 
 FEATURES_FILE, WEIGHTS_FILE, GRAPH_FILE = "features.json", "weights.npz", "din.onnx"
 
+FORM = 2
+"""Form of the network. The first had no `shift` in its attention, and is read as one whose shift is zero: the same network."""
+
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -37,6 +40,7 @@ class Saved:
         folder.mkdir(parents=True, exist_ok=True)
         about = {
             "ranker": "din",
+            "form": FORM,
             "features": list(self.inputs.features),
             "settings": self.settings.model_dump(),
             "tier_views": list(self.inputs.tier_views),
@@ -57,10 +61,13 @@ class Saved:
         about = json.loads((folder / FEATURES_FILE).read_text(encoding="utf-8"))
         if about["ranker"] != "din":
             raise ModelUnavailable(f"the ranker in {folder} is {about['ranker']!r}, not 'din'")
+        if (form := about.get("form", 1)) > FORM:
+            raise ModelUnavailable(f"the DIN in {folder} has form {form}, this version reads 1 to {FORM}: train again, or upgrade")
         with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         settings, features = DINSettings(**about["settings"]), tuple(about["features"])
         catalogue = Catalogue.of(about["catalogue"], arrays)
         inputs = Inputs(features, Scaler.of(arrays), catalogue, tuple(about["tier_views"]), settings.tiers, settings.history_length)
         weights = {name: array for name, array in arrays.items() if not name.startswith(("dense_", REFERENCE))}
+        weights.setdefault("shift", np.zeros((), np.float32))
         return cls(inputs, settings, weights, about["importances"])

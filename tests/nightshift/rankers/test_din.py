@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from nightshift.rankers.din.dense import Scaler
 from nightshift.rankers.din.network import Batch
 from nightshift.rankers.din.onnx import OnnxDIN
 from nightshift.rankers.din.ranker import DINRanker
+from nightshift.rankers.din.saved import FEATURES_FILE, FORM, WEIGHTS_FILE
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.din.stepping import block_vectors
 from nightshift.testing import RankerConformance
@@ -77,12 +79,12 @@ def fitted(world: World) -> DINRanker:
 
 
 def padded(query: torch.Tensor, keys: list[torch.Tensor], weights: torch.Tensor, bias: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-    """The attention as the paper writes it, row by row: W[q; k; q-k; q*k]."""
+    """The attention as the paper writes it, row by row: W[q; k; q-k; q*k], and 0.5 as the last layer's bias."""
     rows = []
     for q, k in zip(query, keys, strict=True):
         many = q.expand_as(k)
         hidden = torch.cat([many, k, many - k, many * k], 1) @ weights + bias
-        rows.append(((torch.nn.functional.prelu(hidden, torch.tensor(0.25, dtype=q.dtype)) @ out)[:, None] * k).sum(0))
+        rows.append(((torch.nn.functional.prelu(hidden, torch.tensor(0.25, dtype=q.dtype)) @ out + 0.5)[:, None] * k).sum(0))
     return torch.stack(rows)
 
 
@@ -97,15 +99,15 @@ def test_the_split_attention_is_the_papers() -> None:
     of_q, of_k, of_difference, of_product = weights.split(d)
     query = torch.cat([table[candidate], table[candidate] @ (of_q + of_difference) + bias], 1)
     layer = torch.cat([of_product, of_k - of_difference])
-    found = attend(query, table, kinds, layer, out, slope, (event, kind, row))
+    found = attend(query, table, kinds, layer, out, torch.tensor(0.5).double(), slope, (event, kind, row))
     keys = list((table[event] + kinds[kind]).split(lengths))
     assert found.numpy() == pytest.approx(padded(table[candidate], keys, weights, bias, out).numpy(), abs=1e-12)
 
 
 def test_the_hand_written_gradient_is_the_numerical_one() -> None:
     torch.manual_seed(0)
-    shapes = [(5, 4 + 6), (7, 4), (3, 4), (8, 6), (6,), (6,)]
-    tensors = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    shapes: list[tuple[int, ...]] = [(5, 4 + 6), (7, 4), (3, 4), (8, 6), (6,), (), (6,)]
+    tensors = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     places = (torch.randint(7, (12,)), torch.randint(3, (12,)), torch.sort(torch.randint(5, (12,)))[0])
     assert torch.autograd.gradcheck(lambda *given: attend(*given, places), tensors)
 
@@ -190,6 +192,31 @@ def test_onnx_and_torch_agree_to_five_decimals(world: World, fitted: DINRanker, 
     assert np.abs(served.predict(rows, context) - fitted.predict(rows, context)).max() < 1e-5
 
 
+def test_a_file_from_before_the_scores_bias_is_read_as_the_network_it_was(world: World, fitted: DINRanker, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    context = world.context.seeing(("base", "llm"))
+    with np.load(tmp_path / WEIGHTS_FILE) as file:
+        weights = {name: file[name] for name in file.files}
+    now = DINRanker.load(tmp_path).predict(world.splits["test"], context)
+    assert weights["shift"] != 0
+    np.savez(tmp_path / WEIGHTS_FILE, **weights | {"shift": np.zeros((), np.float32)})
+    zero = DINRanker.load(tmp_path).predict(world.splits["test"], context)
+    assert not np.array_equal(zero, now)
+    np.savez(tmp_path / WEIGHTS_FILE, **{name: array for name, array in weights.items() if name != "shift"})
+    about = json.loads((tmp_path / FEATURES_FILE).read_text())
+    (tmp_path / FEATURES_FILE).write_text(json.dumps({name: value for name, value in about.items() if name != "form"}))
+    assert np.array_equal(DINRanker.load(tmp_path).predict(world.splits["test"], context), zero)
+
+
+def test_a_file_of_a_later_form_is_refused_not_misread(fitted: DINRanker, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    about = json.loads((tmp_path / FEATURES_FILE).read_text())
+    (tmp_path / FEATURES_FILE).write_text(json.dumps(about | {"form": FORM + 1}))
+    for load in (DINRanker.load, OnnxDIN.load):
+        with pytest.raises(ModelUnavailable, match=r"form 3, this version reads 1 to 2: train again"):
+            load(tmp_path)
+
+
 def test_one_history_is_shared_by_all_candidates(world: World, fitted: DINRanker, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     served = OnnxDIN.load(tmp_path)
@@ -205,6 +232,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from nightshift.rankers.din.ranker import DINRanker
+from nightshift.rankers.din.saved import FEATURES_FILE, FORM, WEIGHTS_FILE
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.testing import RankerConformance
 
