@@ -164,7 +164,7 @@ def dataset(
 def vocabulary(
     config: Config = Path(CONFIG_NAME),
     noun: Annotated[str, typer.Option(help="What an item is called in a prompt: Movie, Book, Product.")] = "Item",
-    tags: Annotated[int, typer.Option(help="Tags of each proposed facet.")] = 20,
+    tags: Annotated[int, typer.Option(min=2, help="Tags of each proposed facet.")] = 20,
 ) -> None:
     """Propose a closed vocabulary for a new domain, from the catalogue's own words, as YAML. Calls no model.
 
