@@ -22,7 +22,7 @@ from nightshift.features.settings import FeatureSettings
 from nightshift.history import EventLog, Ints, without_duplicates
 from nightshift.serving.columns import FAMILIES, candidate_columns
 from nightshift.serving.live import NOBODY, Live, no_events, refitted
-from nightshift.serving.night import ServedNight, open_night
+from nightshift.serving.night import ServedNight, key_of, open_night
 from nightshift.serving.recipe import newest_recipe
 from nightshift.serving.whole import WholeNight, newest_whole, whole_night
 from nightshift.store import Store
@@ -145,11 +145,10 @@ class Features:
         with self._writing:
             try:
                 whole = self._opened.whole(self._store)
-                if whole.as_of < self._live.night.as_of:
+                same = key_of(whole, self.settings, self.candidates) == self._live.night.key
+                if same or whole.as_of < self._live.night.as_of:
                     return False
                 night = open_night(self._store, whole, self.settings, self.folder, self.candidates)
-                if night.key == self._live.night.key:
-                    return False
                 for reader in self._readers:
                     reader.read(night)
             except NightshiftError:

@@ -65,7 +65,7 @@ def _place(fresh: Path, folder: Path) -> None:
 
 def read_about(folder: Path) -> dict[str, Any]:
     """What the folder says of itself. Raises IntegrityError when it is torn; FileNotFoundError when there is none."""
-    raw = (folder / ABOUT).read_text("utf-8")
+    raw = (folder / ABOUT).read_bytes()
     try:
         about: dict[str, Any] = json.loads(raw)
         wrong = [name for name, size in about["bytes"].items() if (folder / f"{name}.npy").stat().st_size != size]

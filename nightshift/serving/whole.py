@@ -7,6 +7,7 @@ published, or published again, is not whole until its last table is.
 
 import io
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -46,7 +47,9 @@ class WholeNight:
         parts = []
         for file in self.tables[name].files:
             path = folder / file.name
-            raw = path.read_bytes() if path.exists() else b""
+            raw = b""
+            with suppress(FileNotFoundError):  # lost, or another run is replacing the night
+                raw = path.read_bytes()
             if sha256(raw).hexdigest() != file.sha256:
                 found = "is damaged" if raw else "is not there"
                 raise IntegrityError(f"{path} {found}; materialize {self.as_of} of {name} again")

@@ -187,7 +187,7 @@ def test_a_second_open_maps_what_the_first_one_made(home: Served) -> None:
     assert (folder / "about.json").stat().st_mtime_ns == stamp
 
 
-@pytest.mark.parametrize("damage", ["truncate", "forget", "about"])
+@pytest.mark.parametrize("damage", ["truncate", "forget", "about", "flipped"])
 def test_damaged_arrays_are_made_again(home: Served, damage: str) -> None:
     folder = next((home.home / "serving").glob("as_of=*"))
     user, items = known(home)
@@ -198,8 +198,11 @@ def test_damaged_arrays_are_made_again(home: Served, damage: str) -> None:
         (folder / "user_time.npy").write_bytes(raw[:-100])
     elif damage == "forget":
         (folder / "view_hidden_vectors.npy").unlink()
-    else:
+    elif damage == "about":
         (folder / "about.json").write_text("{")
+    else:
+        raw = (folder / "about.json").read_bytes()
+        (folder / "about.json").write_bytes(raw[:20] + bytes([raw[20] ^ 0x80]) + raw[21:])
     assert Features.open(home.home).columns(user, items[:20], NOW).equals(wanted, null_equal=True)
 
 
@@ -280,6 +283,32 @@ def test_refresh_keeps_the_night_when_the_newer_one_is_damaged(home: Served) -> 
     assert features.refresh() is False
     assert moving.refresh() is False
     assert (features.as_of, moving.as_of) == (NIGHTS[0], NIGHTS[2])
+
+
+def test_refresh_keeps_the_night_when_the_newer_one_is_replaced_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, read = Served(tmp_path), Path.read_bytes
+    home.publish(NIGHTS[0])
+    features = Features.open(tmp_path)
+    home.publish(NIGHTS[2])
+
+    def replaced(path: Path) -> bytes:
+        if path.parent.parent.name == INTERACTIONS.name and path.suffix == ".parquet":
+            monkeypatch.undo()
+            Served(tmp_path, home.world, lost=40).publish(NIGHTS[2])
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", replaced)
+    assert features.refresh() is False
+    assert features.as_of == NIGHTS[0]
+    assert features.refresh() is True
+    assert features.as_of == NIGHTS[2]
+
+
+def test_refresh_makes_nothing_when_another_process_removed_the_arrays_of_the_night_that_is_served(home: Served) -> None:
+    features = Features.open(home.home)
+    shutil.rmtree(features.folder)
+    assert features.refresh() is False
+    assert not features.folder.exists()
 
 
 def test_a_home_without_a_ranker_names_the_arms_there_are(home: Served) -> None:
