@@ -4,6 +4,7 @@ Only which users consumed which items counts, so equal events give equal fits, w
 """
 
 import hashlib
+import logging
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from nightshift.candidates.mapped import mapped, mapped_csr, room
 from nightshift.candidates.settings import CandidateSettings
 from nightshift.errors import NightFailed
 from nightshift.history import DAY, EventLog, Floats, Ints, midnight
+
+log = logging.getLogger(__name__)
 
 BLOCK = 1024
 """Items whose pairs are counted at a time."""
@@ -200,9 +203,16 @@ class Fits:
         """All but the newest few leave memory; those that the disk has no room for are fitted again when they are wanted."""
         taken = 0
         for key in list(self._learnt)[: -self.keep]:
-            size = self._learnt[key].bytes
-            if room(size, taken, self.disk):
-                self._learnt[key].put_away()
-                taken += size
-            else:
-                del self._learnt[key]
+            taken += self._learnt[key].bytes
+            if not (room(taken, self.disk) and self._stored(self._learnt[key])):
+                taken -= self._learnt.pop(key).bytes
+
+    @staticmethod
+    def _stored(learnt: Learnt) -> bool:
+        """Whether it is on disk now; a disk that somebody else filled meanwhile costs a fit and no night."""
+        try:
+            learnt.put_away()
+        except OSError as error:
+            log.warning("a fit of %d bytes has no room on disk and will be made again: %s", learnt.bytes, error)
+            return False
+        return True

@@ -12,10 +12,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 
-def room(more: int, taken: int, share: float) -> bool:
-    """Whether so many more bytes, with those taken already, are within a share of the free disk under TMPDIR."""
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    return taken + more <= share * (free + taken)
+def room(taken: int, share: float) -> bool:
+    """Whether so many bytes of mapped arrays, written or to be written, are at most a share of what is free under TMPDIR now."""
+    return taken <= share * shutil.disk_usage(tempfile.gettempdir()).free
 
 
 def mapped(array: NDArray[Any]) -> NDArray[Any]:

@@ -1,3 +1,4 @@
+import resource
 import tracemalloc
 from datetime import date, timedelta
 
@@ -138,3 +139,18 @@ def test_nights_with_equal_events_share_what_was_learnt_but_count_popularity_in_
     assert newest.learnt is later.learnt
     assert newest.popular.max() == 1.0
     assert later.popular.max() == 0.0
+
+
+def test_a_disk_that_takes_no_more_costs_a_fit_and_no_night(world: World, clicks: pl.DataFrame, caplog: pytest.LogCaptureFixture) -> None:
+    log, fits = EventLog.of(clicks, world.items["item_id"]), Fits(CandidateSettings())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for day in (8, 10):
+        assert fits.of(log, date(2024, 1, day)).ease.weights.size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        third = fits.of(log, date(2024, 1, 12))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert third.ease.weights.size
+    assert len(fits._learnt) == 2
+    assert "will be made again" in caplog.text
