@@ -1,13 +1,18 @@
 """Where a training run stands, as one file of plain arrays. A checkpoint of other rows or settings is not read."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nightshift.durable import rename, sync
+
+log = logging.getLogger(__name__)
 FINGERPRINT = "fingerprint"
 
 
@@ -29,16 +34,21 @@ class Checkpoints:
         arrays: dict[str, Any] = {FINGERPRINT: np.array(self.fingerprint)} | {name: tensor.numpy() for name, tensor in state.items()}
         with partial.open("wb") as file:
             np.savez(file, **arrays)
-        partial.replace(self.path)
+        sync(partial)
+        rename(partial, self.path)
 
     def load(self) -> dict[str, Tensor]:
-        """The state that was saved, or nothing."""
+        """The state that was saved, or nothing; a damaged file counts as none and is named in the log."""
         if self.path is None or not self.path.exists():
             return {}
-        with np.load(self.path, allow_pickle=False) as arrays:
-            if str(arrays[FINGERPRINT]) != self.fingerprint:
-                return {}
-            return {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != FINGERPRINT}
+        try:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                if str(arrays[FINGERPRINT]) != self.fingerprint:
+                    return {}
+                return {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != FINGERPRINT}
+        except (EOFError, ValueError, KeyError, BadZipFile) as error:
+            log.warning("%s is damaged (%s); training begins anew", self.path, error)
+            return {}
 
     def remove(self) -> None:
         """The run is over."""

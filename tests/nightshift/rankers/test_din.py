@@ -23,6 +23,7 @@ from nightshift.rankers import Ranker
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.attention import attend
 from nightshift.rankers.din.batches import Blocks, gap_of
+from nightshift.rankers.din.checkpoint import Checkpoints
 from nightshift.rankers.din.dense import Scaler
 from nightshift.rankers.din.network import Batch
 from nightshift.rankers.din.onnx import OnnxDIN
@@ -272,6 +273,23 @@ def test_a_checkpoint_of_another_seed_is_not_read(world: World, tmp_path: Path) 
     words: list[str] = []
     world.fit(settings, "base", seed=1, checkpoint=tmp_path / "run.npz", tell=words.append)
     assert not any("going on" in line for line in words)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "unnamed"])
+def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    kept = Checkpoints(tmp_path / "run.npz", "rows and settings")
+    kept.save({"weights": torch.arange(100.0)})
+    assert kept.load()["weights"].tolist() == [*range(100)]
+    raw = kept.path.read_bytes() if kept.path else b""
+    middle = len(raw) // 2
+    flipped = raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1 :]
+    (tmp_path / "run.npz").write_bytes({"empty": b"", "cut": raw[:middle], "flipped": flipped}.get(damage, raw))
+    if damage == "unnamed":
+        np.savez(tmp_path / "run.npz", weights=np.arange(100))
+    assert kept.load() == {}
+    assert "run.npz is damaged" in caplog.text
+    kept.save({"weights": torch.arange(3.0)})
+    assert kept.load()["weights"].tolist() == [0, 1, 2]
 
 
 def test_without_a_context_or_a_graph_the_message_says_what_to_do(world: World, fitted: DINRanker, tmp_path: Path) -> None:
