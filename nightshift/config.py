@@ -188,6 +188,9 @@ def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> N
 def told(place: str, problem: Any) -> str:
     """One of pydantic's complaints with the key, the value (unless it is secret) and where it was given."""
     where = ".".join(str(part) for part in problem["loc"])
-    hidden = problem["type"] == "missing" or "webhook" in problem["loc"]  # its address is a secret
+    whole = problem["type"] == "value_error" and isinstance(
+        problem["input"], (dict, BaseModel)
+    )  # our own sentence on a block names its keys
+    hidden = whole or problem["type"] == "missing" or "webhook" in problem["loc"]  # its address is a secret
     given = "" if hidden else f" (given: {str(problem['input'])[:80]!r})"
-    return f"{place}: {where or 'the file'}: {problem['msg']}{given}"
+    return f"{place}: {where or 'the file'}: {problem['msg'].removeprefix('Value error, ')}{given}"

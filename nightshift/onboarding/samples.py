@@ -10,12 +10,12 @@ import polars as pl
 from nightshift.errors import SourceError
 from nightshift.onboarding.columns import Column
 from nightshift.sources.files import SourceFile, find_files, guarded
+from nightshift.sources.wording import unsplit
 
 ITEM_ROWS, EVENT_ROWS = 20_000, 50_000
 """Rows looked at, spread evenly over the files of a source."""
 ASKED_IDS = 1_000
 """Event ids that are looked up in the whole catalogue."""
-OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Sample:
 def _check_separator(file: SourceFile) -> None:
     """Raise SourceError when a file has one column whose name looks like a header that was not split."""
     names = guarded(file, lambda: file.scan().collect_schema().names())
-    only = names[0] if len(names) == 1 else ""
-    mark = next((said for separator, said in OTHER_SEPARATORS.items() if separator in only), None)
-    if mark:
-        raise SourceError(f"{file.place} has one column, {only!r}: its values are separated by {mark}. Save it as Parquet, or with commas")
+    if mark := unsplit(names):
+        raise SourceError(
+            f"{file.place} has one column, {names[0]!r}: its values are separated by {mark}. Save it as Parquet, or with commas"
+        )
 
 
 @dataclass(frozen=True, eq=False)

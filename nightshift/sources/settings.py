@@ -68,7 +68,7 @@ class InteractionsSource(_Source):
     """Column with the item's id, as the catalogue spells it."""
     timestamp: ColumnName
     """Column with the moment of the event, or with its place in the user's own order (`timestamp_unit: order`)."""
-    timestamp_unit: TimestampUnit | Literal["order"] | None = None
+    timestamp_unit: Literal["s", "ms", "us", "ns", "order"] | None = None
     """Unit of a numeric timestamp since 1970-01-01 UTC; leave out for datetime and ISO 8601 text columns (UTC where no offset is given).
     `order`, for research data without times: the column only orders each user's events. Every user's last event is laid on 2000-12-31,
     the one before on the day before, and so on; use it with `examples.split: last`, and believe nothing that speaks of days."""

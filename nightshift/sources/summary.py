@@ -141,7 +141,7 @@ def _time(sources: SourcesSettings) -> str:
     unit = sources.interactions.timestamp_unit
     if unit == "order":
         return "an order, no times"
-    return f"{unit} since 1970" if unit else "dates, or ISO 8601 text"
+    return f"{unit} since 1970" if unit else "dates, or ISO 8601 text; UTC where no offset is given"
 
 
 def _activity(times: pl.Series) -> tuple[int, ...]:

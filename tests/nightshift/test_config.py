@@ -65,6 +65,14 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
         (PLAIN + "owners: [ranking]\n", "'ranking' is no owner; write team:NAME"),
         (SOURCES + "nights: {first: tomorrow}\n", "nights.first"),
         (
+            SOURCES.replace("timestamp: ", "feedback: explicit, timestamp: ", 1) + "nights: {first: 2024-01-01}\n",
+            "nightshift.yaml: sources.interactions: feedback: explicit needs label and positive_from; add it beside feedback",
+        ),
+        (
+            SOURCES.replace("timestamp: ", "timestamp_unit: millis, timestamp: ", 1) + "nights: {first: 2024-01-01}\n",
+            "sources.interactions.timestamp_unit: Input should be 's', 'ms', 'us', 'ns' or 'order' (given: 'millis')",
+        ),
+        (
             SOURCES.replace("item_id: id}", "item_id: id, titel: name}", 1) + "nights: {first: 2024-01-01}\n",
             "unknown key 'titel'; did you mean 'title'?",
         ),

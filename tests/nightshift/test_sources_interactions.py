@@ -223,6 +223,13 @@ def test_empty_events_are_refused(tmp_path: Path) -> None:
         read(tmp_path, b"u,i,t\n")
 
 
+def test_a_csv_that_is_not_separated_by_commas_says_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        SourceError, match=r"events.csv has one column, 'u;i;t': its values are separated by semicolons. Save it as Parquet"
+    ):
+        read(tmp_path, b"u;i;t\nx;a;2024-01-01\n")
+
+
 def test_a_missing_column_names_the_file_and_the_nearest_column(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"events.csv has no column 't', which sources.interactions.timestamp names; did you mean 'ts'\?"):
         read(tmp_path, b"u,i,ts\nx,a,2024-01-01\n")

@@ -38,7 +38,12 @@ def forest(rows: list[dict[str, Any]], title: str) -> Any:
     data = alt.InlineData(values=points)
     order = [point["name"] for point in points]
     y = alt.Y("name:N", sort=order, axis=_names(LABELS))
-    x = alt.X("low:Q", title=title, scale=alt.Scale(domain=_span(points), clamp=False), axis=alt.Axis(tickCount=4, gridDash=[1, 3]))
+    x = alt.X(
+        "low:Q",
+        title=title,
+        scale=alt.Scale(domain=_span(points), clamp=False),
+        axis=alt.Axis(tickCount=4, gridDash=[1, 3], labelOverlap=True, labelSeparation=4),
+    )
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["gain", "loss", "none"], range=[GAIN, LOSS, NONE]), legend=None)
     base = alt.Chart(data)
     zero = alt.Chart(alt.InlineData(values=[{"x": 0}])).mark_rule(color=INK, strokeWidth=1).encode(x="x:Q")
