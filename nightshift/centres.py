@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nightshift.durable import rename, sync
 from nightshift.keys import canonical, content_key
 from nightshift.night import Night
 from nightshift.prompts.base import Prompt
@@ -35,7 +36,8 @@ def freeze_centres(night: Night, centres: NDArray[np.float64], read: int, items:
     partial = path.with_name(f".{path.name}.{night.run_id}")
     about = {"prompt": _prompt(night).prompt_id, "model": night.identity.model_id, "night": str(night.as_of), "items": read}
     partial.write_text(json.dumps(about | {"centres": centres.tolist()}, indent=1))
-    partial.replace(path)
+    sync(partial)
+    rename(partial, path)
 
 
 def _prompt(night: Night) -> Prompt[NoValue]:

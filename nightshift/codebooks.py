@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from nightshift.durable import rename, sync
 from nightshift.features.code_quality import collisions, entropy, stability
 from nightshift.features.codes import Codebook, Vectors, codes_table, fit_codebook
 from nightshift.features.settings import CodesSettings
@@ -69,5 +70,6 @@ def _frozen(night: Night, vectors: Vectors, items: int) -> Codebook | None:
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{night.run_id}")
         codebook.save(partial)
-        partial.replace(path)
+        sync(partial)
+        rename(partial, path)
     return codebook

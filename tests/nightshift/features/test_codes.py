@@ -1,11 +1,14 @@
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from nightshift.centres import freeze_centres
 from nightshift.codebooks import code_items
 from nightshift.datasets.synthetic import World
 from nightshift.errors import VectorMismatch
@@ -175,3 +178,23 @@ def test_too_few_vectors_or_switched_off_is_an_empty_table(shop: Shop) -> None:
 def test_the_default_asks_trees_to_read_no_codes(inputs: ExampleInputs, examples: pl.DataFrame) -> None:
     assert not [name for name in examples.columns if "_code" in name]
     assert min(inputs.snapshots) == date(2024, 1, 5)
+
+
+@pytest.mark.parametrize("kind", ["item_codes", "tag_centres"])
+def test_what_is_fitted_once_is_on_the_disk_before_and_with_its_name(shop: Shop, kind: str) -> None:
+    """A frozen file that a power cut left empty would stop every later night."""
+    night, seen, watching = shop.night(0), list[tuple[str, str]](), [True]
+
+    def watch(event: str, words: tuple[Any, ...]) -> None:
+        if watching and event in ("open", "os.rename") and kind in str(words[0]):
+            seen.append(("sync" if event == "open" and words[1] is None else event, Path(str(words[0])).name))
+
+    sys.addaudithook(watch)
+    if kind == "item_codes":
+        code_items(night, [clusters(60)], 60)
+    else:
+        freeze_centres(night, np.zeros(3), 60, 60)
+    watching.clear()
+    (hidden,) = [name for event, name in seen if event == "os.rename"]
+    order = [step for step in seen if step in (("sync", hidden), ("os.rename", hidden), ("sync", kind))]
+    assert order == [("sync", hidden), ("os.rename", hidden), ("sync", kind)]
