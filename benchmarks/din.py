@@ -1,16 +1,18 @@
 """Training DIN: ours against networks assembled from FuxiCTR's, torch-rechub's and deepctr-torch's layers.
 
+Seconds are medians; AUC is told on the validation rows and on the test rows, which are later, as the mean difference over seeds
+with its standard error: one seed moves by 0.0007.
+
 Everybody learns the same rows of MovieLens-100K (label: rating of 4 or more; the `base` columns as of each row's moment, the
 newest 50 events with their sign and time gap) in the same batches of 1,024 with the same sizes: vectors of 16, 64 attention
 units, layers of 128 and 64, dropout 0.2, Adam at 0.002, two epochs, one thread. Rows are prepared beforehand for all. The peers
-get their layers' own form (Dice in the attention), our embeddings, and PyTorch's fused AdamW. Ours reads neither attributes nor
-content here, and regularizes ids no more than the peers do.
+get their layers' own form and beginning (Dice in the attention), our embeddings, and PyTorch's fused AdamW. Ours reads neither
+attributes nor content here, and regularizes ids no more than the peers do.
 
 The peers are no dependency of the project: `pip install -c constraints.txt fuxictr==2.3.10 torch-rechub==0.9.0 deepctr-torch==0.3.0`.
 """
 
 import argparse
-import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
@@ -39,10 +42,11 @@ from nightshift.rankers.din.stepping import Stepper, score
 SETTINGS = DINSettings(codes=False, attributes=False, tiers=0, epochs=2, id_dropout=0.0, embedding_decay=0.0)
 FIRST_NIGHT = date(1997, 10, 8)
 PEERS = ("fuxictr", "torch-rechub", "deepctr-torch")
+JUDGED = ("valid", "test")
 
 
 class Rows:
-    """Train and test rows of MovieLens-100K, prepared once."""
+    """Train, validation and test rows of MovieLens-100K, prepared once."""
 
     def __init__(self, history: int) -> None:
         data = load("ml-100k", DEFAULT_CACHE)
@@ -51,18 +55,22 @@ class Rows:
         examples = build_examples(inputs, settings)
         context = Context.of(inputs, settings).seeing(("base",))
         features = tuple(name for name in examples.columns if name.startswith("base__"))
-        splits = {name: examples.filter(pl.col("split") == name) for name in ("train", "test")}
+        splits = {name: examples.filter(pl.col("split") == name) for name in ("train", *JUDGED)}
         self.inputs = inputs_of(splits["train"], features, context, SETTINGS.model_copy(update={"history_length": history}))
-        self.train, self.test = (Blocks(rows, context, self.inputs, 10**7).read(0) for rows in splits.values())
-        self.train_label, self.test_label = (rows["label"].cast(pl.Float32).to_numpy() for rows in splits.values())
+        self.blocks = {name: Blocks(rows, context, self.inputs, 10**7).read(0) for name, rows in splits.items()}
+        self.labels = {name: rows["label"].cast(pl.Float32).to_numpy() for name, rows in splits.items()}
 
     def batches(self, seed: int) -> list[Ints]:
         """The same batches for everybody."""
         chosen = []
         for epoch in range(SETTINGS.epochs):
-            order = np.random.default_rng([seed, epoch]).permutation(len(self.train))
+            order = np.random.default_rng([seed, epoch]).permutation(len(self.blocks["train"]))
             chosen += [order[start : start + SETTINGS.batch_rows] for start in range(0, len(order), SETTINGS.batch_rows)]
         return chosen
+
+    def auc(self, scored: Callable[[str], NDArray[Any]]) -> tuple[float, ...]:
+        """AUC of each judged split, in the order of JUDGED."""
+        return tuple(float(roc_auc_score(self.labels[name], scored(name))) for name in JUDGED)
 
 
 class Padded:
@@ -149,34 +157,38 @@ def _deepctr() -> tuple[Any, Any]:
     )
 
 
-def ours(rows: Rows, seed: int) -> tuple[float, float]:
-    """(CPU seconds of training, AUC on the test rows)."""
+def ours(rows: Rows, seed: int) -> tuple[float, ...]:
+    """CPU seconds of training, then the AUC of each judged split."""
     network = Network(rows.inputs, SETTINGS, torch.Generator().manual_seed(seed))
     stepper, batches = Stepper.of(network, SETTINGS, seed), rows.batches(seed)
     began = time.process_time()
     for chosen in batches:
-        stepper.step(rows.train, chosen, torch.from_numpy(rows.train_label[chosen]))
-    return time.process_time() - began, float(roc_auc_score(rows.test_label, score(network, rows.test)))
+        stepper.step(rows.blocks["train"], chosen, torch.from_numpy(rows.labels["train"][chosen]))
+    return time.process_time() - began, *rows.auc(lambda split: score(network, rows.blocks[split]))
 
 
-def theirs(name: str, rows: Rows, padded: tuple[Padded, Padded], seed: int) -> tuple[float, float]:
+def theirs(name: str, rows: Rows, padded: dict[str, Padded], seed: int) -> tuple[float, ...]:
     """The same of a peer."""
     torch.manual_seed(seed)
     network, batches = peer(name, rows), rows.batches(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=SETTINGS.learning_rate, weight_decay=SETTINGS.decay, fused=True)
-    label = torch.from_numpy(rows.train_label)
+    label = torch.from_numpy(rows.labels["train"])
     network.train()
     began = time.process_time()
     for chosen in map(torch.from_numpy, batches):
         optimizer.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(network(*padded[0].of(chosen)), label[chosen])
+        loss = nn.functional.binary_cross_entropy_with_logits(network(*padded["train"].of(chosen)), label[chosen])
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     seconds = time.process_time() - began
     network.eval()
-    with torch.no_grad():
-        parts = [network(*padded[1].of(part)) for part in torch.split(torch.arange(len(rows.test)), 4096)]
-    return seconds, float(roc_auc_score(rows.test_label, torch.cat(parts).numpy()))
+    return seconds, *rows.auc(lambda split: _scored(network, padded[split], len(rows.labels[split])))
+
+
+@torch.no_grad()
+def _scored(network: Peer, rows: Padded, count: int) -> NDArray[Any]:
+    parts = [network(*rows.of(part)) for part in torch.split(torch.arange(count), 4096)]
+    return torch.cat(parts).numpy()
 
 
 def main() -> None:
@@ -190,28 +202,38 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(options.threads)
     rows = Rows(options.history)
-    padded = Padded(rows.train, options.history), Padded(rows.test, options.history)
-    count = len(rows.train) * SETTINGS.epochs / 10_000
-    full = float(np.diff(rows.train.begins).mean()) / options.history
-    print(f"{len(rows.train):,} rows, histories {full:.0%} full, {SETTINGS.epochs} epochs, {options.threads} thread(s)", flush=True)
-    contestants: dict[str, Callable[[int], tuple[float, float]]] = {"ours": lambda seed: ours(rows, seed)}
+    padded = {name: Padded(block, options.history) for name, block in rows.blocks.items()}
+    train = rows.blocks["train"]
+    count = len(train) * SETTINGS.epochs / 10_000
+    full = float(np.diff(train.begins).mean()) / options.history
+    print(f"{len(train):,} rows, histories {full:.0%} full, {SETTINGS.epochs} epochs, {options.threads} thread(s)", flush=True)
+    contestants: dict[str, Callable[[int], tuple[float, ...]]] = {"ours": lambda seed: ours(rows, seed)}
     contestants |= {name: (lambda seed, name=name: theirs(name, rows, padded, seed)) for name in options.peers}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in contestants}
     for run in range(options.runs):
         for name in list(contestants) if run % 2 == 0 else list(contestants)[::-1]:
-            seconds, auc = contestants[name](run)
-            found[name].append((seconds / count, auc))
-            print(f"run {run + 1}/{options.runs}: {name} {seconds / count:.3f} CPU s for 10,000 rows, AUC {auc:.4f}", flush=True)
+            seconds, valid, test = contestants[name](run)
+            found[name].append((seconds / count, valid, test))
+            said = f"{seconds / count:.3f} CPU s for 10,000 rows, AUC {valid:.4f} (validation), {test:.4f} (test)"
+            print(f"run {run + 1}/{options.runs}: {name} {said}", flush=True)
     _summary(found, options.runs)
 
 
-def _summary(found: dict[str, list[tuple[float, float]]], runs: int) -> None:
-    own, own_auc = (statistics.median(values) for values in zip(*found["ours"], strict=True))
+def _summary(found: dict[str, list[tuple[float, ...]]], runs: int) -> None:
+    own = np.array(found["ours"])
     for name in [name for name in found if name != "ours"][::-1]:
-        peer_seconds, peer_auc = (statistics.median(values) for values in zip(*found[name], strict=True))
-        print(f"AUC ours {own_auc:.4f}, {name} {peer_auc:.4f}")
-        what = f"ours {own:.3f}, peer {peer_seconds:.3f}, CPU s for 10,000 rows of training against {name}, median of {runs} runs"
-        print(f"din: ratio {peer_seconds / own:.2f} ({what})")
+        peer = np.array(found[name])
+        for place, split in enumerate(JUDGED, 1):
+            one, other = own[:, place], peer[:, place]
+            print(f"AUC ({split}): ours {one.mean():.4f}, {name} {other.mean():.4f}, {_paired(one - other)}")
+        quick, slow = float(np.median(own[:, 0])), float(np.median(peer[:, 0]))
+        what = f"ours {quick:.3f}, peer {slow:.3f}, CPU s for 10,000 rows of training against {name}, median of {runs} runs"
+        print(f"din: ratio {slow / quick:.2f} ({what})")
+
+
+def _paired(difference: NDArray[Any]) -> str:
+    error = difference.std(ddof=1) / len(difference) ** 0.5 if len(difference) > 1 else float("nan")
+    return f"difference {difference.mean():+.4f}, standard error {error:.4f}"
 
 
 if __name__ == "__main__":
