@@ -7,6 +7,7 @@ import polars as pl
 
 from jobs.console import console
 from jobs.grids import stacked
+from nightshift.heartbeat import dollars
 from nightshift.ledger import Ledgers
 from nightshift.night import PROMPTED
 from nightshift.store import Store
@@ -101,10 +102,6 @@ def show_costs(told: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    paid = [f"{row['calls']:,}", f"{row['prompt_tokens'] + row['new_tokens']:,}", _usd(row["cost_usd"]), f"{row['seconds'] / 60:.1f}"]
-    spared = [f"{row['avoided_calls']:,}", f"{row['avoided_tokens']:,}", _usd(row["avoided_usd"]), f"{row['hit_rate']:.1%}"]
+    paid = [f"{row['calls']:,}", f"{row['prompt_tokens'] + row['new_tokens']:,}", dollars(row["cost_usd"]), f"{row['seconds'] / 60:.1f}"]
+    spared = [f"{row['avoided_calls']:,}", f"{row['avoided_tokens']:,}", dollars(row["avoided_usd"]), f"{row['hit_rate']:.1%}"]
     return paid + spared
-
-
-def _usd(amount: float | None) -> str:
-    return "?" if amount is None else f"{amount:.2f}"

@@ -13,6 +13,7 @@ from jobs.console import console
 from jobs.grids import bullets, stacked
 from jobs.planning import NightPlan
 from nightshift.errors import InputError
+from nightshift.heartbeat import dollars, money
 from nightshift.lift.arms import LEAVE_ONE_OUT
 from nightshift.lift.headline import headline, rankers_of
 from nightshift.lift.report.page import place
@@ -35,8 +36,7 @@ def show_plan(plan: NightPlan) -> None:
 
 def _planned(table: TablePlan) -> list[str]:
     counted = (table.rows, table.answered, table.pending.height, table.deferred, table.tokens)
-    usd = "?" if table.cost_usd is None else f"{table.cost_usd:.2f}"
-    return [table.table, *(f"{number:,}" for number in counted), usd, f"{table.seconds / 60:.1f}"]
+    return [table.table, *(f"{number:,}" for number in counted), dollars(table.cost_usd), f"{table.seconds / 60:.1f}"]
 
 
 def _said_of(plan: NightPlan) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _paid(night: Night, row: dict[str, Any]) -> dict[str, str]:
     if paid.is_empty():
         return by
     answer = paid.row(0, named=True)
-    cost = "unknown price" if answer["cost_usd"] is None else f"${answer['cost_usd']:.2f}"
+    cost = "unknown price" if answer["cost_usd"] is None else money(answer["cost_usd"])
     tokens = f"{answer['prompt_tokens']} prompt tokens ({answer['cached_tokens']} reused) and {answer['new_tokens']} new"
     return by | {
         "when": f"{answer['created_at']:%Y-%m-%d %H:%M} UTC, for night {answer['as_of']}",

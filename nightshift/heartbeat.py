@@ -97,6 +97,15 @@ def money(usd: float | None) -> str:
     return f"${usd:.2g}" if 0 < usd < 0.01 else f"${usd:,.2f}"
 
 
+def dollars(usd: float | None) -> str:
+    """The same for a column headed USD.
+
+    >>> dollars(12.345), dollars(0.00042), dollars(None)
+    ('12.35', '0.00042', '?')
+    """
+    return money(usd).removeprefix("$")
+
+
 @dataclass(frozen=True)
 class Counted:
     """What the ledger holds of one run and table."""

@@ -9,6 +9,7 @@ import polars as pl
 
 from nightshift.checks.base import Checked
 from nightshift.checks.settings import CheckSettings
+from nightshift.heartbeat import money
 
 if TYPE_CHECKING:
     from nightshift.ledger import Ledgers
@@ -38,7 +39,7 @@ def cost(paid: pl.DataFrame, as_of: date, nights: list[date], settings: CheckSet
     usual = (nights[1:] or nights)[-settings.usual_nights :]
     spent = {night: (tokens, usd) for night, tokens, usd in paid.select("as_of", "tokens", "usd").iter_rows()}
     tokens, usd = spent.get(as_of, (0, 0.0))
-    said = f"{tokens:,} tokens, {'$?' if usd is None else f'${usd:,.2f}'}"
+    said = f"{tokens:,} tokens, {money(usd)}"
     numbers = {"tokens": tokens} | ({} if usd is None else {"usd": usd})
     if not usual:
         return Checked("cost", True, f"{said}; the first night, nothing to compare with", blocking=False, numbers=numbers)
