@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from nightshift.candidates.settings import COLLABORATIVE
 from nightshift.durable import make_folder
 from nightshift.errors import ConfigError
 from nightshift.lift.headline import headline, rankers_of, rows_of
@@ -78,16 +79,23 @@ def _drawn(judgement: "Judgement") -> dict[str, Any]:
 
 
 def _forests(judgement: "Judgement") -> dict[str, str]:
-    """Differences with their intervals: overall, by slice, by group of users."""
+    """Differences with their intervals: overall, by slice, by group of users. The base's lead over its sources has a scale of its own."""
     from nightshift.lift.report import charts
 
     metric = judgement.metric.upper()
-    wanted = {"forest": (judgement.compared, f"{metric} differences with 95% intervals")}
+    wanted = {"forest": (_of_arms(judgement.compared), f"{metric} differences with 95% intervals")}
+    leads = [row for row in judgement.compared if row["against"] in COLLABORATIVE]
+    wanted["sources"] = (leads, f"{metric} of the base over candidate sources as rankers, with 95% intervals")
     wanted |= {name: (rows, f"{name} by slice, {metric}, with 95% intervals") for name, rows in judgement.sliced.items() if _any(rows)}
     for column, rows in judgement.groups.items():
         if _any(rows):
             wanted[f"group {column}"] = (rows, f"llm minus base by {column}, {metric}, with 95% intervals")
     return {name: charts.svg(charts.forest(rows, f"{metric}, thousandths"), about) for name, (rows, about) in wanted.items() if rows}
+
+
+def _of_arms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Differences between arms, without those from a candidate source: a lead ten times theirs would hide their intervals."""
+    return [row for row in rows if row["against"] not in COLLABORATIVE]
 
 
 def _any(rows: list[dict[str, Any]]) -> bool:
@@ -101,7 +109,7 @@ def picture(lift: pl.DataFrame) -> str:
 
     metric, rows = main_metric(lift), rows_of(lift, rankers_of(lift)[0])
     named = [row | {"name": f"{arm} - {against}"} for (arm, against), row in rows.items() if arm != against]
-    encoded = base64.b64encode(charts.png(charts.forest(named, f"{metric.upper()}, thousandths"))).decode("ascii")
+    encoded = base64.b64encode(charts.png(charts.forest(_of_arms(named), f"{metric.upper()}, thousandths"))).decode("ascii")
     return f"![{metric.upper()} differences with 95% intervals](data:image/png;base64,{encoded})"
 
 

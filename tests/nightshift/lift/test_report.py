@@ -189,6 +189,11 @@ def test_aucs_of_dealings_are_one_arm() -> None:
     assert aucs(pl.DataFrame(rows, schema=["arm", "seed", "label", "score"], orient="row")) == {"permuted": [1.0, 0.0]}
 
 
+def test_a_lead_over_a_candidate_source_does_not_hide_the_arms_intervals() -> None:
+    rows = [{"arm": "llm", "against": "base"}, {"arm": "base", "against": "popular"}, {"arm": "base", "against": "ease"}]
+    assert page._of_arms(rows) == rows[:1]
+
+
 def test_a_forest_scales_to_what_supports_a_claim_and_colours_what_is_clear() -> None:
     pytest.importorskip("altair", reason="the report's extra is not installed")
     rows = [
