@@ -62,7 +62,8 @@ class Rows:
         forms = {on: Form.of_auc(Concordance(label, scores[:, mask], user.astype(np.int64), len(names))) for on, scores in found.items()}
         draws = Draws(self.lift.bootstrap_seed, self.lift.resamples, dealings)
         row = forms[True].against(forms[False], draws, dealings > 1)
-        return f"with {row['value']:.4f}, with - without {shown(row)}, standard deviation over seeds {row['seed_sd']:.4f}"
+        spread = "" if row["seed_sd"] is None else f", standard deviation over seeds {row['seed_sd']:.4f}"
+        return f"with {row['value']:.4f}, with - without {shown(row)}{spread}"
 
 
 def of_arm(scores: pl.DataFrame, arm: str, test: pl.DataFrame) -> Doubles:
