@@ -18,7 +18,8 @@ IN_MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 
 
 def pytest_configure() -> None:
-    """Put temporary folders into memory, unless told otherwise."""
+    """Put temporary folders into memory, unless told otherwise. Commands write as into a pipe, whatever terminal the tests run in."""
+    os.environ.pop("COLUMNS", None)
     if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
