@@ -1,11 +1,12 @@
-"""Columns as Dagster shows them: type, meaning, constraints, and the columns of other tables that each comes from."""
+"""Columns as Dagster shows them: type, meaning, constraints, and the columns of other tables that each
+comes from."""
 
 from collections.abc import Iterable, Sequence
 
 import dagster as dg
 import polars as pl
 
-from nightshift.column_lineage import derives_from
+from nightshift.night.lineage import derives_from
 from nightshift.tables import Column, Table
 
 FEATURE = Column(pl.Float32, "a feature; NaN where missing", required=False)
@@ -15,18 +16,24 @@ def column_schema(table: Table, features: Sequence[str] = ()) -> dg.TableSchema:
     """The table's columns and the feature columns of a wide one; each says where it comes from."""
     columns = table.columns | dict.fromkeys(features, FEATURE)
     sources = derives_from(table, columns)
-    return dg.TableSchema([_column(name, column, name in table.key, sources.get(name, ())) for name, column in columns.items()])
+    return dg.TableSchema(
+        [_column(name, column, name in table.key, sources.get(name, ())) for name, column in columns.items()]
+    )
 
 
 def _column(name: str, column: Column, in_key: bool, sources: Sequence[str]) -> dg.TableColumn:
-    constraints = dg.TableColumnConstraints(nullable=not column.required, unique=False, other=["key"] if in_key else [])
+    constraints = dg.TableColumnConstraints(
+        nullable=not column.required, unique=False, other=["key"] if in_key else []
+    )
     about = f"{column.about} (from {', '.join(sources)})" if sources else column.about
     return dg.TableColumn(name, str(column.dtype), about, constraints)
 
 
 def column_lineage(table: Table, columns: Iterable[str]) -> dg.TableColumnLineage:
     """From which columns of which assets these columns come, in Dagster's own terms."""
-    return dg.TableColumnLineage({name: [_dep(source) for source in sources] for name, sources in derives_from(table, columns).items()})
+    return dg.TableColumnLineage(
+        {name: [_dep(source) for source in sources] for name, sources in derives_from(table, columns).items()}
+    )
 
 
 def _dep(source: str) -> dg.TableColumnDep:

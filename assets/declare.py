@@ -1,4 +1,5 @@
-"""What every asset shares: how it is declared from its table, and how its night is checked, published and shown."""
+"""What every asset shares: how it is declared from its table, and how its night is checked, published and
+shown."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,17 +9,17 @@ import dagster as dg
 import polars as pl
 from dagster import CodeReferencesMetadataValue, LocalFileCodeReference
 
-from assets.beats import told
+from assets.backfills import over_nights
 from assets.columns import column_lineage, column_schema
-from assets.failing import plainly
+from assets.failures import plainly
+from assets.heartbeats import told
 from assets.pictures import by_origin, of_nights
-from assets.ranges import over_nights
 from assets.samples import SAMPLE_ROWS, markdown
 from nightshift import __version__
-from nightshift.checks import Checked, schema, unique_key
 from nightshift.errors import NightFailed
-from nightshift.night import PROMPTED, Night
-from nightshift.store import MANIFEST, Manifest, digest_of
+from nightshift.night.checks import Checked, schema, unique_key
+from nightshift.night.night import PROMPTED, Night
+from nightshift.storage.store import MANIFEST, Manifest, digest_of
 from nightshift.tables import SCHEMA_VERSION, Table
 
 CODE_VERSION = f"{__version__}+schema{SCHEMA_VERSION}"
@@ -35,7 +36,8 @@ def table_asset(
     checks: Mapping[str, str] | None = None,
     pool: str | None = None,
 ) -> Callable[[Body], dg.AssetsDefinition]:
-    """Declare the asset of a table. `checks` maps a check's name to what it says; names that begin with `warn:` only warn."""
+    """Declare the asset of a table. `checks` maps a check's name to what it says; names that begin with
+    `warn:` only warn."""
 
     def declare(body: Body) -> dg.AssetsDefinition:
         about = f"{table.about}\n\n{body.__doc__ or ''}".strip()
@@ -49,7 +51,9 @@ def table_asset(
             pool=pool,
             metadata=_about(table, body),
             tags=_tags(table),
-            check_specs=[_spec(table, name, says) for name, says in {**_of_every(table), **(checks or {})}.items()],
+            check_specs=[
+                _spec(table, name, says) for name, says in {**_of_every(table), **(checks or {})}.items()
+            ],
         )(plainly(over_nights(table.name, told(table, body))))
 
     return declare
@@ -61,25 +65,37 @@ KEY_SAYS = "No two rows have the same {}."
 
 def _of_every(table: Table) -> dict[str, str]:
     """The checks that `publish` makes of every table."""
-    return {"schema": SCHEMA_SAYS} | ({"unique_key": KEY_SAYS.format(", ".join(table.key))} if table.key else {})
+    return {"schema": SCHEMA_SAYS} | (
+        {"unique_key": KEY_SAYS.format(", ".join(table.key))} if table.key else {}
+    )
 
 
 def _spec(table: Table, name: str, says: str) -> dg.AssetCheckSpec:
     blocking = not name.startswith("warn:")
-    return dg.AssetCheckSpec(name.removeprefix("warn:"), asset=table.name, description=says, blocking=blocking)
+    return dg.AssetCheckSpec(
+        name.removeprefix("warn:"), asset=table.name, description=says, blocking=blocking
+    )
 
 
 def _about(table: Table, body: Body) -> dict[str, Any]:
     """What is known before any night: columns, where the table is documented, and where its code is."""
     docs = dg.MetadataValue.path(f"docs/reference/tables.md#{table.name}")
-    return {"dagster/column_schema": column_schema(table), "docs": docs, "dagster/code_references": _code(body)}
+    return {
+        "dagster/column_schema": column_schema(table),
+        "docs": docs,
+        "dagster/code_references": _code(body),
+    }
 
 
 def _code(body: Body) -> CodeReferencesMetadataValue:
     """File and line of the body, which the UI offers to open."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster 1.13 calls both classes beta; every start would say so
-        place = LocalFileCodeReference(file_path=body.__code__.co_filename, line_number=body.__code__.co_firstlineno)
+        warnings.simplefilter(
+            "ignore", dg.BetaWarning
+        )  # Dagster 1.13 calls both classes beta; every start would say so
+        place = LocalFileCodeReference(
+            file_path=body.__code__.co_filename, line_number=body.__code__.co_firstlineno
+        )
         return CodeReferencesMetadataValue(code_references=[place])
 
 
@@ -104,7 +120,8 @@ def publish(
     draw: Callable[[], Mapping[str, Any]] | None = None,
     sample: pl.DataFrame | None = None,
 ) -> Events:
-    """Check, publish, show. Nothing is published when a blocking check fails: the night fails with the check's message.
+    """Check, publish, show. Nothing is published when a blocking check fails: the night fails with the
+    check's message.
 
     `draw` makes pictures, once the night is published.
     """
@@ -112,7 +129,9 @@ def publish(
     failed = [check for check in done if check.blocking and not check.passed]
     if failed:
         yield from (_result(table, check, frame.height) for check in done)
-        raise NightFailed(f"{table.name} of {night.as_of} was not published. {failed[0].name}: {failed[0].message}")
+        raise NightFailed(
+            f"{table.name} of {night.as_of} was not published. {failed[0].name}: {failed[0].message}"
+        )
     manifest = night.store.publish(
         table,
         night.as_of,
@@ -123,7 +142,15 @@ def publish(
         rejects=rejects,
     )
     yield dg.MaterializeResult(
-        metadata=_shown(night, table, manifest, frame, sample, dict(numbers or {}), dict(show or {}) | dict(draw() if draw else {})),
+        metadata=_shown(
+            night,
+            table,
+            manifest,
+            frame,
+            sample,
+            dict(numbers or {}),
+            dict(show or {}) | dict(draw() if draw else {}),
+        ),
         check_results=[_result(table, check, frame.height) for check in done],
     )
 
@@ -136,7 +163,8 @@ def _result(table: Table, check: Checked, rows: int) -> dg.AssetCheckResult:
         passed=check.passed,
         severity=severity,
         description=check.message,
-        metadata={"rows": rows} | {name: value for name, value in check.numbers.items() if isinstance(value, int | float)},
+        metadata={"rows": rows}
+        | {name: value for name, value in check.numbers.items() if isinstance(value, int | float)},
     )
 
 
@@ -149,22 +177,35 @@ def _shown(
     numbers: dict[str, Any],
     show: dict[str, Any],
 ) -> dict[str, Any]:
-    """What the asset page says of a night, in this order: rows, words and pictures, sample, numbers, rows by origin, files."""
+    """What the asset page says of a night, in this order: rows, words and pictures, sample, numbers, rows
+    by origin, files."""
     seen, rejected = (frame if sample is None else sample).head(SAMPLE_ROWS), manifest.rejects
-    shown: dict[str, Any] = {"dagster/row_count": manifest.rows, "rows": manifest.rows, **show, **of_nights(night, table)}
+    shown: dict[str, Any] = {
+        "dagster/row_count": manifest.rows,
+        "rows": manifest.rows,
+        **show,
+        **of_nights(night, table),
+    }
     shown["sample"] = dg.MetadataValue.md(markdown(seen))
     if table.open:
-        shown["dagster/column_schema"] = column_schema(table, [name for name in frame.columns if name not in table.columns])
+        shown["dagster/column_schema"] = column_schema(
+            table, [name for name in frame.columns if name not in table.columns]
+        )
     shown |= {name: value for name, value in numbers.items() if isinstance(value, int | float | str)}
     shown |= {"rejects": rejected.rows} if rejected else {}
-    shown |= {f"origin: {origin}": count for origin, count in manifest.fallbacks.items() if origin not in numbers}
+    shown |= {
+        f"origin: {origin}": count for origin, count in manifest.fallbacks.items() if origin not in numbers
+    }
     return shown | by_origin(table, manifest) | _files(night, table, frame.columns)
 
 
 def _files(night: Night, table: Table, columns: Sequence[str]) -> dict[str, Any]:
     """Where the night's files are, and from which columns theirs come."""
     folder = night.store.folder(table, night.as_of)
-    paths = {"folder": dg.MetadataValue.path(str(folder)), "manifest": dg.MetadataValue.path(str(folder / MANIFEST))}
+    paths = {
+        "folder": dg.MetadataValue.path(str(folder)),
+        "manifest": dg.MetadataValue.path(str(folder / MANIFEST)),
+    }
     lineage = column_lineage(table, columns)
     return paths | ({"dagster/column_lineage": lineage} if lineage.deps_by_column else {})
 

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.beats import Teller
-from nightshift.heartbeat import TextHeartbeat
-from nightshift.night import Night
+from assets.heartbeats import Teller
+from nightshift.night.heartbeat import TextHeartbeat
+from nightshift.night.night import Night
 
 
 def embed(context: dg.AssetExecutionContext, night: Night, texts: pl.DataFrame) -> dict[str, Any]:
@@ -17,11 +17,15 @@ def embed(context: dg.AssetExecutionContext, night: Night, texts: pl.DataFrame) 
     pending = texts.filter(~pl.col("content_key").is_in(known.implode()))
     started = time.monotonic()
     if pending.height:
-        from pipelines.embed_texts import embed_texts  # Beam and the encoder load only when there is something to embed
+        from pipelines.embed_texts import (
+            embed_texts,  # Beam and the encoder load only when there is something to embed
+        )
 
         table, count = f"{texts.columns[0].removesuffix('_id')}_embeddings", pending["content_key"].n_unique()
         context.log.info(f"embedding {count:,} of {texts.height:,} texts with {night.encoder_id}")
-        with TextHeartbeat(night.ledgers, table, night.run_id, count, texts.height - pending.height, Teller(context, night)):
+        with TextHeartbeat(
+            night.ledgers, table, night.run_id, count, texts.height - pending.height, Teller(context, night)
+        ):
             embed_texts(night.settings, night.run_id, pending)
         night.ledgers.compact()
     seconds = time.monotonic() - started

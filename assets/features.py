@@ -9,8 +9,8 @@ import polars as pl
 from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
 from assets.samples import each_family
-from nightshift.checks import Checked, one_row_each
-from nightshift.night import Night
+from nightshift.night.checks import Checked, one_row_each
+from nightshift.night.night import Night
 from nightshift.tables import (
     CANDIDATES,
     INTERACTIONS,
@@ -26,7 +26,9 @@ from nightshift.tables import (
     USER_PREFERENCES,
 )
 
-if TYPE_CHECKING:  # SciPy costs a fifth of a second; the assets that compute import it, the code location does not
+if (
+    TYPE_CHECKING
+):  # SciPy costs a fifth of a second; the assets that compute import it, the code location does not
     from nightshift.features.content import Snapshot
     from nightshift.features.examples import ExampleInputs
     from nightshift.features.proofs import Difference
@@ -49,7 +51,9 @@ def example_inputs(night: Night) -> "ExampleInputs":
 
     nights = [day for day in night.store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    return ExampleInputs(items, events, {day: snapshot(night, day) for day in nights}, implicit=implicit(night))
+    return ExampleInputs(
+        items, events, {day: snapshot(night, day) for day in nights}, implicit=implicit(night)
+    )
 
 
 def implicit(night: Night) -> bool:
@@ -59,22 +63,30 @@ def implicit(night: Night) -> bool:
 
 @table_asset(ITEM_CODES, group="features", kinds={"faiss"}, deps=[ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES])
 def item_codes(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """The night's vectors quantized by frozen codebooks. Says how often ids collide, how even codes are, how stable a refit is."""
-    from nightshift.codebooks import code_items
+    """The night's vectors quantized by frozen codebooks. Says how often ids collide, how even codes are,
+    how stable a refit is."""
+    from nightshift.features.codebooks import code_items
     from nightshift.features.codes import vectors_of
 
     night = nightshift.night(context)
-    sources = vectors_of(night.store.read(ITEM_EMBEDDINGS, night.as_of), night.store.read(ITEM_TAG_SCORES, night.as_of))
+    sources = vectors_of(
+        night.store.read(ITEM_EMBEDDINGS, night.as_of), night.store.read(ITEM_TAG_SCORES, night.as_of)
+    )
     coded = code_items(night, sources, night.store.read(ITEMS, night.as_of).height)
     inputs = manifests(night, ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES)
     yield from publish(night, ITEM_CODES, coded.table, inputs=inputs, numbers=coded.numbers)
 
 
 @table_asset(
-    ITEM_FEATURES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, *WRITTEN], checks={"one_row_each": ONE_ROW.format("item")}
+    ITEM_FEATURES,
+    group="features",
+    kinds={"polars"},
+    deps=[ITEMS, INTERACTIONS, *WRITTEN],
+    checks={"one_row_each": ONE_ROW.format("item")},
 )
 def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Counts, rates, tag scores, whitened vectors and click rates of near items, as of the night. NaN and an indicator for the missing."""
+    """Counts, rates, tag scores, whitened vectors and click rates of near items, as of the night. NaN and
+    an indicator for the missing."""
     from nightshift.features.night import item_features as build
 
     night = nightshift.night(context)
@@ -83,14 +95,21 @@ def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
     numbers = {"features": len(frame.columns) - 1}
     checks = [one_row_each(frame, items, "item_id")]
-    yield from publish(night, ITEM_FEATURES, frame, checks, inputs=inputs, numbers=numbers, sample=each_family(frame))
+    yield from publish(
+        night, ITEM_FEATURES, frame, checks, inputs=inputs, numbers=numbers, sample=each_family(frame)
+    )
 
 
 @table_asset(
-    USER_FEATURES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, *WRITTEN], checks={"one_row_each": ONE_ROW.format("user")}
+    USER_FEATURES,
+    group="features",
+    kinds={"polars"},
+    deps=[ITEMS, INTERACTIONS, *WRITTEN],
+    checks={"one_row_each": ONE_ROW.format("user")},
 )
 def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Counts, rates, likings of attributes and tags and the mean liked vectors of every user, as of the night."""
+    """Counts, rates, likings of attributes and tags and the mean liked vectors of every user, as of the
+    night."""
     from nightshift.features.night import user_features as build
 
     night = nightshift.night(context)
@@ -100,32 +119,59 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
     numbers = {"features": len(frame.columns) - 1}
     checks = [one_row_each(frame, users, "user_id")]
-    yield from publish(night, USER_FEATURES, frame, checks, inputs=inputs, numbers=numbers, sample=each_family(frame))
+    yield from publish(
+        night, USER_FEATURES, frame, checks, inputs=inputs, numbers=numbers, sample=each_family(frame)
+    )
 
 
 @table_asset(CANDIDATES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, *WRITTEN])
 def candidates(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Each source's best items for every user, for implicit feedback (empty for other feedback, which says itself what was shown).
+    """Each source's best items for every user, for implicit feedback (empty for other feedback, which says
+    itself what was shown).
 
-    Says what the candidates of the night before were worth: the share of users' later choices among them, by source and together.
+    Says what the candidates of the night before were worth: the share of users' later choices among them,
+    by source and together.
     """
     night = nightshift.night(context)
-    frame, numbers = _candidates(night) if implicit(night) else (CANDIDATES.empty(), {"feedback": "not implicit: no candidates needed"})
-    yield from publish(night, CANDIDATES, frame, inputs=manifests(night, ITEMS, INTERACTIONS, *WRITTEN), numbers=numbers)
+    frame, numbers = (
+        _candidates(night)
+        if implicit(night)
+        else (CANDIDATES.empty(), {"feedback": "not implicit: no candidates needed"})
+    )
+    yield from publish(
+        night, CANDIDATES, frame, inputs=manifests(night, ITEMS, INTERACTIONS, *WRITTEN), numbers=numbers
+    )
 
 
 def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
-    from nightshift.candidates.nightly import candidates as build
-    from nightshift.candidates.nightly import chosen_since, recalls
+    from nightshift.features.candidates.nightly import candidates as build
+    from nightshift.features.candidates.nightly import chosen_since, recalls
 
-    items, events, settings = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of), night.settings.examples
-    frame = build(items, events, snapshot(night, night.as_of), night.as_of, settings.candidates, settings.features.similarity)
+    items, events, settings = (
+        night.store.read(ITEMS, night.as_of),
+        night.store.read(INTERACTIONS, night.as_of),
+        night.settings.examples,
+    )
+    frame = build(
+        items,
+        events,
+        snapshot(night, night.as_of),
+        night.as_of,
+        settings.candidates,
+        settings.features.similarity,
+    )
     last = night.store.before(CANDIDATES, night.as_of)
-    numbers: dict[str, Any] = {"users": frame["user_id"].n_unique()} | dict(frame.group_by("source").len().sort("source").iter_rows())
+    numbers: dict[str, Any] = {"users": frame["user_id"].n_unique()} | dict(
+        frame.group_by("source").len().sort("source").iter_rows()
+    )
     if last is None:
         return frame, numbers
-    worth = recalls(night.store.read(CANDIDATES, last), chosen_since(events, last, settings.candidates.repeats))
-    return frame, numbers | {f"recall since {last}: {source}": round(share, 4) for source, share in worth.items()}
+    worth = recalls(
+        night.store.read(CANDIDATES, last), chosen_since(events, last, settings.candidates.repeats)
+    )
+    return frame, numbers | {
+        f"recall since {last}: {source}": round(share, 4) for source, share in worth.items()
+    }
 
 
 @table_asset(
@@ -134,12 +180,15 @@ def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
     kinds={"polars"},
     deps=[ITEMS, INTERACTIONS, *SNAPSHOT],
     checks={
-        "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches bit for bit.",
-        "future_shuffle": "Dealing all events after the cut between training and validation anew changes no row before it.",
+        "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches bit for "
+        "bit.",
+        "future_shuffle": "Dealing all events after the cut between training and validation anew changes no row before "
+        "it.",
     },
 )
 def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Every event since the first night, with the features known strictly before it and the newest night at or before its day.
+    """Every event since the first night, with the features known strictly before it and the newest night
+    at or before its day.
 
     Implicit feedback: the candidates of a sample of moments at which users chose something."""
     from nightshift.features.examples import build_examples
@@ -149,38 +198,63 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     inputs = example_inputs(night)
     settings = night.settings.examples
     builder = inputs.builder(settings)
-    context.log.info(f"building rows from {inputs.interactions.height:,} events and {len(inputs.snapshots)} nights")
+    context.log.info(
+        f"building rows from {inputs.interactions.height:,} events and {len(inputs.snapshots)} nights"
+    )
     frame = build_examples(inputs, settings, builder)
     context.log.info("proving that no feature knows the future")
     after_training = frame.filter(frame["split"] != "train").select(pl.col("timestamp").min())
     cut = after_training.item() or night.moment
     proofs = [
-        _proof("recompute", recompute(inputs, settings, frame, night.settings.checks.leak_sample, builder=builder)),
+        _proof(
+            "recompute",
+            recompute(inputs, settings, frame, night.settings.checks.leak_sample, builder=builder),
+        ),
         _proof("future_shuffle", future_shuffle(inputs, settings, cut, builder=builder, examples=frame)),
     ]
-    counts = {f"rows: {name}": count for name, count in frame.group_by("split").len().sort("split").iter_rows()}
-    families = {f"features: {family}": sum(c.startswith(f"{family}__") for c in frame.columns) for family in settings.features.families}
+    counts = {
+        f"rows: {name}": count for name, count in frame.group_by("split").len().sort("split").iter_rows()
+    }
+    families = {
+        f"features: {family}": sum(c.startswith(f"{family}__") for c in frame.columns)
+        for family in settings.features.families
+    }
     inputs_of = manifests(night, ITEMS, INTERACTIONS)
     sample = each_family(frame.drop("group_id", "as_of"))
     numbers = counts | families | _found(frame) | _proved(frame, proofs, night.settings.checks.leak_sample)
-    yield from publish(night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=numbers, sample=sample)
+    yield from publish(
+        night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=numbers, sample=sample
+    )
 
 
 def _found(frame: pl.DataFrame) -> dict[str, float]:
-    """Implicit feedback: how many of the items chosen in test lists were among their candidates, which bounds every recall."""
+    """Implicit feedback: how many of the items chosen in test lists were among their candidates, which
+    bounds every recall."""
     chosen = frame.filter((pl.col("split") == "test") & (pl.col("label") > 0.5))["retrieved"].drop_nulls()
-    return {"candidates: recall on test lists": round(float(chosen.sum()) / chosen.len(), 4)} if chosen.len() else {}
+    return (
+        {"candidates: recall on test lists": round(float(chosen.sum()) / chosen.len(), 4)}
+        if chosen.len()
+        else {}
+    )
 
 
 def _proved(frame: pl.DataFrame, proofs: list[Checked], sample: int) -> dict[str, str]:
     """What each proof compared, in words, for the report."""
     columns = sum("__" in name for name in frame.columns)
-    rows = {"recompute": min(sample, frame.height), "future_shuffle": frame.filter(frame["split"] == "train").height}
+    rows = {
+        "recompute": min(sample, frame.height),
+        "future_shuffle": frame.filter(frame["split"] == "train").height,
+    }
     said = "{:,} rows x {} columns: {} differences"
-    return {f"proof: {proof.name}": said.format(rows[proof.name], columns, proof.numbers["differences"]) for proof in proofs}
+    return {
+        f"proof: {proof.name}": said.format(rows[proof.name], columns, proof.numbers["differences"])
+        for proof in proofs
+    }
 
 
 def _proof(name: str, differences: "list[Difference]") -> Checked:
     """A proof that found nothing passes; otherwise the message names feature, row and both values."""
-    found = "; ".join(map(str, differences[:3])) or "no value depends on its row's moment or anything after it"
+    found = (
+        "; ".join(map(str, differences[:3])) or "no value depends on its row's moment or anything after it"
+    )
     return Checked(name, not differences, found, numbers={"differences": len(differences)})

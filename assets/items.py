@@ -5,18 +5,34 @@ import dataclasses
 import dagster as dg
 import polars as pl
 
-from assets.asking import MODEL_POOL, ask
-from assets.compared import COST, DISTINCT, FALLBACK_SHARE, VECTOR_DRIFT, drifted, fallen_back, spending
+from assets.answering import MODEL_POOL, ask
 from assets.declare import Events, manifests, publish, table_asset
 from assets.embedding import embed
+from assets.night_comparisons import (
+    COST,
+    DISTINCT,
+    FALLBACK_SHARE,
+    VECTOR_DRIFT,
+    drifted,
+    fallen_back,
+    spending,
+)
 from assets.pictures import frequencies, item_map
 from assets.resources import Nightshift
 from assets.samples import each_origin
-from nightshift import written
-from nightshift.centres import freeze_centres
-from nightshift.checks import coverage, distinct_vectors, not_scored, one_row_each, reject_share, tag_drift, vectors_are_sound
-from nightshift.origins import counts, fallbacks
-from nightshift.prompts.item_tag_scores import fit_centres
+from nightshift.enrichments import assembly as written
+from nightshift.enrichments.fallbacks import counts, fallbacks
+from nightshift.enrichments.item_tag_scores.calibration import freeze_centres
+from nightshift.enrichments.item_tag_scores.prompt import fit_centres
+from nightshift.night.checks import (
+    coverage,
+    distinct_vectors,
+    not_scored,
+    one_row_each,
+    reject_share,
+    tag_drift,
+    vectors_are_sound,
+)
 from nightshift.tables import GROUP_FACTS, INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS
 
 REJECT_SHARE = "The share of answers that were not accepted is below `checks.max_reject_share`."
@@ -25,7 +41,11 @@ REJECT_SHARE = "The share of answers that were not accepted is below `checks.max
 def _titled(sample: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """The sample with each item's title after its id."""
     titles = items.select("item_id", "title")
-    return sample.select("item_id").join(titles, on="item_id", how="left", maintain_order="left").hstack(sample.drop("item_id"))
+    return (
+        sample.select("item_id")
+        .join(titles, on="item_id", how="left", maintain_order="left")
+        .hstack(sample.drop("item_id"))
+    )
 
 
 @table_asset(
@@ -34,10 +54,15 @@ def _titled(sample: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     kinds={"ai", "beam"},
     deps=[ITEMS, INTERACTIONS],
     pool=MODEL_POOL,
-    checks={"one_row_each": "Every group has exactly one row.", "warn:reject_share": REJECT_SHARE, "warn:cost": COST},
+    checks={
+        "one_row_each": "Every group has exactly one row.",
+        "warn:reject_share": REJECT_SHARE,
+        "warn:cost": COST,
+    },
 )
 def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """One sentence for every group of items that share an attribute: what an item says that has no sentence of its own. Asked first.
+    """One sentence for every group of items that share an attribute: what an item says that has no
+    sentence of its own. Asked first.
 
     Groups are few, so that a few bad answers are a large share: `reject_share` only warns here.
     """
@@ -51,7 +76,11 @@ def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Ev
         night,
         GROUP_FACTS,
         table.frame,
-        [one_row_each(table.frame, groups, "group"), dataclasses.replace(refused, blocking=False), spending(night, "group_facts")],
+        [
+            one_row_each(table.frame, groups, "group"),
+            dataclasses.replace(refused, blocking=False),
+            spending(night, "group_facts"),
+        ],
         inputs=manifests(night, ITEMS, INTERACTIONS),
         rejects=table.rejects,
         fallbacks=fallbacks(table.frame),
@@ -73,7 +102,8 @@ def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Ev
     },
 )
 def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Log-probabilities of a closed vocabulary after each item, centred per tag; the model's state while choosing is kept as a vector."""
+    """Log-probabilities of a closed vocabulary after each item, centred per tag; the model's state while
+    choosing is kept as a vector."""
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     requests = night.item_requests("item_tag_scores", items, events)
@@ -85,7 +115,10 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     limits, llm = night.settings.checks, night.settings.llm
     read = table.frame["item_id"].n_unique()
     enough = coverage(
-        read + numbers["deferred"], items.height, limits.min_tag_coverage, "items read by the model or deferred by the budget"
+        read + numbers["deferred"],
+        items.height,
+        limits.min_tag_coverage,
+        "items read by the model or deferred by the budget",
     )
     yield from publish(
         night,
@@ -99,7 +132,9 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
         inputs=manifests(night, ITEMS),
         fallbacks=fallbacks(table.frame) | {"deferred": numbers["deferred"]},
         numbers=numbers | {"items read": read, "coverage": round(read / max(items.height, 1), 4)},
-        sample=_titled(table.frame.sort("score", descending=True).unique("tag", keep="first", maintain_order=True), items),
+        sample=_titled(
+            table.frame.sort("score", descending=True).unique("tag", keep="first", maintain_order=True), items
+        ),
     )
 
 
@@ -117,13 +152,18 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     },
 )
 def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """One sentence about every item. Where the budget ends: last night's, else its group's, else a template; `origin` says which."""
+    """One sentence about every item. Where the budget ends: last night's, else its group's, else a
+    template; `origin` says which."""
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     requests = night.item_requests("item_facts", items, events)
     numbers = ask(context, night, "item_facts", requests)
     table = written.item_facts(
-        night, items, requests, night.store.read(ITEM_TAG_SCORES, night.as_of), night.store.read(GROUP_FACTS, night.as_of)
+        night,
+        items,
+        requests,
+        night.store.read(ITEM_TAG_SCORES, night.as_of),
+        night.store.read(GROUP_FACTS, night.as_of),
     )
     yield from publish(
         night,
@@ -158,7 +198,8 @@ def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
     },
 )
 def item_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Three views of every item: its source text, what the model wrote, and the model's own state while it chose tags."""
+    """Three views of every item: its source text, what the model wrote, and the model's own state while it
+    chose tags."""
     night = nightshift.night(context)
     items = night.store.read(ITEMS, night.as_of)
     texts = written.item_texts(night, items, night.store.read(ITEM_FACTS, night.as_of))

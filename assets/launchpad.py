@@ -1,7 +1,9 @@
-"""The settings classes as Dagster configuration, so that the launchpad lists, describes and checks what one run may be given.
+"""The settings classes as Dagster configuration, so that the launchpad lists, describes and checks what
+one run may be given.
 
-Every field is optional: what is left out is as nightshift.yaml says. Dagster looks at names and types before a run is
-launched; `nightshift.override` holds the values against the settings classes when it starts.
+Every field is optional: what is left out is as nightshift.yaml says. Dagster looks at names and types
+before a run is launched; `nightshift.night.overrides` holds the values against the settings classes when
+it starts.
 """
 
 import types
@@ -12,23 +14,30 @@ import dagster as dg
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from nightshift.config import Settings
-from nightshift.override import BLOCKS, FIXED
+from nightshift.night.config import Settings
+from nightshift.night.overrides import BLOCKS, FIXED
 
 ABOUT = "Settings for this run only, instead of those in nightshift.yaml, which stays as it is."
 SCALARS: dict[Any, Any] = {bool: bool, int: int, float: float}
-"""Types that Dagster's configuration has as well. Others are text here (a date, a path); pydantic reads the text."""
+"""Types that Dagster's configuration has as well. Others are text here (a date, a path); pydantic reads
+the text."""
 
 
 def run_config() -> dg.Field:
-    """Configuration of the resource `nightshift`: the blocks that a run may be given; others are listed with why they may not."""
+    """Configuration of the resource `nightshift`: the blocks that a run may be given; others are listed
+    with why they may not."""
     blocks = {name: _field(Settings.model_fields[name], name) for name in BLOCKS}
     return dg.Field(blocks | _fixed(), is_required=False, description=ABOUT)
 
 
 def _fixed() -> dict[str, dg.Field]:
-    """Blocks that are refused with a reason. `alerts` holds a secret: Dagster refuses it before anything is stored."""
-    return {name: _refused(name) for name in Settings.model_fields if name in FIXED and name not in ("alerts", "root")}
+    """Blocks that are refused with a reason. `alerts` holds a secret: Dagster refuses it before anything
+    is stored."""
+    return {
+        name: _refused(name)
+        for name in Settings.model_fields
+        if name in FIXED and name not in ("alerts", "root")
+    }
 
 
 def _refused(path: str) -> dg.Field:

@@ -1,14 +1,15 @@
-"""Pictures on an asset's page: what the nights came to, what was written most, how the vectors lie. Drawn when a night is published."""
+"""Pictures on an asset's page: what the nights came to, what was written most, how the vectors lie. Drawn
+when a night is published."""
 
 from collections.abc import Mapping
 
 import dagster as dg
 import polars as pl
 
-from nightshift.night import PROMPTED, Night
-from nightshift.origins import FROM_A_MODEL
-from nightshift.pictures import bars, nights
-from nightshift.store import Manifest
+from nightshift.enrichments.fallbacks import FROM_A_MODEL
+from nightshift.night.night import PROMPTED, Night
+from nightshift.report.pictures import bars, nights
+from nightshift.storage.store import Manifest
 from nightshift.tables import ITEM_TAG_SCORES, ORIGINS, Table
 
 Shown = dict[str, dg.MetadataValue]
@@ -25,22 +26,29 @@ def of_nights(night: Night, table: Table) -> Shown:
 
 
 def _by_origin(table: Table) -> bool:
-    return "origin" in table.columns and table.name != ITEM_TAG_SCORES.name  # whose rows are pairs, and whose template is no row at all
+    return (
+        "origin" in table.columns and table.name != ITEM_TAG_SCORES.name
+    )  # whose rows are pairs, and whose template is no row at all
 
 
 def _spending(night: Night, table: str) -> Shown:
     days = [day for day in night.store.nights(table) if day <= night.as_of][-nights.NEWEST :]
     paid = nights.on_nights(days, nights.spent(night.ledgers, table, night.as_of))
-    read = [prompt - cached for prompt, cached in zip(paid["prompt_tokens"], paid["cached_tokens"], strict=True)]
+    read = [
+        prompt - cached for prompt, cached in zip(paid["prompt_tokens"], paid["cached_tokens"], strict=True)
+    ]
     tokens = {"read": read, "reused": paid["cached_tokens"], "written": paid["new_tokens"]}
     shown: Shown = {"tokens by night": dg.MetadataValue.md(bars.by_night("Tokens", days, tokens))}
     if any(paid["cost_usd"]):
-        shown["dollars by night"] = dg.MetadataValue.md(bars.by_night("Dollars", days, {"USD": paid["cost_usd"]}))
+        shown["dollars by night"] = dg.MetadataValue.md(
+            bars.by_night("Dollars", days, {"USD": paid["cost_usd"]})
+        )
     return shown
 
 
 def by_origin(table: Table, manifest: Manifest) -> dict[str, int | float]:
-    """Rows by origin, 0 included so that a plot has every night, and the share that a model wrote, tonight or before."""
+    """Rows by origin, 0 included so that a plot has every night, and the share that a model wrote, tonight
+    or before."""
     if not _by_origin(table):
         return {}
     rows = nights.origins_of(manifest)
@@ -61,14 +69,14 @@ def _counts(lists: pl.Series) -> Mapping[str, float]:
 
 def item_map(items: pl.DataFrame, embeddings: pl.DataFrame) -> Shown:
     """Every view of the items on a plane, coloured by the most common first attributes of the catalogue."""
-    from nightshift.pictures.items import map_of_items  # NumPy loads where it is drawn
+    from nightshift.report.pictures.items import map_of_items  # NumPy loads where it is drawn
 
     return {"map": dg.MetadataValue.md(map_of_items(embeddings, items))}
 
 
 def gains_by_night(night: Night) -> Shown:
     """The lift and the content lift of every training so far, with their intervals."""
-    from nightshift.pictures.gains import found, over_nights
+    from nightshift.report.pictures.gains import found, over_nights
 
     shown: Shown = {}
     for name, against in (("lift by night", "base"), ("content lift by night", "permuted")):

@@ -5,20 +5,28 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from assets.compared import LIFT_KEPT, still_lifted
 from assets.declare import Events, manifests, publish, table_asset
 from assets.features import example_inputs, implicit
+from assets.night_comparisons import LIFT_KEPT, still_lifted
 from assets.pictures import gains_by_night
 from assets.resources import Nightshift
 from assets.samples import bullets
-from nightshift.checks import Checked, not_empty
 from nightshift.lift.headline import headline
 from nightshift.lift.verdict import TOO_GOOD, main_metric, verdict
-from nightshift.night import Night
-from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES
+from nightshift.night.checks import Checked, not_empty
+from nightshift.night.night import Night
+from nightshift.tables import (
+    INTERACTIONS,
+    ITEM_EMBEDDINGS,
+    ITEM_FACTS,
+    ITEMS,
+    LIFT,
+    RANKING_EXAMPLES,
+    RANKING_SCORES,
+)
 
 if TYPE_CHECKING:  # imports what computes; the code location does not
-    from nightshift.lift.beside import Beside
+    from nightshift.lift.descriptions import Beside
     from nightshift.lift.memorization import Memory
     from nightshift.rankers.context import Context
 
@@ -31,7 +39,8 @@ if TYPE_CHECKING:  # imports what computes; the code location does not
     checks={"not_empty": "Every arm and seed scored every test row."},
 )
 def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Every arm with every seed on the same split; what each said about every test row. The rankers of seed 0 are saved for serving."""
+    """Every arm with every seed on the same split; what each said about every test row. The rankers of
+    seed 0 are saved for serving."""
     from nightshift.lift.training import train_arms
     from nightshift.serving.recipe import save_ranker
 
@@ -52,7 +61,14 @@ def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) ->
         "models": str(folder),
     }
     checks = [not_empty(trained.scores)]
-    yield from publish(night, RANKING_SCORES, trained.scores, checks, inputs=manifests(night, RANKING_EXAMPLES), numbers=numbers)
+    yield from publish(
+        night,
+        RANKING_SCORES,
+        trained.scores,
+        checks,
+        inputs=manifests(night, RANKING_EXAMPLES),
+        numbers=numbers,
+    )
 
 
 def _context(night: Night) -> "Context | None":
@@ -75,28 +91,42 @@ def _context(night: Night) -> "Context | None":
     },
 )
 def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Each arm against base, text and the placebos, overall and by slice, with user-clustered intervals, from `ranking_scores`.
+    """Each arm against base, text and the placebos, overall and by slice, with user-clustered intervals,
+    from `ranking_scores`.
 
     Writes the night's report, `<home>/reports/as_of=<night>/lift.html`: one page that needs no network."""
     from nightshift.lift.memorization import probe
     from nightshift.lift.suite import measure
 
     night = nightshift.night(context)
-    examples, scores = night.store.read(RANKING_EXAMPLES, night.as_of), night.store.read(RANKING_SCORES, night.as_of)
+    examples, scores = (
+        night.store.read(RANKING_EXAMPLES, night.as_of),
+        night.store.read(RANKING_SCORES, night.as_of),
+    )
     items = night.store.read(ITEMS, night.as_of)
     frame = measure(examples, scores, night.settings.lift, context.log.info, _beside(night, items, examples))
     memory = probe(night, items, night.settings.lift.probe_titles)
     words, metric = verdict(frame), main_metric(frame)
-    overall = frame.filter((frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"]))
+    overall = frame.filter(
+        (frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"])
+    )
     several = overall["ranker"].n_unique() > 1
     gains = {
-        f"{metric.upper()}: {row['ranker'] + ' ' if several else ''}{row['arm']} - {row['against']}": round(row["difference"], 5)
+        f"{metric.upper()}: {row['ranker'] + ' ' if several else ''}{row['arm']} - {row['against']}": round(
+            row["difference"], 5
+        )
         for row in overall.to_dicts()
         if row["difference"] is not None
     }
     reached = {f"{metric.upper()}: {name}": value for name, value in _reached(frame, metric, several).items()}
-    suspicious = [name for name, gain in gains.items() if metric == "auc" and name.endswith("- base") and gain > TOO_GOOD]
-    check = Checked("too_good", not suspicious, "; ".join(suspicious) or "no gain is too good to be true", blocking=False)
+    suspicious = [
+        name
+        for name, gain in gains.items()
+        if metric == "auc" and name.endswith("- base") and gain > TOO_GOOD
+    ]
+    check = Checked(
+        "too_good", not suspicious, "; ".join(suspicious) or "no gain is too good to be true", blocking=False
+    )
     yield from publish(
         night,
         LIFT,
@@ -104,20 +134,25 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         [check, still_lifted(night, frame)],
         inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS),
         numbers=reached | gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
-        show={"headline": headline(frame)} | _reported(context, night, frame, memory) | bullets("verdict", words),
+        show={"headline": headline(frame)}
+        | _reported(context, night, frame, memory)
+        | bullets("verdict", words),
         draw=lambda: gains_by_night(night),
         sample=overall,
     )
 
 
 def _beside(night: Night, items: pl.DataFrame, examples: pl.DataFrame) -> "Beside":
-    """What is known of items and users beside the rows; the users' groups are read from their file, here and nowhere else."""
-    from nightshift.lift.about import about_items
-    from nightshift.lift.beside import Beside, spaces_of
+    """What is known of items and users beside the rows; the users' groups are read from their file, here
+    and nowhere else."""
+    from nightshift.lift.descriptions import Beside, spaces_of
+    from nightshift.lift.item_slices import about_items
     from nightshift.sources import read_users
 
     source, read = night.settings.sources.users, night.store.read_or_empty
-    about = about_items(items, read(ITEM_FACTS, night.as_of), examples, night.settings.lift.model_trained_until)
+    about = about_items(
+        items, read(ITEM_FACTS, night.as_of), examples, night.settings.lift.model_trained_until
+    )
     spaces = spaces_of(items, read(ITEM_EMBEDDINGS, night.as_of)) if implicit(night) else {}
     users = read_users(source, night.settings.root) if source else None
     return Beside(about, users, read(INTERACTIONS, night.as_of), spaces)
@@ -125,18 +160,25 @@ def _beside(night: Night, items: pl.DataFrame, examples: pl.DataFrame) -> "Besid
 
 def _reached(frame: pl.DataFrame, metric: str, several: bool) -> dict[str, float]:
     """The metric of every arm on all test rows, by the names of the gains."""
-    alone = frame.filter((pl.col("slice") == "all") & (pl.col("metric") == metric) & (pl.col("arm") == pl.col("against")))
+    alone = frame.filter(
+        (pl.col("slice") == "all") & (pl.col("metric") == metric) & (pl.col("arm") == pl.col("against"))
+    )
     rows = alone.drop_nulls("value").select("ranker", "arm", "value").iter_rows()
     return {f"{ranker} {arm}" if several else arm: round(value, 5) for ranker, arm, value in rows}
 
 
-def _reported(context: dg.AssetExecutionContext, night: Night, frame: pl.DataFrame, memory: "Memory | None") -> dict[str, Any]:
+def _reported(
+    context: dg.AssetExecutionContext, night: Night, frame: pl.DataFrame, memory: "Memory | None"
+) -> dict[str, Any]:
     """Write the report; its place and its picture, or why there is none."""
-    from nightshift.lift.report import page
+    from nightshift.report.lift_page import page
 
     if not night.settings.lift.report:
         return {"report": "lift.report is off"}
     if not page.available():
         context.log.warning(page.NEEDS)
         return {"report": page.NEEDS}
-    return {"report": dg.MetadataValue.path(str(page.write(night, frame, memory))), "picture": dg.MetadataValue.md(page.picture(frame))}
+    return {
+        "report": dg.MetadataValue.path(str(page.write(night, frame, memory))),
+        "picture": dg.MetadataValue.md(page.picture(frame)),
+    }

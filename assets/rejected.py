@@ -12,7 +12,8 @@ SOURCES = (ITEMS, INTERACTIONS, GROUP_FACTS, ITEM_FACTS, USER_PREFERENCES)
 
 @table_asset(REJECTS, group="rejected", kinds={"polars"}, deps=SOURCES)
 def rejects(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Source rows that were dropped and answers that were not accepted: table, key, reason, and what was said."""
+    """Source rows that were dropped and answers that were not accepted: table, key, reason, and what was
+    said."""
     night = nightshift.night(context)
     frame = pl.concat([night.store.rejects(table, night.as_of) for table in SOURCES])
     reasons = frame.group_by("table", "reason").len().sort("table", "reason")

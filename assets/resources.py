@@ -11,9 +11,9 @@ from typing import Any
 import dagster as dg
 
 from assets.launchpad import run_config
-from nightshift.config import Settings, load_settings
-from nightshift.night import Night
-from nightshift.override import overridden
+from nightshift.night.config import Settings, load_settings
+from nightshift.night.night import Night
+from nightshift.night.overrides import overridden
 
 GIVEN = "nightshift/settings"
 """Tag of a run that was given settings of its own: what it was given, as JSON."""
@@ -28,7 +28,7 @@ class Configured:
     home: Path | None = None
     """Home folder, when it is not the one nightshift.yaml names."""
     given: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of this run only, as `nightshift.override` takes them."""
+    """Settings of this run only, as `nightshift.night.overrides` takes them."""
 
     def settings(self) -> Settings:
         """The settings, read afresh. Raises ConfigError for a file, or a value of the run, that is wrong."""
@@ -49,7 +49,8 @@ Hold = Callable[[dg.DagsterRun], AbstractContextManager[object]]
 
 
 def resource(config: Path, home: Path | None = None, hold: Hold = nullcontext) -> dg.ResourceDefinition:
-    """The resource `nightshift` of a nightshift.yaml. A run can be given settings; where its tables lie it cannot."""
+    """The resource `nightshift` of a nightshift.yaml. A run can be given settings; where its tables lie it
+    cannot."""
 
     def open_for_a_run(context: dg.InitResourceContext) -> Iterator[Configured]:
         given = context.resource_config or {}

@@ -16,14 +16,19 @@ IN_SIGHT = 1000
 WORD_CHARS = (24, 16, 14, 12, 11, 10, 9, 8)
 """Lengths to which a sample's words are cut, the longest first that lets its columns stand side by side."""
 LINE_CHARS = 58
-"""Characters that fit side by side on a page of 1,400 pixels, each column's margin of 2.4 characters included."""
+"""Characters that fit side by side on a page of 1,400 pixels, each column's margin of 2.4 characters
+included."""
 LINEAGE = ("prompt_id", "model_id", "content_key")
 """Columns a sample leaves out: they are alike in every row and wide."""
 
 
 def each_origin(frame: pl.DataFrame) -> pl.DataFrame:
     """A sample of a table with fallbacks: rows that the model wrote, then one row of each other origin."""
-    others = frame.filter(pl.col("origin") != "llm").unique("origin", keep="first", maintain_order=True).sort("origin")
+    others = (
+        frame.filter(pl.col("origin") != "llm")
+        .unique("origin", keep="first", maintain_order=True)
+        .sort("origin")
+    )
     return pl.concat([frame.filter(pl.col("origin") == "llm").head(SAMPLE_ROWS - others.height), others])
 
 
@@ -44,15 +49,22 @@ def bullets(name: str, lines: Sequence[str]) -> dict[str, Any]:
         if len(texts[-1]) + len(line) + 3 >= IN_SIGHT:
             texts.append("")
         texts[-1] += f"- {line}\n"
-    names = [name] if len(texts) == 1 else [f"{name} {number} of {len(texts)}" for number in range(1, len(texts) + 1)]
+    names = (
+        [name]
+        if len(texts) == 1
+        else [f"{name} {number} of {len(texts)}" for number in range(1, len(texts) + 1)]
+    )
     return {name: dg.MetadataValue.md(text) for name, text in zip(names, texts, strict=True)}
 
 
 def markdown(frame: pl.DataFrame) -> str:
-    """Rows as a markdown table that fits on the page: lineage and empty columns are left out, long values are cut."""
+    """Rows as a markdown table that fits on the page: lineage and empty columns are left out, long values
+    are cut."""
     if frame.is_empty():
         return "no rows"
-    kept = [column.name for column in frame if column.name not in LINEAGE and column.null_count() < frame.height]
+    kept = [
+        column.name for column in frame if column.name not in LINEAGE and column.null_count() < frame.height
+    ]
     frame = frame.select(kept[:SAMPLE_COLUMNS])
     tables = [_table(frame, chars) for chars in CELL_CHARS]
     return next((table for table in tables if len(table) < IN_SIGHT), tables[-1])
@@ -68,7 +80,13 @@ def _table(frame: pl.DataFrame, chars: int) -> str:
 def _side_by_side(columns: Sequence[str], rows: list[list[str]]) -> list[list[str]]:
     """The cells with long words cut, so that the page need not be scrolled sideways; ids stay whole."""
     for chars in WORD_CHARS:
-        cut = [[cell if name.endswith("_id") else _words(cell, chars) for name, cell in zip(columns, row, strict=True)] for row in rows]
+        cut = [
+            [
+                cell if name.endswith("_id") else _words(cell, chars)
+                for name, cell in zip(columns, row, strict=True)
+            ]
+            for row in rows
+        ]
         widest = [_widest(name, column) for name, *column in zip(columns, *cut, strict=True)]
         if sum(widest) + 2.4 * len(widest) <= LINE_CHARS:
             return cut
@@ -81,7 +99,9 @@ def _widest(name: str, cells: Sequence[str]) -> float:
 
 
 def _words(cell: str, chars: int) -> str:
-    return " ".join(word if len(word) <= chars else word[: chars - 1].rstrip("\\") + "…" for word in cell.split(" "))
+    return " ".join(
+        word if len(word) <= chars else word[: chars - 1].rstrip("\\") + "…" for word in cell.split(" ")
+    )
 
 
 def _cell(value: Any, chars: int) -> str:

@@ -5,20 +5,22 @@ from datetime import UTC, datetime
 import dagster as dg
 import polars as pl
 
-from assets.compared import ROWS_KEPT, kept
 from assets.declare import Events, manifests, publish, table_asset
+from assets.night_comparisons import ROWS_KEPT, kept
 from assets.resources import Nightshift
-from nightshift.checks import Checked, freshness, no_times, not_empty, nothing_from_the_future
-from nightshift.night import Night
+from nightshift.night.checks import Checked, freshness, no_times, not_empty, nothing_from_the_future
+from nightshift.night.night import Night
 from nightshift.sources import read_interactions, read_items, source_digest
 from nightshift.sources.languages import languages_in_words
-from nightshift.store import SOURCE_DIGEST
+from nightshift.storage.store import SOURCE_DIGEST
 from nightshift.tables import INTERACTIONS, ITEMS
 
 NOT_EMPTY = "There is at least one row."
 
 
-@table_asset(ITEMS, group="sources", kinds={"polars"}, checks={"not_empty": NOT_EMPTY, "rows_kept": ROWS_KEPT})
+@table_asset(
+    ITEMS, group="sources", kinds={"polars"}, checks={"not_empty": NOT_EMPTY, "rows_kept": ROWS_KEPT}
+)
 def items(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Read through the column mapping of nightshift.yaml. Bad rows are counted and kept beside the table."""
     night = nightshift.night(context)
@@ -54,11 +56,17 @@ def items(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     },
 )
 def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """Every event strictly before the night. Later events wait for later nights; events of unknown items are counted."""
+    """Every event strictly before the night. Later events wait for later nights; events of unknown items
+    are counted."""
     night = nightshift.night(context)
     source, root = night.settings.sources.interactions, night.settings.root
-    read = read_interactions(source, root, night.store.read(ITEMS, night.as_of), before=night.moment, now=datetime.now(UTC))
-    span = {"first event": str(read.frame["timestamp"].min()), "newest event": str(read.frame["timestamp"].max())}
+    read = read_interactions(
+        source, root, night.store.read(ITEMS, night.as_of), before=night.moment, now=datetime.now(UTC)
+    )
+    span = {
+        "first event": str(read.frame["timestamp"].min()),
+        "newest event": str(read.frame["timestamp"].max()),
+    }
     yield from publish(
         night,
         INTERACTIONS,
@@ -78,7 +86,10 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
             "duplicates": read.duplicates,
         }
         | span
-        | {"users": read.frame["user_id"].n_unique(), "positive share": round(read.frame.select(pl.col("label").mean()).item() or 0.0, 4)}
+        | {
+            "users": read.frame["user_id"].n_unique(),
+            "positive share": round(read.frame.select(pl.col("label").mean()).item() or 0.0, 4),
+        }
         | _dropped(read.dropped),
     )
 
@@ -86,7 +97,11 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
 def _fresh(night: Night, events: pl.DataFrame) -> Checked:
     if night.settings.sources.interactions.timestamp_unit == "order":
         return no_times()
-    return freshness(events.select(pl.col("timestamp").max()).item(), night.moment, night.settings.checks.max_event_age_hours)
+    return freshness(
+        events.select(pl.col("timestamp").max()).item(),
+        night.moment,
+        night.settings.checks.max_event_age_hours,
+    )
 
 
 def _dropped(reasons: dict[str, int]) -> dict[str, int]:

@@ -2,18 +2,39 @@
 
 import dagster as dg
 
-from assets.asking import MODEL_POOL, ask
-from assets.compared import COST, DISTINCT, FALLBACK_SHARE, VECTOR_DRIFT, drifted, fallen_back, spending
+from assets.answering import MODEL_POOL, ask
 from assets.declare import Events, manifests, publish, table_asset
 from assets.embedding import embed
 from assets.items import REJECT_SHARE
+from assets.night_comparisons import (
+    COST,
+    DISTINCT,
+    FALLBACK_SHARE,
+    VECTOR_DRIFT,
+    drifted,
+    fallen_back,
+    spending,
+)
 from assets.pictures import frequencies
 from assets.resources import Nightshift
 from assets.samples import each_origin
-from nightshift import written
-from nightshift.checks import distinct_vectors, nothing_from_the_future, one_row_each, reject_share, vectors_are_sound
-from nightshift.origins import counts, fallbacks
-from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
+from nightshift.enrichments import assembly as written
+from nightshift.enrichments.fallbacks import counts, fallbacks
+from nightshift.night.checks import (
+    distinct_vectors,
+    nothing_from_the_future,
+    one_row_each,
+    reject_share,
+    vectors_are_sound,
+)
+from nightshift.tables import (
+    INTERACTIONS,
+    ITEM_FACTS,
+    ITEM_TAG_SCORES,
+    ITEMS,
+    USER_EMBEDDINGS,
+    USER_PREFERENCES,
+)
 
 
 @table_asset(
@@ -31,10 +52,13 @@ from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, 
     },
 )
 def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
-    """What every user wants and avoids, from recent and representative items. No user id ever reaches the model."""
+    """What every user wants and avoids, from recent and representative items. No user id ever reaches the
+    model."""
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    tags = written.shown_tags(night, night.store.read(ITEM_TAG_SCORES, night.as_of), night.store.read(ITEM_FACTS, night.as_of))
+    tags = written.shown_tags(
+        night, night.store.read(ITEM_TAG_SCORES, night.as_of), night.store.read(ITEM_FACTS, night.as_of)
+    )
     users = night.user_rows(items, events, tags)
     requests = night.user_requests(users, events)
     numbers = ask(context, night, "user_preferences", requests)
@@ -79,4 +103,6 @@ def user_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     frame = written.user_embeddings(night, texts)
     different = distinct_vectors(frame, texts, night.settings.checks.max_equal_vectors)
     checks = [vectors_are_sound(frame), different, drifted(night, USER_EMBEDDINGS, frame)]
-    yield from publish(night, USER_EMBEDDINGS, frame, checks, inputs=manifests(night, USER_PREFERENCES), numbers=numbers)
+    yield from publish(
+        night, USER_EMBEDDINGS, frame, checks, inputs=manifests(night, USER_PREFERENCES), numbers=numbers
+    )

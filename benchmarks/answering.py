@@ -1,8 +1,10 @@
-"""The answering stage, Beam and ledger included, against hand-written transformers loops over the same prompts.
+"""The answering stage, Beam and ledger included, against hand-written transformers loops over the same
+prompts.
 
-Same weights, number type, batch size and batches; the peers read every prompt whole, as a script would, and may stop a
-row at its stop text. `--what summaries` compares `answer` with `generate`; `--what tags` compares `score`, all facets
-in one pass, with one forward pass a facet. Each of our runs starts from an empty ledger; the model is loaded by the warm-up.
+Same weights, number type, batch size and batches; the peers read every prompt whole, as a script would,
+and may stop a row at its stop text. `--what summaries` compares `answer` with `generate`; `--what tags`
+compares `score`, all facets in one pass, with one forward pass a facet. Each of our runs starts from an
+empty ledger; the model is loaded by the warm-up.
 """
 
 import argparse
@@ -14,10 +16,10 @@ from typing import Any
 
 from benchmarks.timing import Comparison, compare
 from jobs.demo import TEMPLATE
-from nightshift.config import Settings, load_settings
-from nightshift.datasets.movielens import load
-from nightshift.models.weights import DEFAULT_CACHE, prepare_llm
-from nightshift.night import Night
+from nightshift.models.weights.weights import DEFAULT_CACHE, prepare_llm
+from nightshift.night.config import Settings, load_settings
+from nightshift.night.night import Night
+from nightshift.sources.datasets.movielens import load
 from pipelines.answer_prompts import answer_prompts
 from pipelines.batches import cut
 
@@ -31,7 +33,10 @@ def measure(what: str, rows: int, runs: int, cache: Path, folder: Path) -> Compa
     data = load("ml-100k", cache)
     night = Night(_settings(folder, "requests", cache), AS_OF)
     requests = night.item_requests(table, data.items, data.interactions).head(rows)
-    prompt, batches = night.prompts[table], [batch["text"].to_list() for batch in cut(requests, night.settings.beam.batch_rows)]
+    prompt, batches = (
+        night.prompts[table],
+        [batch["text"].to_list() for batch in cut(requests, night.settings.beam.batch_rows)],
+    )
     peer = Peer(cache)
 
     def ours() -> float:
@@ -40,7 +45,10 @@ def measure(what: str, rows: int, runs: int, cache: Path, folder: Path) -> Compa
         return requests.height
 
     def theirs() -> float:
-        return sum(peer.score(prompt, batch) if prompt.questions else peer.generate(prompt, batch) for batch in batches)
+        return sum(
+            peer.score(prompt, batch) if prompt.questions else peer.generate(prompt, batch)
+            for batch in batches
+        )
 
     return compare(f"answering {what}", ours, theirs, "rows/CPU s", runs)
 
@@ -57,12 +65,14 @@ class Peer:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from nightshift.models.arithmetic import number_type
+        from nightshift.models.weights.arithmetic import number_type
 
         folder = prepare_llm("smollm2-135m-instruct", cache)
         self.torch = torch
         self.tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, number_type("auto")))
+        self.model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, number_type("auto"))
+        )
 
     def _read(self, texts: list[str]) -> Any:
         return self.tokenizer(texts, return_tensors="pt", padding=True)

@@ -1,12 +1,15 @@
-"""Joining nightly user features to examples as of their moment, against DuckDB's ASOF JOIN and Feast's historical retrieval.
+"""Joining nightly user features to examples as of their moment, against DuckDB's ASOF JOIN and Feast's
+historical retrieval.
 
-Examples: user and moment, drawn evenly over 30 nights; features: 100,000 users x 30 nights x 8 Float32 columns, all in memory.
-DuckDB reads the same frames and returns an Arrow table; it may use two threads, and CPU seconds of all threads are compared. Every
-result is checked against the other's. Peak memory is that of a process that only makes the data and joins it once with ours.
+Examples: user and moment, drawn evenly over 30 nights; features: 100,000 users x 30 nights x 8 Float32
+columns, all in memory. DuckDB reads the same frames and returns an Arrow table; it may use two threads,
+and CPU seconds of all threads are compared. Every result is checked against the other's. Peak memory is
+that of a process that only makes the data and joins it once with ours.
 
 python -m benchmarks.asof_join                                      # 10,000,000 examples against DuckDB
 python -m venv feast && feast/bin/pip install feast polars          # Feast lives in an environment of its own
-python -m benchmarks.asof_join --feast feast/bin/python             # 100,000 examples, 10,000 users, against Feast
+python -m benchmarks.asof_join --feast feast/bin/python             # 100,000 examples, 10,000 users,
+against Feast
 """
 
 import argparse
@@ -61,7 +64,9 @@ def made(examples: int, users: int) -> tuple[pl.DataFrame, dict[date, pl.DataFra
     random = np.random.default_rng(0)
     ids = pl.Series("user_id", [f"user-{number:07d}" for number in range(users)])
     seconds = random.integers(0, NIGHTS * 86_400, examples) + int(FIRST.timestamp())
-    asked = pl.DataFrame({"user_id": ids.gather(random.integers(0, users, examples)), "timestamp": seconds * 1_000_000})
+    asked = pl.DataFrame(
+        {"user_id": ids.gather(random.integers(0, users, examples)), "timestamp": seconds * 1_000_000}
+    )
     nights = {}
     for night in range(NIGHTS):
         columns = {f"f{number}": random.random(users, dtype=np.float32) for number in range(FEATURES)}
@@ -72,7 +77,9 @@ def made(examples: int, users: int) -> tuple[pl.DataFrame, dict[date, pl.DataFra
 def stacked(nights: dict[date, pl.DataFrame]) -> pl.DataFrame:
     """All nights as one frame with the moment at which each opened."""
     opened = {day: datetime(day.year, day.month, day.day, tzinfo=UTC) for day in nights}
-    return pl.concat(frame.with_columns(pl.lit(opened[day]).cast(MOMENT).alias("opened")) for day, frame in nights.items())
+    return pl.concat(
+        frame.with_columns(pl.lit(opened[day]).cast(MOMENT).alias("opened")) for day, frame in nights.items()
+    )
 
 
 def against_duckdb(examples: int, users: int, runs: int) -> None:
@@ -85,7 +92,10 @@ def against_duckdb(examples: int, users: int, runs: int) -> None:
     connection.execute("SET threads = 2; SET timezone = 'UTC'")
     connection.register("asked", asked.to_arrow())
     connection.register("features", features.to_arrow())
-    query = "SELECT a.*, f.* EXCLUDE (user_id) FROM asked a ASOF LEFT JOIN features f ON a.user_id = f.user_id AND a.timestamp >= f.opened"
+    query = (
+        "SELECT a.*, f.* EXCLUDE (user_id) FROM asked a ASOF LEFT JOIN features f ON a.user_id = "
+        "f.user_id AND a.timestamp >= f.opened"
+    )
     sums: dict[str, float] = {}
 
     def ours() -> float:
@@ -120,8 +130,14 @@ def against_feast(python: str, examples: int, users: int, runs: int) -> None:
     if said.returncode or not rows:
         raise SystemExit(f"Feast failed: {said.stderr.strip()[-800:]}")
     assert all(int(row[3]) == examples and abs(float(row[4]) - max(sums)) < 1.0 for row in rows), (rows, sums)
-    ours, peer = examples / 1e6 / np.median(seconds), examples / 1e6 / np.median([float(row[1]) for row in rows])
-    print(f"asof_join feast: ratio {ours / peer:.2f} (ours {ours:.4g}, peer {peer:.4g}, million examples/CPU s, median of {runs} runs)")
+    ours, peer = (
+        examples / 1e6 / np.median(seconds),
+        examples / 1e6 / np.median([float(row[1]) for row in rows]),
+    )
+    print(
+        f"asof_join feast: ratio {ours / peer:.2f} (ours {ours:.4g}, peer {peer:.4g}, million "
+        f"examples/CPU s, median of {runs} runs)"
+    )
 
 
 def alone(examples: int, users: int) -> None:
@@ -132,17 +148,27 @@ def alone(examples: int, users: int) -> None:
     joined = join_features(asked, nights)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{joined.height:,} examples: {wall:.1f} s, {cpu:.1f} CPU s, peak memory {peak:.2f} GiB (limit {LIMIT_GIB}), {before:.2f} before")
+    print(
+        f"{joined.height:,} examples: {wall:.1f} s, {cpu:.1f} CPU s, peak memory {peak:.2f} GiB "
+        f"(limit {LIMIT_GIB}), {before:.2f} before"
+    )
 
 
 def main() -> None:
     """Memory alone, then DuckDB; or Feast."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--examples", type=int, default=10_000_000)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--alone", action="store_true", help="join once without a peer, print memory and stop")
-    parser.add_argument("--feast", help="the Python of an environment with Feast: compare with it, on 100,000 examples of 10,000 users")
+    parser.add_argument(
+        "--alone", action="store_true", help="join once without a peer, print memory and stop"
+    )
+    parser.add_argument(
+        "--feast",
+        help="the Python of an environment with Feast: compare with it, on 100,000 examples of 10,000 users",
+    )
     given = parser.parse_args()
     if given.alone:
         return alone(given.examples, given.users)

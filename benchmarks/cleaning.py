@@ -1,8 +1,10 @@
-"""Cleaning item texts, against one bare `replace_all` of polars and against an HTML parser (lexbor, through selectolax).
+"""Cleaning item texts, against one bare `replace_all` of polars and against an HTML parser (lexbor,
+through selectolax).
 
-Texts: sentences of English words, 600 characters each; plain, and as shops export them (paragraphs, lists, bold words, entities, a script).
-The parser is asked for the text of each document without scripts, one Python call a text; it does not normalise and leaves what was
-escaped twice, so it does less. It is compared only where selectolax is installed: it is no dependency of ours.
+Texts: sentences of English words, 600 characters each; plain, and as shops export them (paragraphs, lists,
+bold words, entities, a script). The parser is asked for the text of each document without scripts, one
+Python call a text; it does not normalise and leaves what was escaped twice, so it does less. It is
+compared only where selectolax is installed: it is no dependency of ours.
 
 python -m benchmarks.cleaning
 """
@@ -18,8 +20,9 @@ from benchmarks.timing import compare
 from nightshift.sources.cleaning import cleaned
 
 WORDS = (
-    "the a film of about and with war love family in London young dark comedy after who finds his her secret house night music city".split()
-)
+    "the a film of about and with war love family in London young dark comedy after who finds his "
+    "her secret house night music city"
+).split()
 TEXTS = 8_000
 
 
@@ -72,14 +75,19 @@ def main() -> None:
     """Print the three comparisons."""
     rng = random.Random(0)
     texts = [sentences(rng) for _ in range(TEXTS)]
-    plain, marked = pl.Series("text", [" ".join(text) for text in texts]), pl.Series("text", [exported(text) for text in texts])
+    plain, marked = (
+        pl.Series("text", [" ".join(text) for text in texts]),
+        pl.Series("text", [exported(text) for text in texts]),
+    )
 
     unit = "million characters/CPU s"
     lines = []
     for name, series in (("plain", plain), ("html", marked)):
         lines.append(compare(f"cleaning {name}", partial(ours, series), partial(bare, series), unit).line())
     if importlib.util.find_spec("selectolax"):
-        lines.append(compare("cleaning html, parser", partial(ours, marked), partial(parser, marked), unit).line())
+        lines.append(
+            compare("cleaning html, parser", partial(ours, marked), partial(parser, marked), unit).line()
+        )
     print("\n".join(lines))
 
 

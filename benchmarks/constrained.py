@@ -1,8 +1,9 @@
-"""Decoding held to a JSON schema against free decoding of the same rows, to the same lengths, by the same loop.
+"""Decoding held to a JSON schema against free decoding of the same rows, to the same lengths, by the same
+loop.
 
-The schema is that of `item_facts` in its JSON form. Free answers are cut where the constrained ones ended, row by row, so
-that both write the same number of tokens in the same batches, and what differs is the grammar alone. The last line but
-one says how many of the constrained answers are of the schema.
+The schema is that of `item_facts` in its JSON form. Free answers are cut where the constrained ones ended,
+row by row, so that both write the same number of tokens in the same batches, and what differs is the
+grammar alone. The last line but one says how many of the constrained answers are of the schema.
 """
 
 import argparse
@@ -10,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.timing import Comparison, compare
-from nightshift.datasets.movielens import load
-from nightshift.llm.base import Decoding, FinishReason, Request
-from nightshift.llm.decode import Row
-from nightshift.llm.transformers import TransformersLLM, TransformersSettings
-from nightshift.models.weights import DEFAULT_CACHE
-from nightshift.prompts.facts_json import answer_model
-from nightshift.prompts.item_facts import FactsSettings, item_facts
+from nightshift.enrichments.item_facts.json_prompt import answer_model
+from nightshift.enrichments.item_facts.line_prompt import FactsSettings, item_facts
+from nightshift.models.llm.base import Decoding, FinishReason, Request
+from nightshift.models.llm.decode import Row
+from nightshift.models.llm.transformers import TransformersLLM, TransformersSettings
+from nightshift.models.weights.weights import DEFAULT_CACHE
 from nightshift.prompts.vocabulary import load_vocabulary
+from nightshift.sources.datasets.movielens import load
 
 
 class Replay(TransformersLLM):
@@ -32,11 +33,18 @@ class Replay(TransformersLLM):
 def requests(rows: int, cache: Path) -> list[Request]:
     """The most rated films, in the JSON form."""
     data = load("ml-100k", cache)
-    often = data.interactions.group_by("item_id").len().sort("len", "item_id", descending=[True, False]).head(rows)
+    often = (
+        data.interactions.group_by("item_id")
+        .len()
+        .sort("len", "item_id", descending=[True, False])
+        .head(rows)
+    )
     items = often.join(data.items, on="item_id", how="left", maintain_order="left")
     prompt = item_facts(FactsSettings(form="json"), load_vocabulary("movies", Path()))
     texts = [prompt.build(row) for row in items.select(prompt.fields).iter_rows(named=True)]
-    return [Request(str(place), prompt.instructions, text, prompt.decoding) for place, text in enumerate(texts)]
+    return [
+        Request(str(place), prompt.instructions, text, prompt.decoding) for place, text in enumerate(texts)
+    ]
 
 
 def measure(rows: int, batch: int, runs: int, cache: Path) -> Comparison:

@@ -1,7 +1,9 @@
-"""Our sentence encoder against `SentenceTransformer.encode`: same texts, same weights, same number type and batch size.
+"""Our sentence encoder against `SentenceTransformer.encode`: same texts, same weights, same number type
+and batch size.
 
-The texts are made up from a fixed seed to look like a catalogue: titles with genres, some with a description, 6 to 120
-words, and a tenth of them repeated, as re-listed items are (`--repeats 0` leaves them out).
+The texts are made up from a fixed seed to look like a catalogue: titles with genres, some with a
+description, 6 to 120 words, and a tenth of them repeated, as re-listed items are (`--repeats 0` leaves
+them out).
 """
 
 import argparse
@@ -9,15 +11,28 @@ import random
 from pathlib import Path
 
 from benchmarks.timing import Comparison, compare
-from nightshift.encoders.sentence import SentenceEncoder, SentenceSettings
-from nightshift.models.weights import DEFAULT_CACHE, prepare_encoder
+from nightshift.models.encoders.sentence import SentenceEncoder, SentenceSettings
+from nightshift.models.weights.weights import DEFAULT_CACHE, prepare_encoder
 
 MODEL = "all-minilm-l6-v2"
 WORDS = (
-    "a lonely young old detective singer family train city winter night secret dream love war money island summer house road river "
-    "and the of in with finds loses returns remembers against under after before two three brothers sisters friends strangers"
+    "a lonely young old detective singer family train city winter night secret dream love war money "
+    "island summer house road river "
+    "and the of in with finds loses returns remembers against under after before two three brothers "
+    "sisters friends strangers"
 ).split()
-GENRES = ("Action", "Comedy", "Crime", "Drama", "Horror", "Musical", "Mystery", "Romance", "Thriller", "Western")
+GENRES = (
+    "Action",
+    "Comedy",
+    "Crime",
+    "Drama",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Thriller",
+    "Western",
+)
 
 
 def item_texts(count: int, repeats: float, seed: int = 7) -> list[str]:
@@ -44,10 +59,14 @@ def measure(count: int, repeats: float, dtype: str, batch_size: int, runs: int, 
     texts = item_texts(count, repeats)
     settings = SentenceSettings.model_validate({"model": MODEL, "dtype": dtype, "batch_size": batch_size})
     encoder = SentenceEncoder(settings, cache)
-    peer = SentenceTransformer(str(prepare_encoder(MODEL, cache)), device="cpu", model_kwargs={"dtype": getattr(torch, dtype)})
+    peer = SentenceTransformer(
+        str(prepare_encoder(MODEL, cache)), device="cpu", model_kwargs={"dtype": getattr(torch, dtype)}
+    )
 
     def theirs() -> float:
-        return len(peer.encode(texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False))
+        return len(
+            peer.encode(texts, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=False)
+        )
 
     return compare("embedding", lambda: len(encoder.encode(texts)), theirs, "texts/CPU s", runs)
 
@@ -62,7 +81,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
-    found = measure(options.texts, options.repeats, options.dtype, options.batch_size, options.runs, options.cache)
+    found = measure(
+        options.texts, options.repeats, options.dtype, options.batch_size, options.runs, options.cache
+    )
     print(found.line())
 
 

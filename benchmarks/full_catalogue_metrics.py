@@ -1,9 +1,12 @@
-"""Exact ranking metrics of 20,000 users over a catalogue of 10,000 items, against sorting every user's list and asking ir_measures.
+"""Exact ranking metrics of 20,000 users over a catalogue of 10,000 items, against sorting every user's
+list and asking ir_measures.
 
-Both contestants get the same scores (a product of random factors, made in batches inside the timing), leave out the same 30 seen items
-a user, and report the same six metrics for 1 to 10 positives a user; their values are compared to nine digits. Ours ranks all users;
-the peer, which is slower and holds Python objects for every scored item, ranks the first 200 of them, so the rate is users by CPU second.
-Wall seconds and peak memory of the whole evaluation are measured in a process of its own, before the comparison.
+Both contestants get the same scores (a product of random factors, made in batches inside the timing),
+leave out the same 30 seen items a user, and report the same six metrics for 1 to 10 positives a user;
+their values are compared to nine digits. Ours ranks all users; the peer, which is slower and holds Python
+objects for every scored item, ranks the first 200 of them, so the rate is users by CPU second. Wall
+seconds and peak memory of the whole evaluation are measured in a process of its own, before the
+comparison.
 
 python -m benchmarks.full_catalogue_metrics
 """
@@ -19,9 +22,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from benchmarks.timing import compare
-from nightshift.lift.catalogue import Truth, rank_catalogue
-from nightshift.lift.metrics import average_precision, hit_rate_at, ndcg_at, precision_at, recall_at, reciprocal_rank
-from nightshift.lift.ranked import Ranked
+from nightshift.lift.full_catalogue import Truth, rank_catalogue
+from nightshift.lift.metrics import (
+    average_precision,
+    hit_rate_at,
+    ndcg_at,
+    precision_at,
+    recall_at,
+    reciprocal_rank,
+)
+from nightshift.lift.ranks import Ranked
 
 USERS, ITEMS, FACTORS = 20_000, 10_000, 32
 PEER_USERS = 200
@@ -69,7 +79,9 @@ def of_peer(world: World) -> list[float]:
         scores = world.scores(np.array([user]))[0]
         scores[seen.indices[seen.indptr[user] : seen.indptr[user + 1]]] = -np.inf
         order = np.argsort(-scores)[: ITEMS - 30]
-        run += [ir_measures.ScoredDoc(f"u{user}", names[item], float(scores[item])) for item in order.tolist()]
+        run += [
+            ir_measures.ScoredDoc(f"u{user}", names[item], float(scores[item])) for item in order.tolist()
+        ]
         wished = positives.indices[positives.indptr[user] : positives.indptr[user + 1]]
         judged += [ir_measures.Qrel(f"u{user}", names[item], 1) for item in wished.tolist()]
     values = ir_measures.calc_aggregate(wanted, judged, run)
@@ -83,12 +95,18 @@ def alone() -> None:
     values = measured(rank_catalogue(world.scores, world.truth))
     seconds, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     shown = ", ".join(f"{value:.5f}" for value in values)
-    print(f"{USERS:,} users by {ITEMS:,} items: {seconds:.1f} s (limit {LIMIT_S}), peak memory {peak:.0f} MiB, metrics {shown}", flush=True)
+    print(
+        f"{USERS:,} users by {ITEMS:,} items: {seconds:.1f} s (limit {LIMIT_S}), peak memory "
+        f"{peak:.0f} MiB, metrics {shown}",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Measure alone, then compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--alone", action="store_true", help="rank everybody once and stop")
     given = parser.parse_args()
@@ -96,7 +114,9 @@ def main() -> None:
         return alone()
     subprocess.run([sys.executable, "-m", "benchmarks.full_catalogue_metrics", "--alone"], check=True)
     few, all_users = World(PEER_USERS), World(USERS)
-    difference = max(abs(a - b) for a, b in zip(measured(rank_catalogue(few.scores, few.truth)), of_peer(few), strict=True))
+    difference = max(
+        abs(a - b) for a, b in zip(measured(rank_catalogue(few.scores, few.truth)), of_peer(few), strict=True)
+    )
     print(f"largest difference of a metric on {PEER_USERS} users: {difference:.1e}", flush=True)
     assert difference < 1e-9
 

@@ -1,4 +1,5 @@
-"""How long Dagster waits for the code location: `import jobs.definitions` and building `defs`, against `import dagster` alone."""
+"""How long Dagster waits for the code location: `import jobs.definitions` and building `defs`, against
+`import dagster` alone."""
 
 import argparse
 import resource
@@ -26,7 +27,10 @@ def main() -> None:
     seconds(OURS)
     pairs = [(seconds(OURS), seconds(PEER)) for _ in range(runs)]
     ours, peer = (statistics.median(side) for side in zip(*pairs, strict=True))
-    print(f"import_definitions: ratio {ours / peer:.2f} (ours {ours:.2f}, peer {peer:.2f}, CPU s, median of {runs} runs)")
+    print(
+        f"import_definitions: ratio {ours / peer:.2f} (ours {ours:.2f}, peer {peer:.2f}, CPU s, "
+        f"median of {runs} runs)"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Planning against a ledger of a million answers: seconds and memory of a process of its own, against a bare polars anti-join.
+"""Planning against a ledger of a million answers: seconds and memory of a process of its own, against a
+bare polars anti-join.
 
-The answers are appended batch by batch with a compaction after every night, as they would come. Then a plan of as many
-requests, of which 1% are new, is made in fresh processes; the peer joins the same requests against the content keys of
-the same files and does nothing else: no hash of a part, no reasons, no budget, no token counts. Order alternates; medians.
+The answers are appended batch by batch with a compaction after every night, as they would come. Then a
+plan of as many requests, of which 1% are new, is made in fresh processes; the peer joins the same requests
+against the content keys of the same files and does nothing else: no hash of a part, no reasons, no budget,
+no token counts. Order alternates; medians.
 """
 
 import argparse
@@ -20,15 +22,18 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.keys import content_key
-from nightshift.ledger import ANSWERS, Ledgers
+from nightshift.storage.content_key import content_key
+from nightshift.storage.ledger import ANSWERS, Ledgers
 
 FIRST = date(2026, 1, 1)
 NIGHTS, BATCHES = 20, 50
 """A million answers are 20 nights of 50 batches of 1,000 rows."""
 NEW = 0.01
 """Share of the requests that no answer is there for."""
-WORDS = "a quiet story of two sisters who leave the city in winter and find an old house by the sea where nothing is what it was".split()
+WORDS = (
+    "a quiet story of two sisters who leave the city in winter and find an old house by the sea "
+    "where nothing is what it was"
+).split()
 
 OURS = """
 import json, resource, sys, time
@@ -36,8 +41,8 @@ from datetime import date
 from pathlib import Path
 import polars as pl
 from benchmarks.ledger_million import FIRST, prompt
-from nightshift.ledger import Ledgers
-from nightshift.plan import BudgetSettings, Spent, plan_table
+from nightshift.storage.ledger import Ledgers
+from nightshift.night.plan import BudgetSettings, Spent, plan_table
 requests = pl.read_parquet(sys.argv[2])
 before, began, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter(), time.process_time()
 ledgers = Ledgers(Path(sys.argv[1]))
@@ -60,10 +65,19 @@ print(json.dumps({"seconds": time.perf_counter() - began, "cpu": time.process_ti
 
 def prompt() -> Any:
     """A prompt that writes one sentence."""
+    from nightshift.enrichments.item_facts.line_prompt import Facts
     from nightshift.prompts.base import Prompt
-    from nightshift.prompts.item_facts import Facts
 
-    return Prompt("item_facts", 1, "item_id", ("title",), "Describe.\n\n", lambda row: "", lambda text, finish: Facts(summary=text), Facts)
+    return Prompt(
+        "item_facts",
+        1,
+        "item_id",
+        ("title",),
+        "Describe.\n\n",
+        lambda row: "",
+        lambda text, finish: Facts(summary=text),
+        Facts,
+    )
 
 
 def text_of(row: int) -> str:
@@ -89,7 +103,10 @@ def answers(rows: range, night: int) -> pl.DataFrame:
         "seconds": 0.08,
         "cost_usd": 0.0,
     }
-    keys = {"content_key": [key_of(text) for text in texts], "text_key": [content_key(text) for text in texts]}
+    keys = {
+        "content_key": [key_of(text) for text in texts],
+        "text_key": [content_key(text) for text in texts],
+    }
     own = keys | {"row_id": [str(row) for row in rows], "text": texts}
     frame = pl.DataFrame(own).with_columns(pl.lit(value).alias(name) for name, value in constant.items())
     return frame.with_columns(pl.lit(None).alias(name) for name in ANSWERS if name not in frame.columns)
@@ -104,12 +121,18 @@ def requests(total: int) -> pl.DataFrame:
     """As many requests as answers; the first 1% of the rows have gone and as many have come."""
     rows = range(round(total * NEW), total + round(total * NEW))
     texts = [text_of(row) for row in rows]
-    keys = {"content_key": [key_of(text) for text in texts], "text_key": [content_key(text) for text in texts]}
-    return pl.DataFrame(keys | {"row_id": [str(row) for row in rows], "text": texts, "worth": [0.0] * len(texts)})
+    keys = {
+        "content_key": [key_of(text) for text in texts],
+        "text_key": [content_key(text) for text in texts],
+    }
+    return pl.DataFrame(
+        keys | {"row_id": [str(row) for row in rows], "text": texts, "worth": [0.0] * len(texts)}
+    )
 
 
 def fill(home: Path, total: int) -> float:
-    """Append a ledger of so many answers, night by night. Returns the seconds that appends and compactions took."""
+    """Append a ledger of so many answers, night by night. Returns the seconds that appends and compactions
+    took."""
     ledger, took = Ledgers(home).answers, 0.0
     batch = total // (NIGHTS * BATCHES)
     for number in range(NIGHTS * BATCHES):
@@ -130,7 +153,9 @@ def make(home: Path, total: int) -> None:
 
 def told(code: str, home: Path, asked: Path) -> dict[str, Any]:
     """What a process of its own says of one plan."""
-    done = subprocess.run([sys.executable, "-c", code, str(home), str(asked)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(home), str(asked)], capture_output=True, text=True, check=True
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -148,28 +173,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="where the ledger is kept for the next measurement; made when missing")
+    parser.add_argument(
+        "--folder", type=Path, help="where the ledger is kept for the next measurement; made when missing"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home = options.folder or Path(scratch)
         asked = home / "requests.parquet"
         if not asked.exists():
             code = f"from benchmarks.ledger_million import *; make(Path({str(home)!r}), {options.answers})"
-            subprocess.run([sys.executable, "-c", code], check=True)  # a process of its own: children inherit a parent's peak memory
+            subprocess.run(
+                [sys.executable, "-c", code], check=True
+            )  # a process of its own: children inherit a parent's peak memory
         show(home, list(measure(home, asked, options.runs)))
 
 
 def show(home: Path, pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     """Parts and bytes, memory, and the line."""
     parts = [path.stat().st_size for path in (home / "ledger" / "answers").glob("*.parquet")]
-    print(f"{len(parts)} parts, {sum(parts) / 2**20:.0f} MiB; pending {pairs[0][0]['pending']:,}, peer {pairs[0][1]['pending']:,}")
+    print(
+        f"{len(parts)} parts, {sum(parts) / 2**20:.0f} MiB; pending {pairs[0][0]['pending']:,}, peer "
+        f"{pairs[0][1]['pending']:,}"
+    )
     before, peak, theirs = (max(side[name] for side in sides) / 2**20 for name, sides in _memory(pairs))
-    print(f"peak memory {peak:.2f} GiB, of which {before:.2f} before the plan (Python, libraries, requests); peer {theirs:.2f} GiB")
+    print(
+        f"peak memory {peak:.2f} GiB, of which {before:.2f} before the plan (Python, libraries, "
+        f"requests); peer {theirs:.2f} GiB"
+    )
     (wall, cpu), (_, peer) = (
-        [statistics.median(side[unit] for side in sides) for unit in ("seconds", "cpu")] for sides in zip(*pairs, strict=True)
+        [statistics.median(side[unit] for side in sides) for unit in ("seconds", "cpu")]
+        for sides in zip(*pairs, strict=True)
     )
     print(f"a plan took {wall:.2f} s of wall time, {min(ours['seconds'] for ours, _ in pairs):.2f} s at best")
-    print(f"ledger_million: ratio {cpu / peer:.2f} (ours {cpu:.2f}, peer {peer:.2f}, CPU s, median of {len(pairs)} runs)")
+    print(
+        f"ledger_million: ratio {cpu / peer:.2f} (ours {cpu:.2f}, peer {peer:.2f}, CPU s, median of "
+        f"{len(pairs)} runs)"
+    )
 
 
 def _memory(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[str, list[dict[str, Any]]]]:

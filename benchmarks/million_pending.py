@@ -1,8 +1,10 @@
-"""A night on which a million rows are pending: seconds and peak memory of the one process that plans and streams them.
+"""A night on which a million rows are pending: seconds and peak memory of the one process that plans and
+streams them.
 
-A made-up catalogue is turned into requests, planned as a night plans them, and answered by the echo model through Beam
-(`--runner` and `--workers` choose where), batch by batch into the ledger, which is compacted at the end. Everything
-runs in a fresh process: Beam, Dagster and the catalogue itself are in its peak. The limit is 2 GiB.
+A made-up catalogue is turned into requests, planned as a night plans them, and answered by the echo model
+through Beam (`--runner` and `--workers` choose where), batch by batch into the ledger, which is compacted
+at the end. Everything runs in a fresh process: Beam, Dagster and the catalogue itself are in its peak. The
+limit is 2 GiB.
 """
 
 import argparse
@@ -19,7 +21,10 @@ import polars as pl
 
 LIMIT_GIB = 2.0
 AS_OF = date(2026, 1, 1)
-SENTENCE = "Two sisters leave the city in winter and find an old house by the sea where nothing is what it was before the war"
+SENTENCE = (
+    "Two sisters leave the city in winter and find an old house by the sea where nothing is what it was "
+    "before the war"
+)
 NIGHT = "import json, sys; from benchmarks.million_pending import night; night(**json.loads(sys.argv[1]))"
 
 
@@ -36,21 +41,32 @@ def catalogue(rows: int) -> pl.DataFrame:
 
 
 def night(rows: int, home: str, beam: dict[str, Any]) -> None:
-    """Plan and answer so many items in this process; prints a line of JSON a stage: its seconds, and the peak so far in GiB."""
-    from assets.asking import planned
-    from nightshift.config import Settings
-    from nightshift.night import Night
+    """Plan and answer so many items in this process; prints a line of JSON a stage: its seconds, and the
+    peak so far in GiB."""
+    from assets.answering import planned
+    from nightshift.night.config import Settings
+    from nightshift.night.night import Night
     from pipelines.answer_prompts import answer_prompts
 
     columns = {"user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"}
     sources = {"items": {"path": "i.csv", "item_id": "item_id"}, "interactions": {"path": "e.csv"} | columns}
-    raw = {"sources": sources, "nights": {"first": AS_OF}, "llm": {"backend": "echo"}, "home": home, "beam": beam}
+    raw = {
+        "sources": sources,
+        "nights": {"first": AS_OF},
+        "llm": {"backend": "echo"},
+        "home": home,
+        "beam": beam,
+    }
     tonight = Night(Settings.model_validate(raw), AS_OF, "bench")
-    events = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")})
+    events = pl.DataFrame(
+        schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}
+    )
     items = _stage("catalogue", lambda: catalogue(rows))
     requests = _stage("requests", lambda: tonight.item_requests("item_facts", items, events))
     plan = _stage("plan", lambda: planned(tonight, "item_facts", requests))
-    done = _stage("answers", lambda: answer_prompts(tonight.settings, "item_facts", AS_OF, "bench", plan.reserved))
+    done = _stage(
+        "answers", lambda: answer_prompts(tonight.settings, "item_facts", AS_OF, "bench", plan.reserved)
+    )
     _stage("compaction", lambda: tonight.ledgers.compact())
     left = _stage("second plan", lambda: planned(tonight, "item_facts", requests)).pending.height
     print(json.dumps(done | {"left": left}), flush=True)
@@ -59,7 +75,16 @@ def night(rows: int, home: str, beam: dict[str, Any]) -> None:
 def _stage(name: str, work: Callable[[], Any]) -> Any:
     began = time.perf_counter()
     result = work()
-    print(json.dumps({"stage": name, "seconds": round(time.perf_counter() - began, 1), "peak GiB": round(peak_gib(), 2)}), flush=True)
+    print(
+        json.dumps(
+            {
+                "stage": name,
+                "seconds": round(time.perf_counter() - began, 1),
+                "peak GiB": round(peak_gib(), 2),
+            }
+        ),
+        flush=True,
+    )
     return result
 
 
@@ -81,14 +106,23 @@ def main() -> None:
     beam = {"runner": options.runner, "workers": options.workers, "batch_rows": options.batch_rows}
     with tempfile.TemporaryDirectory() as home:
         told = json.dumps({"rows": options.rows, "home": home, "beam": beam})
-        with subprocess.Popen([sys.executable, "-c", NIGHT, told], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [sys.executable, "-c", NIGHT, told], stdout=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdout is not None
             lines = [json.loads(line) for line in process.stdout if not print(line, end="", flush=True)]
-    if process.returncode or lines[-1]["accepted"] + lines[-1]["rejected"] < options.rows or lines[-1]["left"]:
+    if (
+        process.returncode
+        or lines[-1]["accepted"] + lines[-1]["rejected"] < options.rows
+        or lines[-1]["left"]
+    ):
         raise SystemExit(f"the night did not end well: {lines[-1]}, exit code {process.returncode}")
     peak, seconds = max(line["peak GiB"] for line in lines[:-1]), sum(line["seconds"] for line in lines[:-1])
     print(f"{options.rows:,} rows in {seconds:.0f} s")
-    print(f"million_pending: ratio {peak / LIMIT_GIB:.2f} (ours {peak:.2f}, peer {LIMIT_GIB:.2f}, GiB at most, median of 1 runs)")
+    print(
+        f"million_pending: ratio {peak / LIMIT_GIB:.2f} (ours {peak:.2f}, peer {LIMIT_GIB:.2f}, GiB "
+        f"at most, median of 1 runs)"
+    )
 
 
 if __name__ == "__main__":

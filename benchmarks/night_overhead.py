@@ -1,8 +1,10 @@
-"""What a night adds to its model: plan, work file, Beam, ledger and compaction, against calling the same backend in a bare loop.
+"""What a night adds to its model: plan, work file, Beam, ledger and compaction, against calling the same
+backend in a bare loop.
 
-MovieLens-100K items, the first attempt of `item_facts`, SmolLM2 through transformers: the same requests in the same
-batches, two instances of the same model, order alternating, CPU seconds. The line before tells the same of our runs
-alone, by the clock: seconds of the whole run, against those that the ledger has booked as the model's.
+MovieLens-100K items, the first attempt of `item_facts`, SmolLM2 through transformers: the same requests in
+the same batches, two instances of the same model, order alternating, CPU seconds. The line before tells
+the same of our runs alone, by the clock: seconds of the whole run, against those that the ledger has
+booked as the model's.
 """
 
 import argparse
@@ -15,16 +17,16 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.asking import planned
+from assets.answering import planned
 from benchmarks.timing import Comparison, compare
 from jobs.demo import TEMPLATE
-from nightshift.config import load_settings
-from nightshift.datasets.movielens import load
-from nightshift.llm import build_llm
-from nightshift.llm.base import Request
-from nightshift.models.weights import DEFAULT_CACHE
-from nightshift.night import Night
-from nightshift.plan import BudgetSettings
+from nightshift.models.llm import build_llm
+from nightshift.models.llm.base import Request
+from nightshift.models.weights.weights import DEFAULT_CACHE
+from nightshift.night.config import load_settings
+from nightshift.night.night import Night
+from nightshift.night.plan import BudgetSettings
+from nightshift.sources.datasets.movielens import load
 from pipelines.answer_prompts import answer_prompts, batches
 
 AS_OF = date(1998, 4, 23)
@@ -76,7 +78,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found, shares = measure(options.rows, options.runs, options.cache, Path(folder))
     each = ", ".join(f"{share:.2%}" for share in shares)
-    print(f"outside the model: {statistics.median(shares):.2%} of its seconds, at most {MOST:.0%} wanted (runs: {each})")
+    print(
+        f"outside the model: {statistics.median(shares):.2%} of its seconds, at most {MOST:.0%} "
+        f"wanted (runs: {each})"
+    )
     print(found.line())
 
 

@@ -1,8 +1,9 @@
-"""What a plan foresees against what the run then used: the first night by its assumptions, the second by what it learned.
+"""What a plan foresees against what the run then used: the first night by its assumptions, the second by
+what it learned.
 
-Night 1 asks for summaries of `--rows` films of MovieLens-100K, night 2 for as many others, with the real small model. Money
-is what the tokens would cost at the list price of `--priced-as`: the model itself is free. A rehearsal answers a few rows
-first, so that no night pays for loading the model.
+Night 1 asks for summaries of `--rows` films of MovieLens-100K, night 2 for as many others, with the real
+small model. Money is what the tokens would cost at the list price of `--priced-as`: the model itself is
+free. A rehearsal answers a few rows first, so that no night pays for loading the model.
 """
 
 import argparse
@@ -13,16 +14,16 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.asking import spend
+from assets.answering import spend
 from jobs.demo import TEMPLATE
-from nightshift.budget import BudgetSettings, Spent
-from nightshift.config import Settings, load_settings
-from nightshift.datasets.movielens import load
-from nightshift.llm.prices import Price, price_of
-from nightshift.llm.server import ServerSettings
-from nightshift.models.weights import DEFAULT_CACHE
-from nightshift.night import Night
-from nightshift.plan import TablePlan, plan_table
+from nightshift.models.llm.prices import Price, price_of
+from nightshift.models.llm.server import ServerSettings
+from nightshift.models.weights.weights import DEFAULT_CACHE
+from nightshift.night.budget import BudgetSettings, Spent
+from nightshift.night.config import Settings, load_settings
+from nightshift.night.night import Night
+from nightshift.night.plan import TablePlan, plan_table
+from nightshift.sources.datasets.movielens import load
 from pipelines.answer_prompts import answer_prompts
 
 FIRST = date(1998, 4, 23)
@@ -44,7 +45,16 @@ def planned(night: Night, requests: pl.DataFrame, price: Price) -> TablePlan:
     """The night's plan, as a run makes it."""
     prompt, model = night.prompts[TABLE], night.identity.model_id
     return plan_table(
-        prompt, requests, night.ledgers, night.settings.budget, Spent(), night.count_tokens, night.run_id, price, False, model
+        prompt,
+        requests,
+        night.ledgers,
+        night.settings.budget,
+        Spent(),
+        night.count_tokens,
+        night.run_id,
+        price,
+        False,
+        model,
     )
 
 
@@ -56,7 +66,10 @@ def foreseen(plan: TablePlan) -> Use:
 
 def used(night: Night, price: Price) -> Use:
     """What the ledger says the night used."""
-    mine, columns = pl.col("as_of") == night.as_of, ["prompt_tokens", "cached_tokens", "new_tokens", "seconds"]
+    mine, columns = (
+        pl.col("as_of") == night.as_of,
+        ["prompt_tokens", "cached_tokens", "new_tokens", "seconds"],
+    )
     ledgers = (night.ledgers.answers, night.ledgers.rejects)
     rows = pl.concat(ledger.query(lambda rows: rows.filter(mine).select(columns)) for ledger in ledgers)
     prompt, cached, new, seconds = (float(rows[name].sum()) for name in columns)
@@ -83,7 +96,9 @@ def tell(name: str, plan: Use, real: Use) -> None:
 def settings(folder: Path, home: str, cache: Path) -> Settings:
     """The demo's without its budget, with another home."""
     template = Path(__file__).parents[1] / "jobs" / TEMPLATE
-    return load_settings(template, folder / home).model_copy(update={"cache": cache, "budget": BudgetSettings()})
+    return load_settings(template, folder / home).model_copy(
+        update={"cache": cache, "budget": BudgetSettings()}
+    )
 
 
 def main() -> None:
@@ -100,7 +115,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
 
         def night(number: int, home: str) -> Night:
-            return Night(settings(Path(scratch), home, options.cache), FIRST + timedelta(days=number), f"night-{number}")
+            return Night(
+                settings(Path(scratch), home, options.cache),
+                FIRST + timedelta(days=number),
+                f"night-{number}",
+            )
 
         rehearsal = night(0, "rehearsal")
         run(rehearsal, rehearsal.item_requests(TABLE, items.tail(16), data.interactions), price)
@@ -109,7 +128,10 @@ def main() -> None:
             requests = tonight.item_requests(TABLE, items.head(number * options.rows), data.interactions)
             plan, real = run(tonight, requests, price)
             tell(f"night {number}", plan, real)
-    rest = ", ".join(f"{what} {getattr(plan, what) / getattr(real, what):.3f}" for what in ("prompt_tokens", "usd", "seconds"))
+    rest = ", ".join(
+        f"{what} {getattr(plan, what) / getattr(real, what):.3f}"
+        for what in ("prompt_tokens", "usd", "seconds")
+    )
     print(f"night 2, planned by used: {rest}")
     ratio = f"{plan.new_tokens / real.new_tokens:.2f} (ours {plan.new_tokens:.0f}, peer {real.new_tokens:.0f}"
     print(f"plan_accuracy: ratio {ratio}, new tokens planned against used, median of 1 runs)")

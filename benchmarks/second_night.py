@@ -1,7 +1,7 @@
 """A night in which nothing changed, and one in which 1% of the items changed, on a copy of a finished home.
 
-Prints the seconds, the model calls, and whether torch was loaded; the last line compares the unchanged night with the
-model seconds that its answers once cost. Needs a home that has run: `make demo` first.
+Prints the seconds, the model calls, and whether torch was loaded; the last line compares the unchanged
+night with the model seconds that its answers once cost. Needs a home that has run: `make demo` first.
 """
 
 import argparse
@@ -20,8 +20,8 @@ import json, sys, time
 from datetime import date
 from pathlib import Path
 from jobs.running import run_job
-from nightshift.config import load_settings
-from nightshift.night import Night
+from nightshift.night.config import load_settings
+from nightshift.night.night import Night
 config, as_of = Path(sys.argv[1]), date.fromisoformat(sys.argv[2])
 settings = load_settings(config)
 night = Night(settings, as_of)
@@ -37,7 +37,9 @@ print(json.dumps({"seconds": round(seconds, 1), "calls": calls, "torch loaded": 
 
 def night(config: Path, as_of: str) -> dict[str, Any]:
     """Run one night in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", NIGHT, str(config), as_of], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", NIGHT, str(config), as_of], capture_output=True, text=True, check=True
+    )
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
@@ -46,7 +48,9 @@ def change(items: Path, share: float) -> int:
     """Give a share of the items a new title."""
     frame = pl.read_parquet(items)
     count = round(frame.height * share)
-    title = pl.when(pl.int_range(pl.len()) < count).then(pl.format("{} (restored)", "title")).otherwise("title")
+    title = (
+        pl.when(pl.int_range(pl.len()) < count).then(pl.format("{} (restored)", "title")).otherwise("title")
+    )
     frame.with_columns(title.alias("title")).write_parquet(items)
     return count
 
@@ -68,7 +72,10 @@ def main() -> None:
         changed = night(folder / "nightshift.yaml", options.as_of)
         print(f"{count} items changed:", json.dumps(changed))
     seconds = unchanged["seconds"]
-    print(f"second_night: ratio {seconds / paid:.3f} (ours {seconds:.1f}, peer {paid:.1f}, wall s against model s, median of 1 runs)")
+    print(
+        f"second_night: ratio {seconds / paid:.3f} (ours {seconds:.1f}, peer {paid:.1f}, wall s "
+        f"against model s, median of 1 runs)"
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""Ranking without a language model: what features cost beside the model's own predict, and how fast a large night opens.
+"""Ranking without a language model: what features cost beside the model's own predict, and how fast a
+large night opens.
 
-`rank`: `Ranker.rank` with 500 candidates against the bare model on prepared inputs of the same rows, in one process, in
-alternating order, one thread each: `Booster.predict` on a matrix for LightGBM, a run of the graph by onnxruntime for DIN
-(`--ranker din`). Every request is another user with other candidates. Needs a finished home: `make demo`, with
-`lift.rankers: [lightgbm, din]` for DIN.
+`rank`: `Ranker.rank` with 500 candidates against the bare model on prepared inputs of the same rows, in
+one process, in alternating order, one thread each: `Booster.predict` on a matrix for LightGBM, a run of
+the graph by onnxruntime for DIN (`--ranker din`). Every request is another user with other candidates.
+Needs a finished home: `make demo`, with `lift.rankers: [lightgbm, din]` for DIN.
 
-`load`: a night of a million items is written as arrays, then a fresh process opens it and answers its first request. Vectors,
-tag scores and events are made up, and so are the neighbours, whose search is not what is measured here.
+`load`: a night of a million items is written as arrays, then a fresh process opens it and answers its
+first request. Vectors, tag scores and events are made up, and so are the neighbours, whose search is not
+what is measured here.
 """
 
 import argparse
@@ -25,19 +27,19 @@ import numpy as np
 import polars as pl
 
 from nightshift.features.content import NightContent, TagScores, View
+from nightshift.features.history import EventLog, Floats
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.whitening import Whitening, unit
-from nightshift.history import EventLog, Floats
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving import Ranker
-from nightshift.serving.mapped import write_arrays
+from nightshift.serving.complete_night import newest_whole
+from nightshift.serving.memory_map import write_arrays
 from nightshift.serving.network import Network
 from nightshift.serving.night import key_of
 from nightshift.serving.prepare import arrays_of
 from nightshift.serving.ranker import RANKERS
 from nightshift.serving.request import Request, families_of
-from nightshift.serving.whole import newest_whole
-from nightshift.store import Store, digest_of
+from nightshift.storage.store import Store, digest_of
 from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, MOMENT, USER_FEATURES
 
 AS_OF = date(2026, 1, 1)
@@ -66,10 +68,15 @@ print(json.dumps({"opened_s": opened, "first_request_s": first, **mib}))
 
 
 def one_thread() -> None:
-    """Start over with one thread in every linear algebra library, which read this once, when they are loaded."""
+    """Start over with one thread in every linear algebra library, which read this once, when they are
+    loaded."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     if any(os.environ.get(name) != "1" for name in names):
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.serving", *sys.argv[1:]], os.environ | dict.fromkeys(names, "1"))
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "benchmarks.serving", *sys.argv[1:]],
+            os.environ | dict.fromkeys(names, "1"),
+        )
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -85,7 +92,10 @@ def requests(home: Path, as_of: date, count: int, candidates: int) -> list[tuple
     users = store.read(INTERACTIONS, as_of)["user_id"].unique().sort().to_list()
     items = np.array(store.read(ITEMS, as_of)["item_id"].to_list(), object)
     drawn = random.integers(len(users), size=count)
-    return [(users[user], random.choice(items, min(candidates, len(items)), replace=False).tolist()) for user in drawn]
+    return [
+        (users[user], random.choice(items, min(candidates, len(items)), replace=False).tolist())
+        for user in drawn
+    ]
 
 
 def live_events(asked: list[tuple[str, list[str]]], count: int, since: datetime) -> pl.DataFrame:
@@ -110,11 +120,16 @@ def bare(ranker: Ranker, user: str, items: list[str], now: datetime) -> Callable
     return lambda: model.predict_matrix(matrix)
 
 
-def one_run(ranker: Ranker, asked: list[tuple[str, list[str]]], now: datetime) -> np.ndarray[Any, np.dtype[np.float64]]:
+def one_run(
+    ranker: Ranker, asked: list[tuple[str, list[str]]], now: datetime
+) -> np.ndarray[Any, np.dtype[np.float64]]:
     """(requests, ours or peer, wall or CPU) milliseconds."""
     found = []
     for number, (user, items) in enumerate(asked):
-        pair: list[Callable[[], object]] = [lambda u=user, i=items: ranker.rank(u, i, now), bare(ranker, user, items, now)]  # type: ignore[misc]
+        pair: list[Callable[[], object]] = [
+            lambda u=user, i=items: ranker.rank(u, i, now),
+            bare(ranker, user, items, now),
+        ]  # type: ignore[misc]
         order = (0, 1) if number % 2 == 0 else (1, 0)
         took = {which: timed(pair[which]) for which in order}
         found.append([took[0], took[1]])
@@ -132,7 +147,9 @@ def rank(options: argparse.Namespace) -> None:
     runs = [one_run(ranker, asked, now) for _ in range(options.runs)]
     for number, name in enumerate(("wall", "CPU")):
         for share in (50, 99):
-            at = np.array([np.percentile(run[:, :, number], share, axis=0) for run in runs])  # (runs, ours or peer)
+            at = np.array(
+                [np.percentile(run[:, :, number], share, axis=0) for run in runs]
+            )  # (runs, ours or peer)
             ours, peer = np.median(at, axis=0)
             ratio = np.median(at[:, 0] / at[:, 1])
             times = f"ours {ours:.2f}, peer {peer:.2f}, {name} ms at p{share}, median of {len(runs)} runs"
@@ -151,14 +168,21 @@ def made_up(items: int, users: int, events: int) -> tuple[pl.DataFrame, pl.DataF
     shelves = pl.Series([f"shelf-{number}" for number in range(200)])
     shelf = shelves.gather(random.integers(200, size=items)).reshape((items, 1)).arr.to_list()
     bare = pl.DataFrame({"item_id": ids, "title": ids, "attributes": shelf})
-    catalogue = ITEMS.conform(bare.with_columns(text=pl.lit(None, pl.String), created_at=pl.lit(None, MOMENT)))
+    catalogue = ITEMS.conform(
+        bare.with_columns(text=pl.lit(None, pl.String), created_at=pl.lit(None, MOMENT))
+    )
     start = int(datetime(2025, 10, 1, tzinfo=UTC).timestamp() * 1e6)
     when = np.sort(start + random.integers(0, 90 * 86_400_000_000, size=events))
     popular = np.minimum((random.pareto(1.1, size=events) * items / 200).astype(np.int64), items - 1)
-    frame = pl.DataFrame({"user_id": [f"u{n}" for n in random.integers(users, size=events)], "item_id": ids.gather(popular)})
+    frame = pl.DataFrame(
+        {"user_id": [f"u{n}" for n in random.integers(users, size=events)], "item_id": ids.gather(popular)}
+    )
     labels = (random.random(events) < 0.3).astype(np.float32)
     interactions = frame.with_columns(
-        timestamp=pl.Series(when).cast(MOMENT), label=pl.Series(labels), kind=pl.lit(None, pl.String), request_id=pl.lit(None, pl.String)
+        timestamp=pl.Series(when).cast(MOMENT),
+        label=pl.Series(labels),
+        kind=pl.lit(None, pl.String),
+        request_id=pl.lit(None, pl.String),
     )
     everywhere, none = np.ones(items, np.bool_), Whitening(np.zeros(0), np.zeros((0, 0)))
     views = {}
@@ -166,10 +190,19 @@ def made_up(items: int, users: int, events: int) -> tuple[pl.DataFrame, pl.DataF
         vectors = unit_rows(random, items, 32)
         views[name] = View(name, vectors, everywhere, 10, none, vectors)
         views[name].__dict__["neighbours"] = random.integers(items, size=(items, 10))
-    tags = TagScores(tuple(f"tag-{n}" for n in range(66)), ("mood",) * 66, random.normal(size=(items, 66)).astype(np.float32), everywhere)
+    tags = TagScores(
+        tuple(f"tag-{n}" for n in range(66)),
+        ("mood",) * 66,
+        random.normal(size=(items, 66)).astype(np.float32),
+        everywhere,
+    )
     people = pl.Series("user_id", [f"u{n}" for n in range(users)])
     marks = (random.random((users, 66)) < 0.05).astype(np.float32)
-    return catalogue, interactions, NightContent(AS_OF, views, tags, people, marks, marks[::-1], unit_rows(random, users, 32))
+    return (
+        catalogue,
+        interactions,
+        NightContent(AS_OF, views, tags, people, marks, marks[::-1], unit_rows(random, users, 32)),
+    )
 
 
 def large_home(home: Path, items: int, users: int, events: int) -> float:
@@ -177,9 +210,15 @@ def large_home(home: Path, items: int, users: int, events: int) -> float:
     catalogue, interactions, content = made_up(items, users, events)
     store, settings = Store(home), FeatureSettings()
     inputs = digest_of(
-        {ITEMS.name: store.publish(ITEMS, AS_OF, catalogue), INTERACTIONS.name: store.publish(INTERACTIONS, AS_OF, interactions)}
+        {
+            ITEMS.name: store.publish(ITEMS, AS_OF, catalogue),
+            INTERACTIONS.name: store.publish(INTERACTIONS, AS_OF, interactions),
+        }
     )
-    for table, key in ((ITEM_FEATURES, catalogue.select("item_id")), (USER_FEATURES, interactions.select("user_id").unique())):
+    for table, key in (
+        (ITEM_FEATURES, catalogue.select("item_id")),
+        (USER_FEATURES, interactions.select("user_id").unique()),
+    ):
         store.publish(table, AS_OF, key, inputs=inputs)
     arrays, about = arrays_of(catalogue, content, EventLog.of(interactions, catalogue["item_id"]), settings)
     write_arrays(home / "serving" / key_of(newest_whole(store), settings), arrays, about | {"lists": False})
@@ -193,7 +232,9 @@ def load(options: argparse.Namespace) -> None:
         print(f"{options.items:,} items, {options.items * 2:,} events: {size:.2f} GiB of arrays")
         found = []
         for _ in range(options.runs):
-            done = subprocess.run([sys.executable, "-c", LOAD, scratch], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", LOAD, scratch], capture_output=True, text=True, check=True
+            )
             found.append(json.loads(done.stdout))
             print(json.dumps({name: round(value, 3) for name, value in found[-1].items()}))
     first = float(np.median([run["first_request_s"] for run in found]))

@@ -2,9 +2,9 @@
 
     python examples/polars_only.py .nightshift
 
-Reads `item_features` and `user_features` of the newest night through their manifests (a manifest lists the files of a whole
-night), joins them to pairs, then trains LightGBM on `ranking_examples` and prints the AUC of its test rows with and without
-the columns that came from a language model.
+Reads `item_features` and `user_features` of the newest night through their manifests (a manifest lists the
+files of a whole night), joins them to pairs, then trains LightGBM on `ranking_examples` and prints the AUC
+of its test rows with and without the columns that came from a language model.
 """
 
 import json
@@ -34,7 +34,9 @@ def auc(label: np.ndarray, score: np.ndarray) -> float:
     """Share of positive and negative pairs in the right order (Mann-Whitney, ties half)."""
     rank = pl.Series(score).rank("average").to_numpy()
     positives = label.sum()
-    return float((rank[label > 0].sum() - positives * (positives + 1) / 2) / (positives * (len(label) - positives)))
+    return float(
+        (rank[label > 0].sum() - positives * (positives + 1) / 2) / (positives * (len(label) - positives))
+    )
 
 
 def judged(examples: pl.DataFrame, families: tuple[str, ...]) -> float:
@@ -43,7 +45,14 @@ def judged(examples: pl.DataFrame, families: tuple[str, ...]) -> float:
     parts = {split: examples.filter(pl.col("split") == split) for split in ("train", "test")}
     matrix = {split: part.select(names).to_numpy() for split, part in parts.items()}
     label = {split: part["label"].to_numpy() for split, part in parts.items()}
-    settings = {"objective": "binary", "num_leaves": 15, "learning_rate": 0.05, "num_threads": 2, "verbosity": -1, "seed": 0}
+    settings = {
+        "objective": "binary",
+        "num_leaves": 15,
+        "learning_rate": 0.05,
+        "num_threads": 2,
+        "verbosity": -1,
+        "seed": 0,
+    }
     booster = lightgbm.train(settings, lightgbm.Dataset(matrix["train"], label["train"]), 100)
     return auc(label["test"], np.asarray(booster.predict(matrix["test"])))
 

@@ -2,11 +2,13 @@
 
     pip install fastapi uvicorn
     NIGHTSHIFT_HOME=.nightshift uvicorn examples.serve_fastapi:app --port 8000
-    curl -s localhost:8000/rank -H 'content-type: application/json' -d '{"user": "655", "candidates": ["50", "181", "258"]}'
-    curl -s localhost:8000/events -H 'content-type: application/json' \\
-         -d '{"events": [{"user_id": "655", "item_id": "50", "timestamp": "1998-04-23T00:01:00Z", "label": 1}]}'
+    curl -s localhost:8000/rank -H 'content-type: application/json' -d '{"user": "655", "candidates":
+    ["50", "181", "258"]}' curl -s localhost:8000/events -H 'content-type: application/json' \\
+         -d '{"events": [{"user_id": "655", "item_id": "50", "timestamp": "1998-04-23T00:01:00Z", "label":
+         1}]}'
 
-A background thread looks for a newer night every minute. Requests that are running finish on the night they began with.
+A background thread looks for a newer night every minute. Requests that are running finish on the night
+they began with.
 """
 
 import os
@@ -85,4 +87,8 @@ def rank(asked: Asked) -> dict[str, object]:
 def events(given: Events) -> dict[str, int]:
     ranker: Ranker = app.state.ranker
     added = ranker.features.add_events(pl.DataFrame([event.model_dump() for event in given.events]))
-    return {"known": added.known, "before_the_night": added.before_the_night, "of_unknown_items": added.of_unknown_items}
+    return {
+        "known": added.known,
+        "before_the_night": added.before_the_night,
+        "of_unknown_items": added.of_unknown_items,
+    }

@@ -7,12 +7,13 @@ from datetime import date
 from pathlib import Path
 
 from jobs.running import run_job
-from nightshift.config import Settings
 from nightshift.errors import InputError, NightFailed
+from nightshift.night.config import Settings
 
 
 def run_nights(config: Path, home: Path | None, settings: Settings, nights: list[date]) -> None:
-    """Run the nights in order. Raises the first failure, which then says what was published and what was not begun."""
+    """Run the nights in order. Raises the first failure, which then says what was published and what was
+    not begun."""
     for number, night in enumerate(nights):
         try:
             run_job(config, home, settings, "nightly_enrichment", night)
@@ -24,4 +25,7 @@ def run_nights(config: Path, home: Path | None, settings: Settings, nights: list
 
 def _left(nights: list[date], failed: int) -> str:
     done, waiting = (", ".join(map(str, part)) or "none" for part in (nights[:failed], nights[failed + 1 :]))
-    return f"Published before it: {done}. Not begun: {waiting}. Go on with --from {nights[failed]} --to {nights[-1]}."
+    return (
+        f"Published before it: {done}. Not begun: {waiting}. Go on with --from {nights[failed]} --to "
+        f"{nights[-1]}."
+    )

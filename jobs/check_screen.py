@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from jobs.checking import Checked
+from jobs.check import Checked
 from jobs.console import console
 from nightshift.sources import Description
 from nightshift.sources.findings import Finding
@@ -44,11 +44,17 @@ def catalogue(told: Description) -> Iterator[Fact]:
     yield "items", f"{told.items:,}"
     yield "with events", f"{told.items_with_events:,} [dim]({_share(cold, told.items)} cold)[/dim]"
     yield "text", _quantiles(told.text_chars, "characters")
-    yield "title only", f"{told.items_without_text:,} [dim]({_share(told.items_without_text, told.items)})[/dim]"
+    yield (
+        "title only",
+        f"{told.items_without_text:,} [dim]({_share(told.items_without_text, told.items)})[/dim]",
+    )
     yield "cut texts", f"{told.capped_texts:,} [dim]({_share(told.capped_texts, told.items)})[/dim]"
     yield "attributes", f"{told.attributes_per_item:.1f} an item, {told.different_attributes:,} different"
     best = sorted(told.languages.items(), key=lambda pair: -pair[1])
-    yield "languages", ", ".join(f"{name} {part:.0%}" for name, part in best[:4]) or f"not counted: {escape(INSTALL)}"
+    yield (
+        "languages",
+        ", ".join(f"{name} {part:.0%}" for name, part in best[:4]) or f"not counted: {escape(INSTALL)}",
+    )
 
 
 def events(told: Description) -> Iterator[Fact]:
@@ -56,12 +62,22 @@ def events(told: Description) -> Iterator[Fact]:
     yield "events", f"{told.events:,} [dim]{told.feedback} feedback, {told.positives:.0%} positive[/dim]"
     if told.kinds:
         left = f" [dim](left out: {told.other_kinds:,} of other kinds)[/dim]" if told.other_kinds else ""
-        yield "kinds", ", ".join(f"{escape(kind)} {_share(count, told.events)}" for kind, count in list(told.kinds.items())[:4]) + left
+        yield (
+            "kinds",
+            ", ".join(
+                f"{escape(kind)} {_share(count, told.events)}" for kind, count in list(told.kinds.items())[:4]
+            )
+            + left,
+        )
     yield "users", f"{told.users:,}"
     yield "each user", _quantiles(told.events_per_user, "events")
     yield "time", escape(told.time)
     if told.first and told.last and not told.ordered:
-        yield "from, to", f"{told.first:%Y-%m-%d} to {told.last:%Y-%m-%d} [dim]({(told.last - told.first).days:,} days)[/dim]"
+        yield (
+            "from, to",
+            f"{told.first:%Y-%m-%d} to {told.last:%Y-%m-%d} [dim]({(told.last - told.first).days:,} "
+            f"days)[/dim]",
+        )
         yield "over time", f"[cyan]{spark(told.activity)}[/cyan]"
     yield "unknown items", f"{told.unknown_items:.1%} [dim]of the events[/dim]"
 
@@ -87,7 +103,12 @@ def _setup(checked: Checked) -> Iterator[Fact]:
 def _panel(title: str, path: str, facts: Iterator[Fact]) -> Panel:
     name = escape(path if len(path) <= 34 else f"…{path[-33:]}")
     return Panel(
-        _facts(facts), title=f"[bold]{title}[/bold] [dim]{name}[/dim]", title_align="left", box=ROUNDED, padding=(0, 1), width=_width()
+        _facts(facts),
+        title=f"[bold]{title}[/bold] [dim]{name}[/dim]",
+        title_align="left",
+        box=ROUNDED,
+        padding=(0, 1),
+        width=_width(),
     )
 
 
@@ -105,7 +126,14 @@ def _facts(facts: Iterator[Fact]) -> RenderableType:
 
 
 def _findings(findings: tuple[Finding, ...]) -> RenderableType:
-    grid = Grid(title="To look at", title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1), show_header=False)
+    grid = Grid(
+        title="To look at",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE,
+        padding=(0, 1),
+        show_header=False,
+    )
     grid.add_column(justify="right", no_wrap=True, style="yellow")
     grid.add_column(overflow="fold")
     for finding in findings:
@@ -125,7 +153,11 @@ def _told(finding: Finding) -> Iterator[str]:
 
 
 def _quantiles(values: dict[str, int], unit: str) -> str:
-    return f"{values['p50']:,} {unit} [dim](p95 {values['p95']:,}, longest {values['max']:,})[/dim]" if values else f"no {unit}"
+    return (
+        f"{values['p50']:,} {unit} [dim](p95 {values['p95']:,}, longest {values['max']:,})[/dim]"
+        if values
+        else f"no {unit}"
+    )
 
 
 def _share(part: int, whole: int) -> str:

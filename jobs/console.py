@@ -1,4 +1,5 @@
-"""What a terminal sees of a running job: one line an asset, heartbeats while a model works, failed checks in full."""
+"""What a terminal sees of a running job: one line an asset, heartbeats while a model works, failed checks
+in full."""
 
 import logging
 import os
@@ -12,21 +13,28 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn
 
 PIPED_WIDTH = 110
-"""Characters of a line where the output is a file or a pipe, and neither a terminal nor COLUMNS says how wide it is."""
-console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH)
+"""Characters of a line where the output is a file or a pipe, and neither a terminal nor COLUMNS says how
+wide it is."""
+console = Console(
+    highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+)
 
 
-BEAT = re.compile(r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) (?P<what>rows|texts) \([^)]*\), (?P<rest>.*)")
-"""A heartbeat line of `nightshift.heartbeat.Beat`."""
+BEAT = re.compile(
+    r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) (?P<what>rows|texts) \([^)]*\), (?P<rest>.*)"
+)
+"""A heartbeat line of `nightshift.night.heartbeat.Beat`."""
 BARS = (20, 8, 0)
-"""Characters of a bar. A narrow terminal goes without the hit rate, then with a shorter bar or none, then without the speed."""
+"""Characters of a bar. A narrow terminal goes without the hit rate, then with a shorter bar or none, then
+without the speed."""
 
 
 class StoryHandler(logging.Handler):
-    """Turns Dagster's records into the few lines a person wants; in a terminal, heartbeats move one bar a table.
+    """Turns Dagster's records into the few lines a person wants; in a terminal, heartbeats move one bar a
+    table.
 
-    The bar is on standard output where that is a terminal. Where it is a file or a pipe, every heartbeat is a line of it, and
-    the bar moves on standard error if that is a terminal.
+    The bar is on standard output where that is a terminal. Where it is a file or a pipe, every heartbeat
+    is a line of it, and the bar moves on standard error if that is a terminal.
     """
 
     def __init__(self) -> None:
@@ -35,7 +43,8 @@ class StoryHandler(logging.Handler):
         self._table = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a line for messages of assets, materializations, failed checks and failures; nothing for the rest."""
+        """Print a line for messages of assets, materializations, failed checks and failures; nothing for
+        the rest."""
         meta: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
         said = str(meta.get("orig_message") or record.getMessage())
@@ -79,15 +88,29 @@ def _screen() -> Console | None:
 def _columns(bar: int) -> tuple[str | ProgressColumn, ...]:
     """Name, bar, counts, and what the heartbeat says of speed, money and time."""
     drawn = (BarColumn(bar),) if bar else ()
-    return ("    {task.description:<16}", *drawn, "{task.completed:,}/{task.total:,}", "[dim]{task.fields[rest]}[/dim]")
+    return (
+        "    {task.description:<16}",
+        *drawn,
+        "{task.completed:,}/{task.total:,}",
+        "[dim]{task.fields[rest]}[/dim]",
+    )
 
 
 def _fitting(beat: re.Match[str], width: int) -> tuple[int, str]:
-    """The longest bar and rest of the line that a terminal takes whole; what is left is always the counts and the last word."""
+    """The longest bar and rest of the line that a terminal takes whole; what is left is always the counts
+    and the last word."""
     hit_rate, *said = beat["rest"].split(", ")
     room = width - 4 - max(len(beat["table"]), 16) - len(f" {beat['done']}/{beat['total']} ")
-    choices = [(BARS[0], [hit_rate, *said]), *((bar, said) for bar in BARS), *((0, said[place:]) for place in range(1, len(said)))]
-    fitting = [(bar, ", ".join(words)) for bar, words in choices if len(", ".join(words)) + (bar + 1 if bar else 0) <= room]
+    choices = [
+        (BARS[0], [hit_rate, *said]),
+        *((bar, said) for bar in BARS),
+        *((0, said[place:]) for place in range(1, len(said))),
+    ]
+    fitting = [
+        (bar, ", ".join(words))
+        for bar, words in choices
+        if len(", ".join(words)) + (bar + 1 if bar else 0) <= room
+    ]
     return fitting[0] if fitting else (0, said[-1])
 
 
@@ -104,7 +127,10 @@ def _event_line(event: dg.DagsterEvent) -> str | None:
         check = event.asset_check_evaluation_data
         if not check.passed:
             colour = "red" if check.severity == dg.AssetCheckSeverity.ERROR else "yellow"
-            return f"  [{colour}]![/{colour}] {check.asset_key.to_user_string()}.{check.check_name}: {escape(check.description or '')}"
+            return (
+                f"  [{colour}]![/{colour}] {check.asset_key.to_user_string()}.{check.check_name}: "
+                f"{escape(check.description or '')}"
+            )
     return None
 
 

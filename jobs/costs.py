@@ -6,12 +6,12 @@ from typing import Any
 import polars as pl
 
 from jobs.console import console
-from jobs.grids import stacked
-from nightshift.heartbeat import dollars
-from nightshift.ledger import Ledgers
-from nightshift.night import PROMPTED
-from nightshift.store import Store
-from nightshift.why import RETRIED
+from jobs.terminal_tables import stacked
+from nightshift.night.heartbeat import dollars
+from nightshift.night.night import PROMPTED
+from nightshift.night.reasons import RETRIED
+from nightshift.storage.ledger import Ledgers
+from nightshift.storage.store import Store
 
 PAID = ("calls", "prompt_tokens", "new_tokens", "cost_usd", "seconds")
 SUMMED = (*PAID, "requests", "avoided_calls", "avoided_tokens", "avoided_usd")
@@ -19,14 +19,17 @@ MONEY = ("cost_usd", "avoided_usd")
 
 
 def costs(store: Store, ledgers: Ledgers, by_table: bool = False) -> dict[str, Any]:
-    """What `costs --json` prints: `nights`, oldest first, and their `total`; `by_table` splits nights by table and model.
+    """What `costs --json` prints: `nights`, oldest first, and their `total`; `by_table` splits nights by
+    table and model.
 
-    Avoided is a request that a run did not have to make, because an earlier night had paid for the answer. It is priced
-    at the mean of the table's calls. Money is null where a price was unknown.
+    Avoided is a request that a run did not have to make, because an earlier night had paid for the answer.
+    It is priced at the mean of the table's calls. Money is null where a price was unknown.
     """
     paid, asked = _paid(ledgers), _asked(store)
     rows = paid.join(asked, on=["as_of", "table"], how="full", coalesce=True)
-    rows = rows.with_columns(pl.col(pl.Int64, pl.UInt32).fill_null(0), pl.col("seconds", "cost_usd").fill_null(0.0))
+    rows = rows.with_columns(
+        pl.col(pl.Int64, pl.UInt32).fill_null(0), pl.col("seconds", "cost_usd").fill_null(0.0)
+    )
     avoided = (pl.col("requests") - pl.col("settled") - pl.col("unasked")).clip(lower_bound=0)
     rows = rows.join(_mean_prices(paid), on="table", how="left").with_columns(avoided_calls=avoided)
     rows = rows.with_columns(
@@ -45,9 +48,13 @@ def costs(store: Store, ledgers: Ledgers, by_table: bool = False) -> dict[str, A
 def _paid(ledgers: Ledgers) -> pl.DataFrame:
     """What each night paid for each table; `settled` are the calls whose answers were accepted."""
     columns = ["as_of", "table", "model_id", "prompt_tokens", "new_tokens", "cost_usd", "seconds"]
-    answers = ledgers.answers.query(lambda rows: rows.select(columns)).with_columns(accepted=pl.lit(value=True))
+    answers = ledgers.answers.query(lambda rows: rows.select(columns)).with_columns(
+        accepted=pl.lit(value=True)
+    )
     heard = pl.col("reason").ne_missing(RETRIED)
-    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns)).with_columns(accepted=pl.lit(value=False))
+    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns)).with_columns(
+        accepted=pl.lit(value=False)
+    )
     return (
         pl.concat([answers, rejects])
         .group_by("as_of", "table")
@@ -70,7 +77,12 @@ def _asked(store: Store) -> pl.DataFrame:
 
 def _asked_for(store: Store, table: str, night: date) -> tuple[date, str, int, int]:
     numbers = store.manifest(table, night).metadata
-    return night, table, int(numbers.get("requests", 0)), int(numbers.get("deferred", 0)) + int(numbers.get("rejected", 0))
+    return (
+        night,
+        table,
+        int(numbers.get("requests", 0)),
+        int(numbers.get("deferred", 0)) + int(numbers.get("rejected", 0)),
+    )
 
 
 def _mean_prices(paid: pl.DataFrame) -> pl.DataFrame:
@@ -94,7 +106,16 @@ def show_costs(told: dict[str, Any]) -> None:
         [*(row.get(key) or "" for key in keys), *_cells(row), *(row.get(key) or "" for key in last)]
         for row in (*told["nights"], told["total"] | {"as_of": "total"})
     ]
-    numbers = ("calls", "tokens", "USD", "minutes", "avoided\ncalls", "avoided\ntokens", "avoided\nUSD", "hit rate")
+    numbers = (
+        "calls",
+        "tokens",
+        "USD",
+        "minutes",
+        "avoided\ncalls",
+        "avoided\ntokens",
+        "avoided\nUSD",
+        "hit rate",
+    )
     names = ("night", "table", *numbers, "model") if by_table else ("night", *numbers)
     console.print(stacked(names, rows, console.width, keys=len(keys), words=("model",)))
     if told["total"]["cost_usd"] is None:
@@ -102,6 +123,16 @@ def show_costs(told: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    paid = [f"{row['calls']:,}", f"{row['prompt_tokens'] + row['new_tokens']:,}", dollars(row["cost_usd"]), f"{row['seconds'] / 60:.1f}"]
-    spared = [f"{row['avoided_calls']:,}", f"{row['avoided_tokens']:,}", dollars(row["avoided_usd"]), f"{row['hit_rate']:.1%}"]
+    paid = [
+        f"{row['calls']:,}",
+        f"{row['prompt_tokens'] + row['new_tokens']:,}",
+        dollars(row["cost_usd"]),
+        f"{row['seconds'] / 60:.1f}",
+    ]
+    spared = [
+        f"{row['avoided_calls']:,}",
+        f"{row['avoided_tokens']:,}",
+        dollars(row["avoided_usd"]),
+        f"{row['hit_rate']:.1%}",
+    ]
     return paid + spared

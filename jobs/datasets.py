@@ -1,13 +1,14 @@
-"""`nightshift dataset`: published data sets as source files with a configuration, and the list of what is read."""
+"""`nightshift dataset`: published data sets as source files with a configuration, and the list of what is
+read."""
 
 import shlex
 from pathlib import Path
 
 from jobs.console import console
-from nightshift.config import CONFIG_NAME
-from nightshift.datasets.published.base import EVENTS_FILE, ITEMS_FILE, Format
-from nightshift.datasets.published.convert import Converted, convert
-from nightshift.datasets.published.formats import FORMATS, format_of
+from nightshift.night.config import CONFIG_NAME
+from nightshift.sources.datasets.published.base import EVENTS_FILE, ITEMS_FILE, Format
+from nightshift.sources.datasets.published.convert import Converted, convert
+from nightshift.sources.datasets.published.formats import FORMATS, format_of
 
 
 def write_dataset(name: str, path: Path, out: Path, only_seen: bool) -> Converted:
@@ -30,7 +31,10 @@ def told(format: Format, done: Converted) -> list[str]:
         f"licence: {format.licence}",
     ]
     if done.items > 2 * done.seen:
-        lines.append(f"{done.items - done.seen:,} items have no event, and every item costs tokens: --only-seen leaves them out")
+        lines.append(
+            f"{done.items - done.seen:,} items have no event, and every item costs tokens: "
+            f"--only-seen leaves them out"
+        )
     return [*lines, f"next: nightshift check --config {shlex.quote(str(config))}"]
 
 

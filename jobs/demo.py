@@ -1,7 +1,8 @@
-"""The demo: MovieLens-100K replayed as three nights through the real jobs, then the proof, then what it all came to.
+"""The demo: MovieLens-100K replayed as three nights through the real jobs, then the proof, then what it
+all came to.
 
-With a recording, the sentences and tags are those that a larger model wrote elsewhere, and cost nothing: the same story in a
-home of its own, `.nightshift-recorded`, configuration included.
+With a recording, the sentences and tags are those that a larger model wrote elsewhere, and cost nothing:
+the same story in a home of its own, `.nightshift-recorded`, configuration included.
 """
 
 import shutil
@@ -15,11 +16,11 @@ from rich.rule import Rule
 from jobs.console import console
 from jobs.planning import next_night, plan_night
 from jobs.running import run_job
-from jobs.showing import most_seen, show_item, show_lift, show_plan, show_report, show_user, show_written
-from nightshift.config import CONFIG_NAME, Settings, load_settings
-from nightshift.datasets.movielens import load, write_sources
+from jobs.show import most_seen, show_item, show_lift, show_plan, show_report, show_user, show_written
 from nightshift.errors import ConfigError
-from nightshift.night import Night
+from nightshift.night.config import CONFIG_NAME, Settings, load_settings
+from nightshift.night.night import Night
+from nightshift.sources.datasets.movielens import load, write_sources
 from nightshift.tables import ITEM_FACTS, LIFT, USER_PREFERENCES
 
 NIGHTS = (date(1997, 10, 8), date(1998, 1, 13), date(1998, 4, 23))
@@ -28,7 +29,8 @@ TEMPLATE, RECORDED_TEMPLATE = "demo.yaml", "demo-recorded.yaml"
 RECORDED_HOME = ".nightshift-recorded"
 """Folder, inside the demo's, of everything that the recorded demo reads and writes."""
 RECORDING = Path(__file__).resolve().parents[1] / "examples" / "recorded" / "movielens_100k_qwen.parquet"
-"""What the larger model said of each film: `item_id`, `answer`. Part of a checkout, not of an installed package."""
+"""What the larger model said of each film: `item_id`, `answer`. Part of a checkout, not of an installed
+package."""
 
 
 def run_demo(folder: Path) -> None:
@@ -39,7 +41,10 @@ def run_demo(folder: Path) -> None:
 def run_recorded_demo(folder: Path, recording: Path = RECORDING) -> None:
     """The same with recorded answers. Raises ConfigError when the recording is not there."""
     if not recording.is_file():
-        raise ConfigError(f"{recording} is not there: the recorded answers come with a checkout of the repository; run the demo from one")
+        raise ConfigError(
+            f"{recording} is not there: the recorded answers come with a checkout of the repository; "
+            f"run the demo from one"
+        )
     config = prepare(folder / RECORDED_HOME, RECORDED_TEMPLATE)
     settings = load_settings(config)
     shutil.copyfile(recording, settings.root / str(settings.llm.recorded.item_facts.path))
@@ -57,7 +62,8 @@ def replay(config: Path) -> None:
 
 
 def prepare(folder: Path, template_name: str = TEMPLATE) -> Path:
-    """Configuration and source files, where they are not there yet. Raises ConfigError when the folder holds another configuration."""
+    """Configuration and source files, where they are not there yet. Raises ConfigError when the folder
+    holds another configuration."""
     config = folder / CONFIG_NAME
     template = files("jobs").joinpath(template_name).read_text("utf-8")
     if config.exists() and config.read_text("utf-8") != template:
@@ -92,27 +98,46 @@ def tell(night: Night, seconds: float) -> None:
         _say_budget(night.settings)
     config = night.settings.root / CONFIG_NAME
     see = f"nightshift ui --config {config}" if night.settings.llm.is_recorded else "make ui"
-    console.print(f"\nDone in {seconds:.0f} s ({datetime.now(UTC):%H:%M} UTC). Next: [bold]{see}[/bold] to see the nights in Dagster, or")
-    console.print(f"  pl.scan_parquet('{night.store.folder('item_features', night.as_of)}/part-*.parquet')", markup=False)
+    console.print(
+        f"\nDone in {seconds:.0f} s ({datetime.now(UTC):%H:%M} UTC). Next: [bold]{see}[/bold] to see "
+        f"the nights in Dagster, or"
+    )
+    console.print(
+        f"  pl.scan_parquet('{night.store.folder('item_features', night.as_of)}/part-*.parquet')",
+        markup=False,
+    )
 
 
 def _written_user(night: Night) -> list[str]:
     rows = night.store.read(USER_PREFERENCES, night.as_of)
-    return rows.filter(rows["origin"] == "llm").sort("history_length", "user_id", descending=True)["user_id"].head(1).to_list()
+    return (
+        rows.filter(rows["origin"] == "llm")
+        .sort("history_length", "user_id", descending=True)["user_id"]
+        .head(1)
+        .to_list()
+    )
 
 
 def _say_budget(settings: Settings) -> None:
-    limits = ", ".join(f"{tokens:,} tokens a night for {table}" for table, tokens in settings.budget.tables.items())
+    limits = ", ".join(
+        f"{tokens:,} tokens a night for {table}" for table, tokens in settings.budget.tables.items()
+    )
     console.print(
-        f"[dim]The demo's budget buys prose for the most-seen rows only ({limits}); the others carry their group's sentence or a "
-        "template, marked in `origin`, and are first in line the next night. Every item has its tag scores.[/dim]"
+        f"[dim]The demo's budget buys prose for the most-seen rows only ({limits}); the others carry "
+        f"their group's sentence or a "
+        "template, marked in `origin`, and are first in line the next night. Every item has its tag "
+        "scores.[/dim]"
     )
 
 
 def _say_recorded(night: Night) -> None:
-    origins = dict(night.store.read(ITEM_FACTS, night.as_of).group_by("origin").len().sort("origin").iter_rows())
+    origins = dict(
+        night.store.read(ITEM_FACTS, night.as_of).group_by("origin").len().sort("origin").iter_rows()
+    )
     by = ", ".join(f"{count:,} {origin}" for origin, count in origins.items())
     console.print(
-        f"[dim]Nothing was asked: the sentences and tags are what {night.identity.model_id} said once (items by origin: {by}). It was "
-        "asked about films only, so users carry templates; a recording cannot score, so there are no tag scores and hidden states.[/dim]"
+        f"[dim]Nothing was asked: the sentences and tags are what {night.identity.model_id} said once "
+        f"(items by origin: {by}). It was "
+        "asked about films only, so users carry templates; a recording cannot score, so there are no "
+        "tag scores and hidden states.[/dim]"
     )

@@ -1,6 +1,7 @@
 """The whole graph for one nightshift.yaml: assets on their nights, jobs, schedules, the one resource.
 
-Imports stay light (under two seconds, no torch, no Beam): models and pipelines load inside the assets that use them.
+Imports stay light (under two seconds, no torch, no Beam): models and pipelines load inside the assets that
+use them.
 """
 
 from datetime import timedelta
@@ -11,11 +12,11 @@ import dagster as dg
 
 import assets
 from assets.resources import resource
-from jobs.alive import known_alive
 from jobs.nights import WEEKLY_TABLES, nightly_enrichment, partitions, schedules, weekly_training
+from jobs.run_locks import known_alive
 from jobs.sensors import sensors
-from nightshift.config import Settings, load_settings
-from nightshift.nights import NightsSettings
+from nightshift.night.config import Settings, load_settings
+from nightshift.night.schedule import NightsSettings
 
 
 def build(config: Path, home: Path | None = None) -> dg.Definitions:
@@ -33,14 +34,21 @@ def build(config: Path, home: Path | None = None) -> dg.Definitions:
 
 
 def _on_nights(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Every asset on its nights; nightly ones turn overdue; a backfill of many nights is one run that loads its model once."""
+    """Every asset on its nights; nightly ones turn overdue; a backfill of many nights is one run that
+    loads its model once."""
     nights, overdue = partitions(settings.nights), freshness(settings.nights)
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
         fresh = overdue if spec.key.to_user_string() not in WEEKLY_TABLES else None
-        return spec.replace_attributes(partitions_def=nights, freshness_policy=fresh, owners=list(settings.owners))
+        return spec.replace_attributes(
+            partitions_def=nights, freshness_policy=fresh, owners=list(settings.owners)
+        )
 
-    loaded = [asset for asset in dg.load_assets_from_package_module(assets) if isinstance(asset, dg.AssetsDefinition)]
+    loaded = [
+        asset
+        for asset in dg.load_assets_from_package_module(assets)
+        if isinstance(asset, dg.AssetsDefinition)
+    ]
     one_run = [asset.with_attributes(backfill_policy=dg.BackfillPolicy.single_run()) for asset in loaded]
     return list(dg.map_asset_specs(placed, one_run))
 

@@ -1,4 +1,5 @@
-"""`nightshift init`: look at two sources, guess what their columns mean, ask what cannot be known, write nightshift.yaml."""
+"""`nightshift init`: look at two sources, guess what their columns mean, ask what cannot be known, write
+nightshift.yaml."""
 
 import os
 import sys
@@ -9,10 +10,21 @@ from typing import Annotated, Any
 
 import typer
 
-from nightshift.config import CONFIG_NAME, Settings, load_settings
 from nightshift.errors import ConfigError, InputError
-from nightshift.onboarding import FLAGS, Answers, Draft, Guess, Nights, Samples, as_yaml, choose_nights, draft_of, in_flags
+from nightshift.night.config import CONFIG_NAME, Settings, load_settings
 from nightshift.sources import EventsRead, ItemsRead, read_interactions, read_items
+from nightshift.sources.onboarding import (
+    FLAGS,
+    Answers,
+    Draft,
+    Guess,
+    Nights,
+    Samples,
+    as_yaml,
+    choose_nights,
+    draft_of,
+    in_flags,
+)
 
 Ask = Callable[[Guess], str]
 """Puts a question to a person; the answer as typed."""
@@ -24,38 +36,82 @@ Column = Annotated[str | None, typer.Option(metavar="COLUMN", help="none: there 
 
 
 def init(
-    items: Annotated[str, typer.Option("--items", help="The catalogue: a file, a folder or a quoted glob; Parquet, CSV, TSV or JSONL.")],
-    interactions: Annotated[str, typer.Option("--interactions", help="The events: a file, a folder or a quoted glob.")],
-    out: Annotated[Path, typer.Option("--out", help="The file to write; the home will be .nightshift beside it.")] = Path(CONFIG_NAME),
+    items: Annotated[
+        str,
+        typer.Option(
+            "--items", help="The catalogue: a file, a folder or a quoted glob; Parquet, CSV, TSV or JSONL."
+        ),
+    ],
+    interactions: Annotated[
+        str, typer.Option("--interactions", help="The events: a file, a folder or a quoted glob.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="The file to write; the home will be .nightshift beside it.")
+    ] = Path(CONFIG_NAME),
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take every guess that has a value.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing; take every guess that has a value.")
+    ] = False,
     item_id: Annotated[str | None, typer.Option(help="Catalogue column with the item's id.")] = None,
     title: Annotated[str | None, typer.Option(help="Catalogue column with the title, or none.")] = None,
-    text: Annotated[str | None, typer.Option(help="Catalogue columns with descriptive text, separated by commas, or none.")] = None,
-    attributes: Annotated[str | None, typer.Option(help="Catalogue column with categories, genres or tags, or none.")] = None,
-    attributes_separator: Annotated[str | None, typer.Option(help="What separates attributes in a text column.")] = None,
-    created_at: Annotated[str | None, typer.Option(help="Catalogue column with the moment an item was added, or none.")] = None,
-    created_at_unit: Annotated[str | None, typer.Option(help="Unit of a numeric --created-at: s, ms, us or ns.")] = None,
-    duplicate_item: Annotated[str | None, typer.Option(help="Ids that appear twice: refuse or keep_first.")] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="Catalogue columns with descriptive text, separated by commas, or none."),
+    ] = None,
+    attributes: Annotated[
+        str | None, typer.Option(help="Catalogue column with categories, genres or tags, or none.")
+    ] = None,
+    attributes_separator: Annotated[
+        str | None, typer.Option(help="What separates attributes in a text column.")
+    ] = None,
+    created_at: Annotated[
+        str | None, typer.Option(help="Catalogue column with the moment an item was added, or none.")
+    ] = None,
+    created_at_unit: Annotated[
+        str | None, typer.Option(help="Unit of a numeric --created-at: s, ms, us or ns.")
+    ] = None,
+    duplicate_item: Annotated[
+        str | None, typer.Option(help="Ids that appear twice: refuse or keep_first.")
+    ] = None,
     user_id: Annotated[str | None, typer.Option(help="Event column with the user's id.")] = None,
     event_item_id: Annotated[str | None, typer.Option(help="Event column with the item's id.")] = None,
     timestamp: Annotated[str | None, typer.Option(help="Event column with the moment.")] = None,
-    timestamp_unit: Annotated[str | None, typer.Option(help="Unit of a numeric --timestamp: s, ms, us, ns, or order.")] = None,
+    timestamp_unit: Annotated[
+        str | None, typer.Option(help="Unit of a numeric --timestamp: s, ms, us, ns, or order.")
+    ] = None,
     feedback: Annotated[str | None, typer.Option(help="implicit, explicit or impressions.")] = None,
     label: Annotated[str | None, typer.Option(help="Event column with the rating, or with 0/1.")] = None,
     positive_from: Annotated[str | None, typer.Option(help="Lowest rating that counts as positive.")] = None,
-    group: Annotated[str | None, typer.Option(help="Event column with the id of the list in which an item was shown, or none.")] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(help="Event column with the id of the list in which an item was shown, or none."),
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="Event column with the kind of event, or none.")] = None,
-    positive_kinds: Annotated[str | None, typer.Option(help="Kinds that count as positive, separated by commas, or none for all.")] = None,
+    positive_kinds: Annotated[
+        str | None, typer.Option(help="Kinds that count as positive, separated by commas, or none for all.")
+    ] = None,
 ) -> None:
-    """Write a first nightshift.yaml for your own files: columns are measured, meanings guessed, each with its reason.
+    """Write a first nightshift.yaml for your own files: columns are measured, meanings guessed, each with
+    its reason.
 
-    In a terminal it asks what it cannot know; elsewhere `--yes` takes the guesses and a flag answers a question. The file is
-    loaded and both sources are read with it before it is kept. Calls no model.
+    In a terminal it asks what it cannot know; elsewhere `--yes` takes the guesses and a flag answers a
+    question. The file is loaded and both sources are read with it before it is kept. Calls no model.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    answers = {setting: said(setting, given[name]) for setting, flag in FLAGS.items() if (name := _parameter(flag)) in given}
-    write_first(items, interactions, out, answers, force=force, ask=None if yes or not sys.stdin.isatty() else ask, yes=yes)
+    answers = {
+        setting: said(setting, given[name])
+        for setting, flag in FLAGS.items()
+        if (name := _parameter(flag)) in given
+    }
+    write_first(
+        items,
+        interactions,
+        out,
+        answers,
+        force=force,
+        ask=None if yes or not sys.stdin.isatty() else ask,
+        yes=yes,
+    )
 
 
 def _parameter(flag: str) -> str:
@@ -72,7 +128,9 @@ def said(setting: str, words: str) -> Any:
         try:
             return float(words)
         except ValueError as error:
-            raise ConfigError(f"--positive-from {words!r} is not a number; give the lowest rating that counts, such as 4") from error
+            raise ConfigError(
+                f"--positive-from {words!r} is not a number; give the lowest rating that counts, such as 4"
+            ) from error
     return words.strip() if setting != "items.attributes_separator" else words
 
 
@@ -87,9 +145,12 @@ def ask(guess: Guess) -> str:
     return str(typer.prompt("  which", default=default if default is not None or guess.needed else "none"))
 
 
-def write_first(items: str, interactions: str, out: Path, answers: Answers, *, force: bool, ask: Ask | None, yes: bool) -> Settings:
-    """Guess, ask, show, prove, write. `ask` None: nobody is there. Raises InputError with the flag that helps; then nothing is written."""
-    from jobs.welcome import show_draft, show_written
+def write_first(
+    items: str, interactions: str, out: Path, answers: Answers, *, force: bool, ask: Ask | None, yes: bool
+) -> Settings:
+    """Guess, ask, show, prove, write. `ask` None: nobody is there. Raises InputError with the flag that
+    helps; then nothing is written."""
+    from jobs.init_screen import show_draft, show_written
 
     if out.exists() and not force:
         raise ConfigError(f"{out} is there already; --force writes over it, --out names another file")
@@ -109,7 +170,8 @@ def write_first(items: str, interactions: str, out: Path, answers: Answers, *, f
 
 
 def _from(root: Path, path: str) -> str:
-    """A path or glob as the configuration will have it: relative to its folder where it lies inside, else absolute."""
+    """A path or glob as the configuration will have it: relative to its folder where it lies inside, else
+    absolute."""
     if "://" in path:
         return path
     full = os.path.normpath(Path.cwd() / Path(path).expanduser())
@@ -117,7 +179,8 @@ def _from(root: Path, path: str) -> str:
 
 
 def settled(found: Samples, answers: Answers, now: datetime, *, ask: Ask | None, yes: bool) -> Draft:
-    """A draft without open questions. Raises ConfigError with the flags to give when there is nobody to ask."""
+    """A draft without open questions. Raises ConfigError with the flags to give when there is nobody to
+    ask."""
     told: dict[str, Any] = dict(answers)
     while True:
         draft = draft_of(found, told, now)
@@ -153,10 +216,14 @@ def _flags(questions: list[Guess]) -> str:
 def _example(guess: Guess) -> str:
     """A guess as it is typed after its flag; what could be meant where there is none."""
     value = ",".join(guess.value) if isinstance(guess.value, list) else guess.value
-    return str(value) if value is not None else f"({', '.join(guess.choices[:6])})" if guess.choices else "..."
+    return (
+        str(value) if value is not None else f"({', '.join(guess.choices[:6])})" if guess.choices else "..."
+    )
 
 
-def _kept(out: Path, draft: Draft, catalogue: ItemsRead, events: EventsRead, now: datetime) -> tuple[Settings, Nights]:
+def _kept(
+    out: Path, draft: Draft, catalogue: ItemsRead, events: EventsRead, now: datetime
+) -> tuple[Settings, Nights]:
     """Write beside the place, load as every command will, and only then put it there."""
     ordered = draft.sources().interactions.timestamp_unit == "order"
     nights = choose_nights(events.frame, now, ordered)

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from nightshift import written
-from nightshift.night import Night
-from nightshift.plan import Spent, TablePlan, plan_table
+from nightshift.enrichments import assembly as written
+from nightshift.night.night import Night
+from nightshift.night.plan import Spent, TablePlan, plan_table
 from nightshift.sources import read_interactions, read_items
 from nightshift.tables import ITEM_FACTS
 
@@ -22,7 +22,8 @@ class NightPlan:
     tables: list[TablePlan]
     budget: dict[str, Any]
     exact: bool
-    """Whether prompt tokens were counted by the model's own tokenizer; else they are estimated, as the server counted those before."""
+    """Whether prompt tokens were counted by the model's own tokenizer; else they are estimated, as the
+    server counted those before."""
     model: str
     """Name and revision of the model that would answer."""
 
@@ -42,7 +43,8 @@ class NightPlan:
 
 
 def plan_night(night: Night) -> NightPlan:
-    """Plan every prompted table. Tables share the budget: what the first would spend is not there for the next."""
+    """Plan every prompted table. Tables share the budget: what the first would spend is not there for the
+    next."""
     at_start = spent = Spent.of(night.ledgers, night.as_of)
     plans, llm, model = [], night.settings.llm, night.identity.model_id
     for table, requests in requests_of(night).items():
@@ -61,7 +63,10 @@ def plan_night(night: Night) -> NightPlan:
         )
         plans.append(plan)
         spent = dataclasses.replace(
-            spent, tokens=spent.tokens + plan.tokens, usd=spent.usd + (plan.cost_usd or 0.0), seconds=spent.seconds + plan.seconds
+            spent,
+            tokens=spent.tokens + plan.tokens,
+            usd=spent.usd + (plan.cost_usd or 0.0),
+            seconds=spent.seconds + plan.seconds,
         )
     return NightPlan(night.as_of, plans, _budget(night, at_start), night.count_tokens is not None, model)
 
@@ -70,18 +75,30 @@ def requests_of(night: Night) -> dict[str, pl.DataFrame]:
     """Tonight's requests by table, built from the sources as a run would build them."""
     sources, root = night.settings.sources, night.settings.root
     items = read_items(sources.items, root).frame
-    events = read_interactions(sources.interactions, root, items, before=night.moment, now=datetime.now(UTC)).frame
+    events = read_interactions(
+        sources.interactions, root, items, before=night.moment, now=datetime.now(UTC)
+    ).frame
     groups = night.group_requests(night.groups(items, events))
-    requests = {table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")}
+    requests = {
+        table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")
+    }
     scores = written.item_tag_scores(night, requests["item_tag_scores"]).frame
-    facts = written.item_facts(night, items, requests["item_facts"], scores).frame if scores.is_empty() else ITEM_FACTS.empty()
+    facts = (
+        written.item_facts(night, items, requests["item_facts"], scores).frame
+        if scores.is_empty()
+        else ITEM_FACTS.empty()
+    )
     users = night.user_rows(items, events, written.shown_tags(night, scores, facts))
     return {"group_facts": groups} | requests | {"user_preferences": night.user_requests(users, events)}
 
 
 def _budget(night: Night, spent: Spent) -> dict[str, Any]:
     limits = night.settings.budget.model_dump()
-    return limits | {"spent_tokens": spent.tokens, "spent_usd": spent.usd, "spent_minutes": round(spent.seconds / 60, 2)}
+    return limits | {
+        "spent_tokens": spent.tokens,
+        "spent_usd": spent.usd,
+        "spent_minutes": round(spent.seconds / 60, 2),
+    }
 
 
 def next_night(night: Night) -> Night:

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from jobs.console import console
 from nightshift.errors import InputError
-from nightshift.ledger import REJECTED, Ledger, Ledgers
-from nightshift.night import PROMPTED, Night
+from nightshift.night.night import PROMPTED, Night
+from nightshift.night.reasons import RETRIED, SERVER
 from nightshift.prompts.item_text import visible
+from nightshift.storage.ledger import REJECTED, Ledger, Ledgers
 from nightshift.tables import REJECTS
-from nightshift.why import RETRIED, SERVER
 
 COLUMNS = ("table", "row", "reason", "attempts", "answer")
 ANSWER_CHARS = 60
@@ -41,18 +41,22 @@ class Chosen:
 
 
 def rejected(night: Night, chosen: Chosen) -> pl.DataFrame:
-    """A night's table `rejects`: `table, row, reason, attempts, answer`. Attempts are null for rows of the sources."""
-    attempts = night.ledgers.rejects.query(lambda rows: rows.group_by("content_key").agg(attempts=pl.col("attempt").max()))
+    """A night's table `rejects`: `table, row, reason, attempts, answer`. Attempts are null for rows of the
+    sources."""
+    attempts = night.ledgers.rejects.query(
+        lambda rows: rows.group_by("content_key").agg(attempts=pl.col("attempt").max())
+    )
     rejects = night.store.read(REJECTS, night.as_of).rename({"key": "row"})
     told = rejects.join(attempts, on="content_key", how="left", maintain_order="left")
     return chosen.of(told).select(COLUMNS)
 
 
 def retry(ledgers: Ledgers, chosen: Chosen) -> pl.DataFrame:
-    """Let the chosen rows that have no accepted answer be asked again. Returns `table, row, reason`, one a row.
+    """Let the chosen rows that have no accepted answer be asked again. Returns `table, row, reason`, one a
+    row.
 
-    What was said and paid stays: a row `retried` is added, and the next attempt goes on counting from the last, so that a
-    model that samples does not repeat itself.
+    What was said and paid stays: a row `retried` is added, and the next attempt goes on counting from the
+    last, so that a model that samples does not repeat itself.
     """
     granted = chosen.of(unanswered(ledgers.rejects, ledgers.answers.keys()))
     if granted.height:
@@ -65,19 +69,34 @@ def retry(ledgers: Ledgers, chosen: Chosen) -> pl.DataFrame:
 
 
 def _all_columns(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.select((pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in REJECTED.items())
+    return rows.select(
+        (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in REJECTED.items()
+    )
 
 
 def unanswered(rejects: Ledger, answered: pl.Series) -> pl.DataFrame:
-    """The newest attempt at every row without an accepted answer that a model was heard about since it was last retried.
+    """The newest attempt at every row without an accepted answer that a model was heard about since it was
+    last retried.
 
-    `content_key, table, row, attempt, reason, said` and what names the call (`as_of, model_id, prompt_id, text_key`).
+    `content_key, table, row, attempt, reason, said` and what names the call (`as_of, model_id, prompt_id,
+    text_key`).
     """
     columns = ("content_key", "table", "attempt", "reason", "as_of", "model_id", "prompt_id", "text_key")
-    rows = rejects.query(lambda every: every.filter(pl.col("reason") != SERVER).select(*columns, row="row_id"))
-    granted = rows.filter(pl.col("reason") == RETRIED).group_by("content_key").agg(granted=pl.col("attempt").max())
-    newest = rows.filter(pl.col("reason") != RETRIED).sort("attempt").unique("content_key", keep="last", maintain_order=True)
-    heard = newest.join(granted, on="content_key", how="left").filter(pl.col("attempt") > pl.col("granted").fill_null(0))
+    rows = rejects.query(
+        lambda every: every.filter(pl.col("reason") != SERVER).select(*columns, row="row_id")
+    )
+    granted = (
+        rows.filter(pl.col("reason") == RETRIED).group_by("content_key").agg(granted=pl.col("attempt").max())
+    )
+    newest = (
+        rows.filter(pl.col("reason") != RETRIED)
+        .sort("attempt")
+        .unique("content_key", keep="last", maintain_order=True)
+    )
+    heard = newest.join(granted, on="content_key", how="left").filter(
+        pl.col("attempt") > pl.col("granted").fill_null(0)
+    )
     open_ = heard.filter(~pl.col("content_key").is_in(answered.implode())).drop("granted")
     return open_.with_columns(said="reason").sort("table", "row")
 
@@ -108,7 +127,11 @@ def show_granted(ledgers: Ledgers, chosen: Chosen) -> bool:
         console.print(f"{granted:,} rows may be asked again; a run would ask:")
         return True
     waiting = unanswered(ledgers.rejects, ledgers.answers.keys())
-    console.print(f"no rejected row waits for a retry {told(chosen)}".rstrip() + f"{_counted(waiting)}; nothing changed", markup=False)
+    console.print(
+        f"no rejected row waits for a retry {told(chosen)}".rstrip()
+        + f"{_counted(waiting)}; nothing changed",
+        markup=False,
+    )
     return False
 
 
@@ -123,7 +146,8 @@ def printable(text: str, most: int) -> str:
 
 
 def show_rejected(every: pl.DataFrame, chosen: Chosen, limit: int) -> None:
-    """The first of the chosen rejects as a table, and how many there are of each reason; in words where there is none."""
+    """The first of the chosen rejects as a table, and how many there are of each reason; in words where
+    there is none."""
     rejects = chosen.of(every)
     if rejects.is_empty():
         console.print(f"nothing was rejected {told(chosen)}{_counted(every)}".strip(), markup=False)

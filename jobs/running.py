@@ -1,4 +1,5 @@
-"""Run a Dagster job from the command line: the same jobs, the same instance, the same pages as from the UI."""
+"""Run a Dagster job from the command line: the same jobs, the same instance, the same pages as from the
+UI."""
 
 import fcntl
 import os
@@ -9,12 +10,12 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from jobs.afterwards import first_failure, tell_failure, tell_over_budget, tidy
-from jobs.alive import LOCK, alive, bury_the_dead
+from jobs.after_run import first_failure, tell_failure, tell_over_budget, tidy
 from jobs.console import console, story
 from jobs.graph import build
-from nightshift.config import Settings
+from jobs.run_locks import LOCK, alive, bury_the_dead
 from nightshift.errors import ConfigError, NightFailed, SourceError
+from nightshift.night.config import Settings
 
 WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
 """Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""
@@ -29,8 +30,12 @@ nux:
   enabled: false
 """
 
-IN_THE_TERMINAL = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-"""What a run prints is in front of whoever typed it. Copying it to files as well takes Dagster four processes a step."""
+IN_THE_TERMINAL = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+"""What a run prints is in front of whoever typed it. Copying it to files as well takes Dagster four
+processes a step."""
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -45,7 +50,8 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def open_instance(folder: Path) -> dg.DagsterInstance:
-    """Dagster's runs and events, as `dagster.yaml` sets them; output is copied only where that file says where to.
+    """Dagster's runs and events, as `dagster.yaml` sets them; output is copied only where that file says
+    where to.
 
     One process at a time: two that made the tables at once would break each other's.
     """
@@ -57,7 +63,8 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
 
 
 def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
-    """Run a job for one night. Raises the first failure's message: SourceError when the input is wrong, else NightFailed."""
+    """Run a job for one night. Raises the first failure's message: SourceError when the input is wrong,
+    else NightFailed."""
     definitions = dg.Definitions.merge(build(config, home), dg.Definitions(loggers={"console": story}))
     folder = dagster_home(settings)
     os.environ["DAGSTER_HOME"] = str(folder)  # sub-processes of a run find the same instance

@@ -1,6 +1,8 @@
-"""Watch a running night from another terminal: what is published, what is being asked, how fast, for how much, how long still.
+"""Watch a running night from another terminal: what is published, what is being asked, how fast, for how
+much, how long still.
 
-Reads the run's progress file and nothing else: no lock, no model, no Dagster, so it can neither slow a night nor break it.
+Reads the run's progress file and nothing else: no lock, no model, no Dagster, so it can neither slow a
+night nor break it.
 """
 
 import json
@@ -18,12 +20,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as Grid
 from rich.text import Text
 
-from jobs.grids import width_of, without
-from nightshift.heartbeat import duration, money
-from nightshift.progress import RunState, Step, newest, runs
+from jobs.terminal_tables import width_of, without
+from nightshift.night.heartbeat import duration, money
+from nightshift.night.progress import RunState, Step, newest, runs
 
 REFRESH_SECONDS = 1.0
-SYMBOLS = {"done": "[green]✓[/green]", "running": "[cyan]▶[/cyan]", "failed": "[red]![/red]", "waiting": "[dim]·[/dim]"}
+SYMBOLS = {
+    "done": "[green]✓[/green]",
+    "running": "[cyan]▶[/cyan]",
+    "failed": "[red]![/red]",
+    "waiting": "[dim]·[/dim]",
+}
 WORDS = {"running": "running", "done": "done", "failed": "failed", "stopped": "stopped: its process is gone"}
 STATE, BAR = "", " "
 """Columns without a heading."""
@@ -35,9 +42,12 @@ MESSAGE_CHARS = 400
 
 
 def frame(run: RunState, now: datetime) -> dict[str, Any]:
-    """What `watch --json` prints of a run. `usd` is null where a price is unknown, `eta_seconds` where nothing can be said yet."""
+    """What `watch --json` prints of a run. `usd` is null where a price is unknown, `eta_seconds` where
+    nothing can be said yet."""
     state = run.state(now)
-    tables = [_told(name, run.steps.get(name), now if state == "running" else run.beat_at) for name in run.tables]
+    tables = [
+        _told(name, run.steps.get(name), now if state == "running" else run.beat_at) for name in run.tables
+    ]
     asked = [table for table in tables if table["what"] == "rows"]
     prices = [table["usd"] for table in asked]
     return {
@@ -59,8 +69,21 @@ def frame(run: RunState, now: datetime) -> dict[str, Any]:
 def _told(table: str, step: Step | None, until: datetime) -> dict[str, Any]:
     """One table: its state, its rows, and the newest heartbeat."""
     if step is None:
-        return {"table": table, "state": "waiting", "rows": None, "seconds": None, "message": None, "what": None}
-    said: dict[str, Any] = {"table": table, "state": step.state, "rows": step.rows, "message": step.message, "what": None}
+        return {
+            "table": table,
+            "state": "waiting",
+            "rows": None,
+            "seconds": None,
+            "message": None,
+            "what": None,
+        }
+    said: dict[str, Any] = {
+        "table": table,
+        "state": step.state,
+        "rows": step.rows,
+        "message": step.message,
+        "what": None,
+    }
     said["seconds"] = round(((step.ended_at or until) - step.started_at).total_seconds(), 1)
     if step.beat is None:
         return said
@@ -78,15 +101,25 @@ def _told(table: str, step: Step | None, until: datetime) -> dict[str, Any]:
 
 
 def screen(shown: dict[str, Any], width: int) -> RenderableType:
-    """A frame as a terminal of `width` characters shows it; a narrow one goes without bars and hit rates, and no number is cut."""
-    title = f"[bold]{escape(shown['job'])}[/bold] {shown['as_of']}  [dim]run {shown['run_id']} on {escape(shown['host'])}[/dim]"
+    """A frame as a terminal of `width` characters shows it; a narrow one goes without bars and hit rates,
+    and no number is cut."""
+    title = (
+        f"[bold]{escape(shown['job'])}[/bold] {shown['as_of']}  [dim]run {shown['run_id']} on "
+        f"{escape(shown['host'])}[/dim]"
+    )
     rows = [_cells(table) for table in shown["tables"]]
-    columns = without({name: max(len(name), *(_wide(name, row) for row in rows)) for name in COLUMNS}, width, SPARED)
-    grid = Grid(box=SIMPLE_HEAD, padding=(0, 1), title=title, title_style="", title_justify="left", pad_edge=False)
+    columns = without(
+        {name: max(len(name), *(_wide(name, row) for row in rows)) for name in COLUMNS}, width, SPARED
+    )
+    grid = Grid(
+        box=SIMPLE_HEAD, padding=(0, 1), title=title, title_style="", title_justify="left", pad_edge=False
+    )
     for name in columns:
         grid.add_column(name.strip(), justify="left" if name == "table" else "right", no_wrap=True)
     for table, cells in zip(shown["tables"], rows, strict=True):
-        grid.add_row(*(cells.get(name, "") for name in columns), style="dim" if table["state"] == "waiting" else "")
+        grid.add_row(
+            *(cells.get(name, "") for name in columns), style="dim" if table["state"] == "waiting" else ""
+        )
     return Group(grid, *_failures(shown), Text.from_markup(_total(shown)))
 
 
@@ -110,17 +143,25 @@ def _cells(table: dict[str, Any]) -> dict[str, RenderableType]:
         "speed": f"{table['per_second']:,.0f} {unit}",
         "USD": money(table["usd"]).removeprefix("$") if table["what"] == "rows" else "",
     }
-    return cells if table["eta_seconds"] is None else cells | {"time": f"{duration(table['eta_seconds'])} left"}
+    return (
+        cells if table["eta_seconds"] is None else cells | {"time": f"{duration(table['eta_seconds'])} left"}
+    )
 
 
 def _failures(shown: dict[str, Any]) -> list[RenderableType]:
     failed = [table for table in shown["tables"] if table["message"]]
-    return [Text.from_markup(f"[red]{table['table']}[/red] {escape(table['message'][:MESSAGE_CHARS])}") for table in failed]
+    return [
+        Text.from_markup(f"[red]{table['table']}[/red] {escape(table['message'][:MESSAGE_CHARS])}")
+        for table in failed
+    ]
 
 
 def _total(shown: dict[str, Any]) -> str:
     done = sum(table["state"] == "done" for table in shown["tables"])
-    said = f"{done} of {len(shown['tables'])} tables, {shown['calls']:,} calls, {shown['tokens']:,} tokens, {money(shown['usd'])}"
+    said = (
+        f"{done} of {len(shown['tables'])} tables, {shown['calls']:,} calls, {shown['tokens']:,} tokens, "
+        f"{money(shown['usd'])}"
+    )
     colour = {"running": "cyan", "done": "green"}.get(shown["state"], "red")
     how_long = "for" if shown["state"] == "running" else "after"
     return f"[{colour}]{WORDS[shown['state']]}[/{colour}] {how_long} {duration(shown['seconds'])}: {said}"
@@ -132,9 +173,15 @@ def idle(home: Path, as_of: date | None) -> str:
 
 
 def watch(
-    home: Path, as_of: date | None, once: bool, as_json: bool, say: Callable[[str], None] = print, console: Console | None = None
+    home: Path,
+    as_of: date | None,
+    once: bool,
+    as_json: bool,
+    say: Callable[[str], None] = print,
+    console: Console | None = None,
 ) -> str:
-    """Show the running night until it is over, or one frame of it. Returns its state, `idle` where there is nothing to watch.
+    """Show the running night until it is over, or one frame of it. Returns its state, `idle` where there
+    is nothing to watch.
 
     A night that is over is shown once, as it ended; so is one that runs, where the output is no terminal.
     """

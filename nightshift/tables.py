@@ -1,8 +1,9 @@
-"""Every table Nightshift writes or reads: columns, types, units, keys. The one place where a column gets its name.
+"""Every table Nightshift writes or reads: columns, types, units, keys. The one place where a column gets
+its name.
 
-A table is checked at the door (`Table.conform`): columns in order, types cast only where nothing can be lost, keys
-unique, required values present. Tables marked `open` are wide feature tables: their named columns are fixed and any
-number of Float32 feature columns may follow.
+A table is checked at the door (`Table.conform`): columns in order, types cast only where nothing can be
+lost, keys unique, required values present. Tables marked `open` are wide feature tables: their named
+columns are fixed and any number of Float32 feature columns may follow.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ ORIGINS = ("llm", "group", "template", "carried")
 """Where a value came from: a model, a group-level answer, a template, or last night's value."""
 
 VIEWS = ("raw", "facts", "hidden", "tags", "template")
-"""What a vector is made of: source text, what the model wrote, the model's own state, its tag scores, the placebo's template."""
+"""What a vector is made of: source text, what the model wrote, the model's own state, its tag scores, the
+placebo's template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Table:
         return pl.DataFrame(schema=self.schema)
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame with this table's columns in order. Raises TableError naming table, column, row and value."""
+        """The frame with this table's columns in order. Raises TableError naming table, column, row and
+        value."""
         self._check_columns(frame)
         frame = self._cast(frame)
         self._check_required(frame)
@@ -68,7 +71,9 @@ class Table:
             raise TableError(f"table {self.name} lacks column {missing[0]!r}; it has {frame.columns}")
         extra = [name for name in frame.columns if name not in self.columns]
         if extra and not self.open:
-            raise TableError(f"table {self.name} has no column {extra[0]!r}; add it to nightshift/tables.py or drop it")
+            raise TableError(
+                f"table {self.name} has no column {extra[0]!r}; add it to nightshift/tables.py or drop it"
+            )
 
     def _cast(self, frame: pl.DataFrame) -> pl.DataFrame:
         extra = [name for name in frame.columns if name not in self.columns]
@@ -82,7 +87,9 @@ class Table:
         for name, column in self.columns.items():
             if column.required and frame[name].null_count():
                 row = frame[name].is_null().arg_max()
-                raise TableError(f"table {self.name}: column {name!r} is missing in row {row}: {frame.row(row or 0)[:6]}")
+                raise TableError(
+                    f"table {self.name}: column {name!r} is missing in row {row}: {frame.row(row or 0)[:6]}"
+                )
 
     def _check_key(self, frame: pl.DataFrame) -> None:
         if not self.key or frame.select(self.key).n_unique() == frame.height:
@@ -99,7 +106,9 @@ _PROVENANCE = {
     "origin": _text("llm, group, template or carried"),
     "prompt_id": _text("name and version of the prompt"),
     "model_id": _text("name and revision of the model"),
-    "content_key": _text("ledger key of the answer behind this row; null when no model answered", required=False),
+    "content_key": _text(
+        "ledger key of the answer behind this row; null when no model answered", required=False
+    ),
 }
 
 ITEMS = Table(
@@ -130,7 +139,8 @@ INTERACTIONS = Table(
 
 GROUP_FACTS = Table(
     "group_facts",
-    "A sentence for every group of items that share an attribute; what an item carries that has no sentence of its own.",
+    "A sentence for every group of items that share an attribute; what an item carries that has no "
+    "sentence of its own.",
     {
         "group": _text("the attribute that makes the group, as in `items.attributes`"),
         "items": Column(pl.Int32, "items of which it is the rarest attribute that makes a group"),
@@ -159,7 +169,10 @@ ITEM_TAG_SCORES = Table(
         "item_id": _text("the item"),
         "tag": _text("a tag of the vocabulary"),
         "facet": _text("the question the tag answers: mood, theme, ..."),
-        "score": Column(pl.Float32, "log-probability of the tag within its facet, minus the tag's frozen mean over the catalogue"),
+        "score": Column(
+            pl.Float32,
+            "log-probability of the tag within its facet, minus the tag's frozen mean over the catalogue",
+        ),
         **_PROVENANCE,
     },
     key=("item_id", "facet", "tag"),
@@ -205,7 +218,9 @@ ITEM_CODES = Table(
         "item_id": _text("the item"),
         "view": _text(", ".join(VIEWS)),
         "codes": Column(pl.List(pl.Int32), "one code a level, coarse to fine"),
-        "codebook": _text("version of the frozen codebook; codes of different codebooks mean different things"),
+        "codebook": _text(
+            "version of the frozen codebook; codes of different codebooks mean different things"
+        ),
     },
     key=("item_id", "view"),
 )
@@ -223,8 +238,20 @@ CANDIDATES = Table(
     key=("user_id", "source", "item_id"),
 )
 
-ITEM_FEATURES = Table("item_features", "One flat row an item, for any ranker.", {"item_id": _text("the item")}, key=("item_id",), open=True)
-USER_FEATURES = Table("user_features", "One flat row a user, for any ranker.", {"user_id": _text("the user")}, key=("user_id",), open=True)
+ITEM_FEATURES = Table(
+    "item_features",
+    "One flat row an item, for any ranker.",
+    {"item_id": _text("the item")},
+    key=("item_id",),
+    open=True,
+)
+USER_FEATURES = Table(
+    "user_features",
+    "One flat row a user, for any ranker.",
+    {"user_id": _text("the user")},
+    key=("user_id",),
+    open=True,
+)
 
 _EXAMPLE = {
     "user_id": _text("the user"),
@@ -234,14 +261,21 @@ _EXAMPLE = {
     "group_id": _text("the list the row belongs to: the request, or user and moment"),
     "split": _text("train, valid or test"),
     "retrieved": Column(
-        pl.Boolean, "implicit feedback: whether the candidate stage found the item; null for rows that users were shown", required=False
+        pl.Boolean,
+        "implicit feedback: whether the candidate stage found the item; null for rows that users were shown",
+        required=False,
     ),
 }
 
 RANKING_EXAMPLES = Table(
     "ranking_examples",
     "Training rows: every event with the features that were known strictly before it.",
-    _EXAMPLE | {"as_of": Column(pl.Date, "the newest night at or before the row's day; null before the first", required=False)},
+    _EXAMPLE
+    | {
+        "as_of": Column(
+            pl.Date, "the newest night at or before the row's day; null before the first", required=False
+        )
+    },
     key=("user_id", "item_id", "timestamp"),
     open=True,
 )
@@ -250,7 +284,10 @@ RANKING_SCORES = Table(
     "ranking_scores",
     "What every arm's ranker said about every test row: all reported metrics can be recomputed from it.",
     {
-        "arm": _text("base, text, llm, permuted (permuted2, ...: other dealings, one a seed), template, llm_without_facts, ..."),
+        "arm": _text(
+            "base, text, llm, permuted (permuted2, ...: other dealings, one a seed), template, "
+            "llm_without_facts, ..."
+        ),
         "ranker": _text("lightgbm, din"),
         "seed": Column(pl.Int32, "training seed"),
         **_EXAMPLE,
@@ -281,18 +318,33 @@ LIFT = Table(
         "against": _text("the arm it is compared with; the arm itself on rows without a comparison"),
         "ranker": _text("lightgbm, din; source for what a source of candidates reaches alone"),
         "metric": _text(
-            "auc, gauc, ndcg@10, logloss, smooth_ece, bias (predicted by observed positives); lists of candidates: ndcg@10, recall@10, "
-            "recall@20, mrr@20, recall of candidates, and what is shown: coverage@10, gini@10, tail@10, novelty@10, popularity_gap@10, "
+            "auc, gauc, ndcg@10, logloss, smooth_ece, bias (predicted by observed positives); lists "
+            "of candidates: ndcg@10, recall@10, "
+            "recall@20, mrr@20, recall of candidates, and what is shown: coverage@10, gini@10, "
+            "tail@10, novelty@10, popularity_gap@10, "
             "diversity_attributes@10, diversity_raw@10, diversity_facts@10"
         ),
-        "slice": _text("all, a slice declared before looking, `group <column>=<value>` of users, or `gap between groups of <column>`"),
+        "slice": _text(
+            "all, a slice declared before looking, `group <column>=<value>` of users, or `gap between "
+            "groups of <column>`"
+        ),
         "value": Column(pl.Float64, "the arm's metric, seeds averaged", required=False),
         "difference": Column(pl.Float64, "arm minus against", required=False),
-        "ci_low": Column(pl.Float64, "2.5% of the user-clustered bootstrap of the difference", required=False),
+        "ci_low": Column(
+            pl.Float64, "2.5% of the user-clustered bootstrap of the difference", required=False
+        ),
         "ci_high": Column(pl.Float64, "97.5% of the same", required=False),
         "p_value": Column(pl.Float64, "two-sided sign-flip randomization over users", required=False),
-        "p_holm": Column(pl.Float64, "the same, corrected over the slices of this comparison and metric (Holm, 1979)", required=False),
-        "detectable": Column(pl.Float64, "the difference found in four of five repetitions: 2.8 standard errors", required=False),
+        "p_holm": Column(
+            pl.Float64,
+            "the same, corrected over the slices of this comparison and metric (Holm, 1979)",
+            required=False,
+        ),
+        "detectable": Column(
+            pl.Float64,
+            "the difference found in four of five repetitions: 2.8 standard errors",
+            required=False,
+        ),
         "seed_sd": Column(pl.Float64, "standard deviation of the difference over seeds", required=False),
         "n_users": Column(pl.Int32, "users in the slice"),
         "n_rows": Column(pl.Int32, "test rows in the slice"),

@@ -1,10 +1,12 @@
-"""Conformance suites: inherit one, provide the instance, and pytest checks that it keeps the protocol's promises.
+"""Conformance suites: inherit one, provide the instance, and pytest checks that it keeps the protocol's
+promises.
 
     class TestMyModel(LLMConformance):
         def make_llm(self) -> LLM:
             return MyModel(...)
 
-Every suite asks for a fresh instance only where it must: `make_*` is called once a test class and once more to compare.
+Every suite asks for a fresh instance only where it must: `make_*` is called once a test class and once
+more to compare.
 """
 
 from collections.abc import Callable
@@ -17,10 +19,10 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from nightshift.encoders.base import Encoder
 from nightshift.errors import ModelUnavailable, TableError
-from nightshift.llm.base import LLM, Answer, Decoding, Question, Request, Scored
-from nightshift.prompts.structure import json_schema, token_limit
+from nightshift.models.encoders.base import Encoder
+from nightshift.models.llm.base import LLM, Answer, Decoding, Question, Request, Scored
+from nightshift.prompts.json_answers import json_schema, token_limit
 from nightshift.rankers.base import Ranker
 from nightshift.tables import INTERACTIONS, ITEMS, MOMENT
 
@@ -66,7 +68,8 @@ class Told(BaseModel, extra="forbid"):
 class LLMConformance:
     """What every `LLM` promises. Override `make_llm`.
 
-    Set `scores = False` for a backend that cannot score, `keeps_schemas = True` for one that holds answers to a JSON schema.
+    Set `scores = False` for a backend that cannot score, `keeps_schemas = True` for one that holds answers
+    to a JSON schema.
     """
 
     scores: ClassVar[bool] = True
@@ -111,7 +114,9 @@ class LLMConformance:
 
     def test_the_same_requests_get_the_same_answers(self) -> None:
         """Greedy decoding of one batch is repeatable."""
-        assert [answer.text for answer in self._ask(self.texts)] == [answer.text for answer in self._ask(self.texts)]
+        assert [answer.text for answer in self._ask(self.texts)] == [
+            answer.text for answer in self._ask(self.texts)
+        ]
 
     def test_counts_are_honest(self) -> None:
         """Tokens are positive, cached ones are part of the prompt, answers respect their limit."""
@@ -154,7 +159,8 @@ class LLMConformance:
             assert not set("ae\n") & set(answer.text)
 
     def test_a_schema_is_kept(self) -> None:
-        """Every answer is one JSON object of the schema, within the token limit that follows from it, awkward texts included."""
+        """Every answer is one JSON object of the schema, within the token limit that follows from it,
+        awkward texts included."""
         if not self.keeps_schemas:
             return
         schema = json_schema(Told)
@@ -168,7 +174,9 @@ class LLMConformance:
         if not self.scores:
             return
         for scored in self._weigh(self.texts):
-            assert scored.log_probabilities.shape == (sum(len(question.choices) for question in self.questions),)
+            assert scored.log_probabilities.shape == (
+                sum(len(question.choices) for question in self.questions),
+            )
             assert scored.log_probabilities.dtype == np.float32
             assert (scored.log_probabilities <= 1e-5).all()
             first = len(self.questions[0].choices)
@@ -197,13 +205,20 @@ class LLMConformance:
             return
         for scored in self._weigh(list(AWKWARD_TEXTS.values())):
             assert np.isfinite(scored.log_probabilities).all()
-            assert scored.hidden is None or (scored.hidden.shape[0] == len(self.questions) and np.isfinite(scored.hidden).all())
+            assert scored.hidden is None or (
+                scored.hidden.shape[0] == len(self.questions) and np.isfinite(scored.hidden).all()
+            )
 
 
 class EncoderConformance:
     """What every `Encoder` promises. Override `make_encoder`."""
 
-    texts: ClassVar[list[str]] = ["A dark crime drama in the snow", "Toys come alive", "Toys come alive", "A dark drama"]
+    texts: ClassVar[list[str]] = [
+        "A dark crime drama in the snow",
+        "Toys come alive",
+        "Toys come alive",
+        "A dark drama",
+    ]
 
     def make_encoder(self) -> Encoder:
         """The encoder under test."""
@@ -268,17 +283,26 @@ class RankerConformance:
         raise NotImplementedError
 
     def _rows(self, size: int, seed: int) -> pl.DataFrame:
-        """Two features that matter, one that does not, holes in all of them, and labels; users, items and moments beside them."""
+        """Two features that matter, one that does not, holes in all of them, and labels; users, items and
+        moments beside them."""
         random = np.random.default_rng(seed)
         values = random.normal(size=(size, 3)).astype(np.float32)
         chance = 1 / (1 + np.exp(-2 * values[:, 0] + values[:, 1]))
         values[random.random(values.shape) < 0.1] = np.nan
         columns: dict[str, Any] = {f"base__{number}": values[:, number] for number in range(3)}
-        places = pl.DataFrame({"user": random.integers(0, 20, size), "item": random.integers(0, 30, size), "row": np.arange(size)})
+        places = pl.DataFrame(
+            {
+                "user": random.integers(0, 20, size),
+                "item": random.integers(0, 30, size),
+                "row": np.arange(size),
+            }
+        )
         named = places.select(
             pl.format("u{}", "user").alias("user_id"),
             pl.format("i{}", "item").alias("item_id"),
-            (pl.lit(datetime(2024, 1, 1, tzinfo=UTC)) + pl.duration(days=seed, seconds="row")).cast(MOMENT).alias("timestamp"),
+            (pl.lit(datetime(2024, 1, 1, tzinfo=UTC)) + pl.duration(days=seed, seconds="row"))
+            .cast(MOMENT)
+            .alias("timestamp"),
             pl.format("g{}", pl.col("row") // 5).alias("group_id"),
         )
         return named.with_columns(**columns, label=(random.random(size) < chance).astype(np.float32))
@@ -289,15 +313,24 @@ class RankerConformance:
         from nightshift.rankers.context import Context
 
         events = self._rows(400, 0).select(
-            "user_id", "item_id", "timestamp", "label", kind=pl.lit("seen"), request_id=pl.lit(None, pl.String)
+            "user_id",
+            "item_id",
+            "timestamp",
+            "label",
+            kind=pl.lit("seen"),
+            request_id=pl.lit(None, pl.String),
         )
         items = pl.DataFrame({"item_id": [f"i{number}" for number in range(30)]})
         shelves = [[f"shelf {number % 4}"] for number in range(30)]
-        catalogue = items.with_columns(title="item_id", text=pl.lit(None, pl.String), attributes=pl.Series(shelves), created_at=None)
+        catalogue = items.with_columns(
+            title="item_id", text=pl.lit(None, pl.String), attributes=pl.Series(shelves), created_at=None
+        )
         return Context.of(ExampleInputs(ITEMS.conform(catalogue), INTERACTIONS.conform(events)))
 
     def _fitted(self, seed: int = 0) -> Ranker:
-        return self.make_ranker().fit(self._rows(1500, 1), self._rows(500, 2), self.features, seed, self._context())
+        return self.make_ranker().fit(
+            self._rows(1500, 1), self._rows(500, 2), self.features, seed, self._context()
+        )
 
     def _predict(self, ranker: Ranker, rows: pl.DataFrame | pl.LazyFrame) -> NDArray[np.float64]:
         return ranker.predict(rows, self._context())

@@ -1,4 +1,5 @@
-"""Beam pipelines: the two flows that move batches to models. No Dagster here, no logic worth a test of its own."""
+"""Beam pipelines: the two flows that move batches to models. No Dagster here, no logic worth a test of its
+own."""
 
 import logging
 

@@ -1,9 +1,10 @@
 """Beam pipeline: pending requests in, answers in the ledger, rejects with reasons.
 
-One element is one batch. The model loads once a worker; every batch is appended to the ledger the moment it is
-answered, so a kill loses the batch in flight and nothing else. A row that is rejected here is pending again, as its
-next attempt, until it was asked ATTEMPTS times: whoever plans decides whether the budget still allows it. A row that
-the server failed (reason `server`) has not been asked: the next run asks it, as the same attempt.
+One element is one batch. The model loads once a worker; every batch is appended to the ledger the moment
+it is answered, so a kill loses the batch in flight and nothing else. A row that is rejected here is
+pending again, as its next attempt, until it was asked ATTEMPTS times: whoever plans decides whether the
+budget still allows it. A row that the server failed (reason `server`) has not been asked: the next run
+asks it, as the same attempt.
 """
 
 import logging
@@ -15,15 +16,15 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.answers import parse
-from nightshift.config import Settings
+from nightshift.enrichments.answers import parse
 from nightshift.errors import RejectedAnswer
-from nightshift.ledger import REJECTED, Ledgers
-from nightshift.llm.base import LLM, Answer, Decoding, Request, Scored
-from nightshift.llm.recorded import RecordedLLM
-from nightshift.night import Night
-from nightshift.plan import still_fits
+from nightshift.models.llm.base import LLM, Answer, Decoding, Request, Scored
+from nightshift.models.llm.recorded import RecordedLLM
+from nightshift.night.config import Settings
+from nightshift.night.night import Night
+from nightshift.night.plan import still_fits
 from nightshift.prompts.base import Prompt
+from nightshift.storage.ledger import REJECTED, Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
@@ -57,19 +58,32 @@ class Batch:
         """Ask the rows, which share their `attempt`, append what came back, and count it."""
         prompt, attempt = self.night.prompts[self.table], int(rows["attempt"][0])
         if not self._affords(prompt, rows):
-            log.warning("%s: a batch of %d rows is held back; the night's budget no longer affords it", self.table, rows.height)
+            log.warning(
+                "%s: a batch of %d rows is held back; the night's budget no longer affords it",
+                self.table,
+                rows.height,
+            )
             return {"rows": 0, "accepted": 0, "rejected": 0}
         llm = self._llm(rows)
         decoding = for_attempt(prompt.decoding, attempt)
-        requests = [Request(key, prompt.instructions, text, decoding) for key, text in rows.select("content_key", "text").iter_rows()]
-        owners = {key: {"row_id": row, "text_key": text} for key, row, text in rows.select("content_key", "row_id", "text_key").iter_rows()}
+        requests = [
+            Request(key, prompt.instructions, text, decoding)
+            for key, text in rows.select("content_key", "text").iter_rows()
+        ]
+        owners = {
+            key: {"row_id": row, "text_key": text}
+            for key, row, text in rows.select("content_key", "row_id", "text_key").iter_rows()
+        }
         ledgers = self.night.ledgers
         if prompt.questions:
-            return self._keep_scores(ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners)
+            return self._keep_scores(
+                ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners
+            )
         return self._ask(ledgers, prompt, llm, requests, owners, attempt)
 
     def _llm(self, rows: pl.DataFrame) -> LLM:
-        """The worker's model; recorded answers are handed over by key, for they are known by row id and no request carries one."""
+        """The worker's model; recorded answers are handed over by key, for they are known by row id and no
+        request carries one."""
         settings = self.settings.llm
         if not settings.is_recorded:
             return loaded_llm(settings, self.settings.cache_folder, self.settings.home_folder)
@@ -77,7 +91,8 @@ class Batch:
         return RecordedLLM(settings.model, dict(found.select("content_key", "answer").iter_rows()))
 
     def _affords(self, prompt: Prompt[Any], rows: pl.DataFrame) -> bool:
-        """Whether the night's budget has room for the batch by now; rows that nobody planned are not held back."""
+        """Whether the night's budget has room for the batch by now; rows that nobody planned are not held
+        back."""
         budget, night = self.settings.budget, self.night
         if self.settings.llm.is_recorded or not budget.limited or not set(RESERVED) <= set(rows.columns):
             return True
@@ -88,20 +103,33 @@ class Batch:
         ledgers, keys = self.night.ledgers, rows["content_key"]
         answered = ledgers.answers.lookup(keys, ["content_key"])
         tried = ledgers.rejects.lookup(keys, ["content_key", "attempt", "run_id"])
-        refused = tried.filter((pl.col("run_id") == self.run_id) & (pl.col("attempt") == rows["attempt"][0])).select("content_key")
+        refused = tried.filter(
+            (pl.col("run_id") == self.run_id) & (pl.col("attempt") == rows["attempt"][0])
+        ).select("content_key")
         return rows.join(pl.concat([answered, refused]), on="content_key", how="anti", maintain_order="left")
 
     def tidy(self) -> None:
-        """Keep the number of parts bounded while a long night goes on: heartbeats and budgets read them all."""
+        """Keep the number of parts bounded while a long night goes on: heartbeats and budgets read them
+        all."""
         self.night.ledgers.compact()
 
     def _ask(
-        self, ledgers: Ledgers, prompt: Prompt[Any], llm: LLM, requests: list[Request], owners: Owners, attempt: int
+        self,
+        ledgers: Ledgers,
+        prompt: Prompt[Any],
+        llm: LLM,
+        requests: list[Request],
+        owners: Owners,
+        attempt: int,
     ) -> dict[str, int]:
         model_id = llm.identity.model_id
-        outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)]
+        outcomes = [
+            (answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)
+        ]
         good = [
-            self._row(prompt, model_id, answer) | owners[answer.key] for answer, said in outcomes if not isinstance(said, RejectedAnswer)
+            self._row(prompt, model_id, answer) | owners[answer.key]
+            for answer, said in outcomes
+            if not isinstance(said, RejectedAnswer)
         ]
         bad = [
             self._row(prompt, model_id, answer)
@@ -125,8 +153,11 @@ class Batch:
             "choices": None,
         }
 
-    def _keep_scores(self, ledgers: Ledgers, prompt: Prompt[Any], model_id: str, scored: list[Scored], owners: Owners) -> dict[str, int]:
-        """Vectors first: a row counts as answered once its scores are there, and then its vectors must be too."""
+    def _keep_scores(
+        self, ledgers: Ledgers, prompt: Prompt[Any], model_id: str, scored: list[Scored], owners: Owners
+    ) -> dict[str, int]:
+        """Vectors first: a row counts as answered once its scores are there, and then its vectors must be
+        too."""
         encoder_id = prompt.hidden_id(model_id)
         vectors = [
             {
@@ -142,7 +173,10 @@ class Batch:
         if vectors:
             ledgers.vectors.append(vectors, self.run_id)
         choices = [f"{q.name}:{choice.strip()}" for q in prompt.questions for choice in q.choices]
-        ledgers.answers.append([self._scores(prompt, model_id, s) | owners[s.key] | {"choices": choices} for s in scored], self.run_id)
+        ledgers.answers.append(
+            [self._scores(prompt, model_id, s) | owners[s.key] | {"choices": choices} for s in scored],
+            self.run_id,
+        )
         return {"rows": len(scored), "accepted": len(scored), "rejected": 0}
 
     def _scores(self, prompt: Prompt[Any], model_id: str, scored: Scored) -> dict[str, Any]:
@@ -165,23 +199,36 @@ class Batch:
             "prompt_tokens": said.prompt_tokens,
             "cached_tokens": said.cached_tokens,
             "seconds": said.seconds,
-            "cost_usd": self.settings.llm.cost(said.prompt_tokens, said.new_tokens if isinstance(said, Answer) else 0, said.cached_tokens),
+            "cost_usd": self.settings.llm.cost(
+                said.prompt_tokens, said.new_tokens if isinstance(said, Answer) else 0, said.cached_tokens
+            ),
         }
 
 
 def for_attempt(decoding: Decoding, attempt: int) -> Decoding:
     """The first attempt is the prompt's own decoding; later ones sample."""
-    return decoding if attempt == 1 else decoding.model_copy(update={"temperature": RETRY_TEMPERATURE, "seed": attempt})
+    return (
+        decoding
+        if attempt == 1
+        else decoding.model_copy(update={"temperature": RETRY_TEMPERATURE, "seed": attempt})
+    )
 
 
-def answer_prompts(settings: Settings, table: str, as_of: date, run_id: str, pending: pl.DataFrame) -> dict[str, int]:
+def answer_prompts(
+    settings: Settings, table: str, as_of: date, run_id: str, pending: pl.DataFrame
+) -> dict[str, int]:
     """Answer the pending requests of one table: REQUESTS columns, and `attempt` where rows were asked before.
 
     Returns rows, accepted and rejected.
     """
     if pending.is_empty():
         return {"rows": 0, "accepted": 0, "rejected": 0}
-    do_all(settings, run_id, batches(pending, settings.llm.rows_at_once or settings.beam.batch_rows), Batch(settings, table, as_of, run_id))
+    do_all(
+        settings,
+        run_id,
+        batches(pending, settings.llm.rows_at_once or settings.beam.batch_rows),
+        Batch(settings, table, as_of, run_id),
+    )
     return counted(settings, pending)
 
 
@@ -189,7 +236,9 @@ def batches(pending: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
     """What the workers are given: batches of one attempt each, the attempt of the worthiest row first."""
     tried = pending if "attempt" in pending.columns else pending.with_columns(attempt=pl.lit(1))
     reserved = [name for name in RESERVED if name in tried.columns]
-    rows = tried.select("content_key", "row_id", "text_key", "text", pl.col("attempt").cast(pl.Int64), *reserved)
+    rows = tried.select(
+        "content_key", "row_id", "text_key", "text", pl.col("attempt").cast(pl.Int64), *reserved
+    )
     attempts = rows["attempt"].unique(maintain_order=True).to_list()
     for attempt in attempts:
         yield from cut(rows if len(attempts) == 1 else rows.filter(pl.col("attempt") == attempt), batch_rows)

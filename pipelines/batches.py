@@ -5,14 +5,18 @@ from collections.abc import Iterator
 import polars as pl
 
 WINDOW = 8
-"""Batches whose rows are sorted by length together: long enough to cut padding, short enough to keep the order of worth."""
+"""Batches whose rows are sorted by length together: long enough to cut padding, short enough to keep the
+order of worth."""
 
 
 def cut(rows: pl.DataFrame, batch_rows: int, text: str = "text") -> Iterator[pl.DataFrame]:
     """Batches of at most `batch_rows` rows. Rows keep their order of worth in windows of eight batches.
 
-    Nothing but one window is copied at a time, so that a million rows are cut in the memory of a few thousand.
+    Nothing but one window is copied at a time, so that a million rows are cut in the memory of a few
+    thousand.
     """
     for start in range(0, rows.height, WINDOW * batch_rows):
-        window = rows.slice(start, WINDOW * batch_rows).sort(pl.col(text).str.len_bytes(), maintain_order=True)
+        window = rows.slice(start, WINDOW * batch_rows).sort(
+            pl.col(text).str.len_bytes(), maintain_order=True
+        )
         yield from window.iter_slices(batch_rows)

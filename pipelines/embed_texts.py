@@ -5,8 +5,8 @@ from functools import cached_property
 
 import polars as pl
 
-from nightshift.config import Settings
-from nightshift.ledger import Ledgers
+from nightshift.night.config import Settings
+from nightshift.storage.ledger import Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_encoder
@@ -40,13 +40,19 @@ class TextBatch:
                 "vector": vectors,
             }
         )
-        frame = frame.with_columns(pl.col("vector").arr.to_list()) if isinstance(frame.schema["vector"], pl.Array) else frame
+        frame = (
+            frame.with_columns(pl.col("vector").arr.to_list())
+            if isinstance(frame.schema["vector"], pl.Array)
+            else frame
+        )
         self.ledgers.vectors.append(frame, self.run_id)
         return rows.height
 
     def missing(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The texts without a vector."""
-        return rows.join(self.ledgers.vectors.lookup(rows["content_key"], ["content_key"]), on="content_key", how="anti")
+        return rows.join(
+            self.ledgers.vectors.lookup(rows["content_key"], ["content_key"]), on="content_key", how="anti"
+        )
 
     def tidy(self) -> None:
         """Keep the number of parts bounded."""
@@ -54,7 +60,8 @@ class TextBatch:
 
 
 def embed_texts(settings: Settings, run_id: str, texts: pl.DataFrame) -> dict[str, int]:
-    """Embed what has no vector yet. `texts` holds `content_key, text`. Returns rows and how many were embedded now."""
+    """Embed what has no vector yet. `texts` holds `content_key, text`. Returns rows and how many were
+    embedded now."""
     known = Ledgers(settings.home_folder).vectors.keys()
     distinct = texts.select("content_key", "text").unique("content_key", keep="first", maintain_order=True)
     pending = distinct.filter(~pl.col("content_key").is_in(known.implode()))

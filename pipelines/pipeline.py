@@ -1,7 +1,7 @@
 """The one pipeline: places in, batches worked off, results in the ledger.
 
-A runner carries no results. Losing a worker loses the batch in its hands: the next worker that is given a batch which
-somebody had begun asks only for what the ledger misses, and skips one that was finished.
+A runner carries no results. Losing a worker loses the batch in its hands: the next worker that is given a
+batch which somebody had begun asks only for what the ledger misses, and skips one that was finished.
 """
 
 from collections.abc import Iterator
@@ -44,13 +44,16 @@ class DoBatch(beam.DoFn):
             with one_at_a_time:
                 work_off(self.task, element)
         except NightshiftError as error:
-            error.__dict__["_tagged_with_step"] = True  # else Beam logs its own stack and puts its step's name behind our message
+            error.__dict__["_tagged_with_step"] = (
+                True  # else Beam logs its own stack and puts its step's name behind our message
+            )
             raise
         yield element.number
 
 
 def work_off(task: Task, place: Place) -> None:
-    """Do one batch, unless it is done or work was stopped; only what the ledger misses, if another worker had begun it."""
+    """Do one batch, unless it is done or work was stopped; only what the ledger misses, if another worker
+    had begun it."""
     if place.done or place.stopped:
         return
     rows = place.rows() if place.begin() else task.missing(place.rows())
@@ -61,7 +64,9 @@ def work_off(task: Task, place: Place) -> None:
         task.tidy()
 
 
-def run_pipeline(runner: Any, options: list[str], places: list[Place], task: Task, dealt: bool = True) -> None:
+def run_pipeline(
+    runner: Any, options: list[str], places: list[Place], task: Task, dealt: bool = True
+) -> None:
     """Run it to its end. `runner` is a name or an instance.
 
     `dealt` lets the runner deal the batches to its workers; undealt they keep their order of worth.

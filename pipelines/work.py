@@ -6,8 +6,9 @@
     <home>/work/<run>-<random>/<n>.done        what batch n gave is in the ledger
     <home>/work/<run>-<random>/stop            begin no more batches
 
-A runner moves a few bytes for each batch, and a worker reads just its rows, wherever it runs: all it needs is the home
-folder under the same path. The folder goes when the work is done; what a killed process left is swept after a week.
+A runner moves a few bytes for each batch, and a worker reads just its rows, wherever it runs: all it needs
+is the home folder under the same path. The folder goes when the work is done; what a killed process left
+is swept after a week.
 """
 
 import contextlib
@@ -21,10 +22,11 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from nightshift.leftovers import sweep
+from nightshift.storage.sweep import sweep
 
 KEPT_SECONDS = 7 * 86_400.0
-"""Work folders older than a week are swept: a run may wait for its provider's batches for more than a day, with nothing to write."""
+"""Work folders older than a week are swept: a run may wait for its provider's batches for more than a day,
+with nothing to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class Place:
 
 @contextmanager
 def laid_out(home: Path, run_id: str, batches: Iterable[pl.DataFrame]) -> Iterator[list[Place]]:
-    """Write batches of one schema to a work folder of their own; it is removed when the block ends, however it ends."""
+    """Write batches of one schema to a work folder of their own; it is removed when the block ends,
+    however it ends."""
     sweep((home / "work").glob("*"), KEPT_SECONDS)
     folder = home / "work" / f"{run_id or 'run'}-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
@@ -98,7 +101,9 @@ def _written(path: Path, batches: Iterable[pl.DataFrame]) -> list[Place]:
     with pa.OSFile(str(path), "wb") as file:
         for count, batch in enumerate(batches, 1):  # noqa: B007
             table = batch.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
-            writer = writer or pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+            writer = writer or pa.ipc.new_file(
+                file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+            )
             writer.write_table(table)
         if writer is not None:
             writer.close()

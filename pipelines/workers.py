@@ -1,4 +1,5 @@
-"""What a worker keeps between batches: one loaded model, one loaded encoder, whatever pipeline asks for them."""
+"""What a worker keeps between batches: one loaded model, one loaded encoder, whatever pipeline asks for
+them."""
 
 import os
 import threading
@@ -7,13 +8,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from nightshift.encoders import EncoderSettings, build_encoder
-from nightshift.encoders.base import Encoder
-from nightshift.llm import LLMSettings, build_llm
-from nightshift.llm.base import LLM
+from nightshift.models.encoders import EncoderSettings, build_encoder
+from nightshift.models.encoders.base import Encoder
+from nightshift.models.llm import LLMSettings, build_llm
+from nightshift.models.llm.base import LLM
 
 one_at_a_time = threading.Lock()
-"""Held while a batch is worked off: some runners call from several threads, and a model answers one batch at a time."""
+"""Held while a batch is worked off: some runners call from several threads, and a model answers one batch
+at a time."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Read once, when torch or a BLAS is loaded: they must stand before a worker process starts."""
 DASK_SETS = (*THREAD_VARIABLES, "MALLOC_TRIM_THRESHOLD_")

@@ -1,4 +1,5 @@
-"""A headless Chromium for tests that look at pages; without one they are skipped, and the reason says how to get one."""
+"""A headless Chromium for tests that look at pages; without one they are skipped, and the reason says how
+to get one."""
 
 import os
 import shutil
@@ -13,7 +14,8 @@ MISSING = "no Chromium: apt-get install chromium, or playwright install chromium
 
 
 def executable() -> str | None:
-    """The one named by the environment's CHROMIUM, else the first on the path; None leaves it to playwright's own."""
+    """The one named by the environment's CHROMIUM, else the first on the path; None leaves it to
+    playwright's own."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
@@ -25,6 +27,8 @@ def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
         if not Path(named or started.chromium.executable_path).exists():
             pytest.skip(MISSING)
-        opened = started.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        opened = started.chromium.launch(
+            executable_path=named, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield opened
         opened.close()

@@ -1,7 +1,8 @@
 """A server with OpenAI's interface on 127.0.0.1: kind by default, and as nasty as a test wants it.
 
-`Loopback(reply)` asks `reply(asked)` what to do with each request; `None` is a proper answer by the echo model. It keeps
-its own clock and its own count of requests in flight, so that a test measures what a real server would see.
+`Loopback(reply)` asks `reply(asked)` what to do with each request; `None` is a proper answer by the echo
+model. It keeps its own clock and its own count of requests in flight, so that a test measures what a real
+server would see.
 """
 
 import json
@@ -13,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nightshift.llm.base import Decoding, Request
-from nightshift.llm.echo import EchoLLM
+from nightshift.models.llm.base import Decoding, Request
+from nightshift.models.llm.echo import EchoLLM
 from tests import web_server
 
 
@@ -31,7 +32,8 @@ class Asked:
 
     @property
     def text(self) -> str:
-        """The row's own text: the user message, or what follows the last blank line of a completion prompt."""
+        """The row's own text: the user message, or what follows the last blank line of a completion
+        prompt."""
         if "messages" in self.payload:
             return str(self.payload["messages"][-1]["content"])
         return str(self.payload["prompt"]).rpartition("\n\n")[2]
@@ -47,7 +49,9 @@ class Handler(web_server.Handler):
     owner: "Loopback"
 
     def do_POST(self) -> None:
-        asked = self.owner.note(self.path, json.loads(self.body()), {name.lower(): value for name, value in self.headers.items()})
+        asked = self.owner.note(
+            self.path, json.loads(self.body()), {name.lower(): value for name, value in self.headers.items()}
+        )
         try:
             (self.owner.behaviour(asked) or proper())(self, asked)
         except (BrokenPipeError, ConnectionResetError):
@@ -55,7 +59,9 @@ class Handler(web_server.Handler):
         finally:
             self.owner.done()
 
-    def send(self, status: int, body: Any, headers: dict[str, str] | None = None, length: int | None = None) -> None:
+    def send(
+        self, status: int, body: Any, headers: dict[str, str] | None = None, length: int | None = None
+    ) -> None:
         """A client that has its reply may ask again before this method returns."""
         self.owner.done()
         super().send(status, body, headers, length)
@@ -97,13 +103,19 @@ def proper(delay: float = 0.0, usage: Any = "honest", finish: str | None = None,
 
     def act(handler: Handler, asked: Asked) -> None:
         time.sleep(delay)
-        decoding = Decoding(max_new_tokens=asked.payload["max_tokens"], stop=tuple(asked.payload.get("stop", ())))
+        decoding = Decoding(
+            max_new_tokens=asked.payload["max_tokens"], stop=tuple(asked.payload.get("stop", ()))
+        )
         (said,) = EchoLLM().answer([Request("", "", asked.text, decoding)])
         written = {"role": "assistant", "content": said.text} | message
         choice: dict[str, Any] = {"index": 0, "finish_reason": finish or said.finish_reason}
-        choice |= {"text": written["content"]} if asked.path.endswith("/v1/completions") else {"message": written}
+        choice |= (
+            {"text": written["content"]} if asked.path.endswith("/v1/completions") else {"message": written}
+        )
         counted = {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.new_tokens}
-        reply = {"id": "1", "object": "reply", "choices": [choice]} | ({"usage": counted if usage == "honest" else usage} if usage else {})
+        reply = {"id": "1", "object": "reply", "choices": [choice]} | (
+            {"usage": counted if usage == "honest" else usage} if usage else {}
+        )
         handler.send(200, reply)
 
     return act

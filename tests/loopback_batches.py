@@ -1,7 +1,8 @@
-"""A provider's batch interface on 127.0.0.1: `/files` and `/batches`, answered by the echo model, and as unreliable as a test wants it.
+"""A provider's batch interface on 127.0.0.1: `/files` and `/batches`, answered by the echo model, and as
+unreliable as a test wants it.
 
-Files and batches are kept by the object, not by its server thread: a `Provider` that is left and entered again on the same
-port is the same provider, as real ones are for a client that was killed.
+Files and batches are kept by the object, not by its server thread: a `Provider` that is left and entered
+again on the same port is the same provider, as real ones are for a client that was killed.
 """
 
 import json
@@ -12,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nightshift.llm.base import Decoding, Request
-from nightshift.llm.echo import EchoLLM
+from nightshift.models.llm.base import Decoding, Request
+from nightshift.models.llm.echo import EchoLLM
 from tests import web_server
 
 Row = dict[str, Any]
@@ -51,7 +52,11 @@ class Batch:
     error_file_id: str | None = None
 
     def told(self, status: str, rows: int) -> Row:
-        errors = {"object": "list", "data": [{"message": self.fate.refusal, "code": "invalid"}]} if status == "failed" else None
+        errors = (
+            {"object": "list", "data": [{"message": self.fate.refusal, "code": "invalid"}]}
+            if status == "failed"
+            else None
+        )
         return {
             "id": self.id, "object": "batch", "endpoint": self.endpoint, "input_file_id": self.input_file_id, "completion_window": "24h",
             "status": status, "created_at": int(self.created_at), "metadata": self.metadata, "errors": errors,
@@ -85,7 +90,8 @@ class Handler(web_server.Handler):
 
 
 class Provider(web_server.WebServer):
-    """The provider, as a context manager. `fates` are those of its batches, in order; the last one repeats."""
+    """The provider, as a context manager. `fates` are those of its batches, in order; the last one
+    repeats."""
 
     handler = Handler
 
@@ -137,12 +143,20 @@ class Provider(web_server.WebServer):
     def _create(self, asked: Row) -> Row:
         fate = self.fates.pop(0) if len(self.fates) > 1 else self.fates[0]
         self.batches.append(
-            Batch(f"batch_{len(self.batches)}", asked["input_file_id"], asked["endpoint"], asked.get("metadata") or {}, fate)
+            Batch(
+                f"batch_{len(self.batches)}",
+                asked["input_file_id"],
+                asked["endpoint"],
+                asked.get("metadata") or {},
+                fate,
+            )
         )
         return self.batches[-1].told("validating", 0)
 
     def _content(self, name: str) -> tuple[int, Any]:
-        return (200, self.files[name]) if name in self.files else (404, {"error": {"message": "no such file"}})
+        return (
+            (200, self.files[name]) if name in self.files else (404, {"error": {"message": "no such file"}})
+        )
 
     def _look(self, name: str) -> tuple[int, Any]:
         batch = next((batch for batch in self.batches if batch.id == name), None)
@@ -157,7 +171,13 @@ class Provider(web_server.WebServer):
 
     def _finish(self, batch: Batch, rows: list[Row]) -> None:
         fate = batch.fate
-        output = fate.lines([answered(row) for place, row in enumerate(rows) if fate.answered(place) and not fate.failed(place)])
+        output = fate.lines(
+            [
+                answered(row)
+                for place, row in enumerate(rows)
+                if fate.answered(place) and not fate.failed(place)
+            ]
+        )
         errors = [refused(row) for place, row in enumerate(rows) if fate.failed(place)]
         if output and fate.refusal is None:
             batch.output_file_id = f"out-{batch.id}"
@@ -171,14 +191,37 @@ def answered(row: Row) -> str:
     """A line of the output file."""
     body = row["body"]
     text = body["messages"][-1]["content"] if "messages" in body else body["prompt"].rpartition("\n\n")[2]
-    (said,) = EchoLLM().answer([Request("", "", text, Decoding(max_new_tokens=body["max_tokens"], stop=tuple(body.get("stop", ()))))])
+    (said,) = EchoLLM().answer(
+        [Request("", "", text, Decoding(max_new_tokens=body["max_tokens"], stop=tuple(body.get("stop", ()))))]
+    )
     choice: Row = {"index": 0, "finish_reason": said.finish_reason}
-    choice |= {"message": {"role": "assistant", "content": said.text}} if "messages" in body else {"text": said.text}
-    reply = {"choices": [choice], "usage": {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.new_tokens}}
-    return json.dumps({"id": "x", "custom_id": row["custom_id"], "response": {"status_code": 200, "body": reply}, "error": None})
+    choice |= (
+        {"message": {"role": "assistant", "content": said.text}}
+        if "messages" in body
+        else {"text": said.text}
+    )
+    reply = {
+        "choices": [choice],
+        "usage": {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.new_tokens},
+    }
+    return json.dumps(
+        {
+            "id": "x",
+            "custom_id": row["custom_id"],
+            "response": {"status_code": 200, "body": reply},
+            "error": None,
+        }
+    )
 
 
 def refused(row: Row) -> str:
     """A line of the error file."""
     body = {"error": {"message": "the model is overloaded", "code": "server_error"}}
-    return json.dumps({"id": "x", "custom_id": row["custom_id"], "response": {"status_code": 500, "body": body}, "error": None})
+    return json.dumps(
+        {
+            "id": "x",
+            "custom_id": row["custom_id"],
+            "response": {"status_code": 500, "body": body},
+            "error": None,
+        }
+    )

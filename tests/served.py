@@ -1,4 +1,5 @@
-"""A home with published nights and a trained ranker, made without models, pipelines or orchestration: what serving finds."""
+"""A home with published nights and a trained ranker, made without models, pipelines or orchestration: what
+serving finds."""
 
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -8,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
 from nightshift.features.codes import Codebook, codes_table, fit_codebook, vectors_of
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
@@ -20,7 +20,8 @@ from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMRanker, LightGBMSettings
 from nightshift.serving.recipe import save_ranker
-from nightshift.store import Store, digest_of
+from nightshift.sources.datasets.synthetic import SyntheticSettings, World, make_world
+from nightshift.storage.store import Store, digest_of
 from nightshift.tables import (
     INTERACTIONS,
     ITEM_CODES,
@@ -41,7 +42,8 @@ WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, USER_PREFERENCES, USER_EMBEDDINGS)
 
 
 def snapshot(world: World, night: date) -> Snapshot:
-    """What models might have written by a night: a later one has read more items; some users have preferences."""
+    """What models might have written by a night: a later one has read more items; some users have
+    preferences."""
     number = NIGHTS.index(night) if night in NIGHTS else 0
     written = world.items["item_id"].head(90 + 10 * number).implode()
     vectors = world.embeddings()
@@ -54,10 +56,14 @@ def snapshot(world: World, night: date) -> Snapshot:
         prompt_id=pl.lit("p/v1"), model_id=pl.lit("m@1"), content_key=pl.lit(None, pl.String),
     )  # fmt: skip
     told = random.normal(size=(users.len(), 64)).astype(np.float32).tolist()
-    user_vectors = pl.DataFrame({"user_id": users, "view": "facts", "encoder_id": facts["encoder_id"][0], "vector": told})
+    user_vectors = pl.DataFrame(
+        {"user_id": users, "view": "facts", "encoder_id": facts["encoder_id"][0], "vector": told}
+    )
     return Snapshot(
         item_tag_scores=world.tag_scores().filter(pl.col("item_id").is_in(written)),
-        item_embeddings=ITEM_EMBEDDINGS.conform(pl.concat([vectors, facts]).filter(pl.col("item_id").is_in(written))),
+        item_embeddings=ITEM_EMBEDDINGS.conform(
+            pl.concat([vectors, facts]).filter(pl.col("item_id").is_in(written))
+        ),
         user_preferences=USER_PREFERENCES.conform(preferences),
         user_embeddings=USER_EMBEDDINGS.conform(user_vectors),
     )
@@ -86,7 +92,9 @@ class Served:
         """All events of the world, or what users chose."""
         if not self.implicit:
             return self.world.interactions
-        return self.world.interactions.filter(pl.col("label") > 0.5).with_columns(request_id=pl.lit(None, pl.String))
+        return self.world.interactions.filter(pl.col("label") > 0.5).with_columns(
+            request_id=pl.lit(None, pl.String)
+        )
 
     @cached_property
     def codebooks(self) -> dict[str, Codebook]:
@@ -102,7 +110,9 @@ class Served:
         if not self.codes:
             return written
         views = vectors_of(written.item_embeddings, written.item_tag_scores)
-        return replace(written, item_codes=pl.concat(codes_table(self.codebooks[view.view], view) for view in views))
+        return replace(
+            written, item_codes=pl.concat(codes_table(self.codebooks[view.view], view) for view in views)
+        )
 
     def events_before(self, night: date) -> pl.DataFrame:
         before = self.events.filter(pl.col("timestamp").dt.date() < night).sort("timestamp")
@@ -132,7 +142,12 @@ class Served:
 
     def inputs(self, *nights: date) -> ExampleInputs:
         """What training rows are made of."""
-        return ExampleInputs(self.world.items, self.events, {night: self.snapshot(night) for night in nights}, implicit=self.implicit)
+        return ExampleInputs(
+            self.world.items,
+            self.events,
+            {night: self.snapshot(night) for night in nights},
+            implicit=self.implicit,
+        )
 
     def train(self, *nights: date, arm: str = "llm", rounds: int = 60) -> pl.DataFrame:
         """Publish training rows and save a ranker with its recipe, as the weekly job does."""
@@ -145,17 +160,34 @@ class Served:
         self._save(ranker, arm, nights[-1])
         return rows
 
-    def train_din(self, *nights: date, arm: str = "llm", text_vectors: bool = False) -> tuple[pl.DataFrame, Context]:
+    def train_din(
+        self, *nights: date, arm: str = "llm", text_vectors: bool = False
+    ) -> tuple[pl.DataFrame, Context]:
         """The same for a small DIN; the rows, and the context in which it reads them."""
         rows = self.examples(*nights)
         families = ("base", arm) if arm != "base" else ("base",)
         features = tuple(name for name in rows.columns if "__" in name and name.split("__")[0] in families)
         context = Context.of(self.inputs(*nights), self.settings).seeing(families)
-        small = DINSettings(epochs=2, batch_rows=256, dimension=8, attention_units=16, units=(32, 16), history_length=20)
+        small = DINSettings(
+            epochs=2, batch_rows=256, dimension=8, attention_units=16, units=(32, 16), history_length=20
+        )
         ranker = DINRanker(small.model_copy(update={"text_vectors": text_vectors}))
-        ranker.fit(rows.filter(pl.col("split") == "train"), rows.filter(pl.col("split") == "valid"), features, 0, context)
+        ranker.fit(
+            rows.filter(pl.col("split") == "train"),
+            rows.filter(pl.col("split") == "valid"),
+            features,
+            0,
+            context,
+        )
         self._save(ranker, arm, nights[-1])
         return rows, context
 
     def _save(self, ranker: Ranker, arm: str, night: date) -> None:
-        save_ranker(self.home, ranker, arm, night, self.settings.features, self.settings.candidates if self.implicit else None)
+        save_ranker(
+            self.home,
+            ranker,
+            arm,
+            night,
+            self.settings.features,
+            self.settings.candidates if self.implicit else None,
+        )

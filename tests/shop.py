@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 import yaml
 
-from nightshift.config import Settings, load_settings
-from nightshift.datasets.synthetic import SyntheticSettings, World, make_world, write_sources
-from nightshift.night import Night
+from nightshift.night.config import Settings, load_settings
+from nightshift.night.night import Night
+from nightshift.sources.datasets.synthetic import SyntheticSettings, World, make_world, write_sources
 
 VOCABULARY = {
     "name": "shop",
@@ -19,8 +19,18 @@ VOCABULARY = {
     "noun": "Item",
     "facets": [{"name": "kind", "tags": ["red", "green", "blue"]}, {"name": "use", "tags": ["home", "work"]}],
     "examples": [
-        {"title": "Lamp", "attributes": ["light"], "tags": {"kind": "red", "use": "home"}, "summary": "A lamp that is red."},
-        {"title": "Desk", "attributes": ["wood"], "tags": {"kind": "green", "use": "work"}, "summary": "A desk that is green."},
+        {
+            "title": "Lamp",
+            "attributes": ["light"],
+            "tags": {"kind": "red", "use": "home"},
+            "summary": "A lamp that is red.",
+        },
+        {
+            "title": "Desk",
+            "attributes": ["wood"],
+            "tags": {"kind": "green", "use": "work"},
+            "summary": "A desk that is green.",
+        },
     ],
 }
 
@@ -40,7 +50,11 @@ class Shop:
         start = self.world.settings.start
         first = start.date() if hasattr(start, "date") else start
         days = self.world.settings.days
-        return [first + timedelta(days=days // 3), first + timedelta(days=2 * days // 3), first + timedelta(days=days)]
+        return [
+            first + timedelta(days=days // 3),
+            first + timedelta(days=2 * days // 3),
+            first + timedelta(days=days),
+        ]
 
     def write(self, **changes: Any) -> Settings:
         """Write nightshift.yaml with top-level keys replaced."""

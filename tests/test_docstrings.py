@@ -8,7 +8,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("nightshift", "pipelines", "assets", "jobs")
-SHOWN = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py")) if ">>> " in path.read_text("utf-8")]
+SHOWN = [
+    path
+    for name in PACKAGES
+    for path in sorted((ROOT / name).rglob("*.py"))
+    if ">>> " in path.read_text("utf-8")
+]
 
 
 @pytest.mark.parametrize("path", SHOWN, ids=[path.stem for path in SHOWN])

@@ -19,7 +19,19 @@ def test_step(step, worker_id):
 def test_a_group_of_tests_runs_on_one_worker_in_its_order(tmp_path: Path) -> None:
     told, crowd = tmp_path / "told", tmp_path / "test_crowd.py"
     crowd.write_text(CROWD.format(told=str(told)), "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "--rootdir", str(tmp_path), str(crowd)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "--rootdir",
+        str(tmp_path),
+        str(crowd),
+    ]
     alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     ran = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout

@@ -1,4 +1,5 @@
-"""Promise 1: serving needs Parquet, numpy, polars, LightGBM or onnxruntime; every LLM, pipeline and orchestration package may be absent."""
+"""Promise 1: serving needs Parquet, numpy, polars, LightGBM or onnxruntime; every LLM, pipeline and
+orchestration package may be absent."""
 
 import json
 import subprocess
@@ -53,7 +54,16 @@ def test_a_home_is_ranked_with_every_llm_and_pipeline_package_absent(tmp_path: P
     {"lightgbm": home.train, "din": home.train_din}[ranker](NIGHTS[0], NIGHTS[2])
     assert (tmp_path / "models" / f"{ranker}-llm").is_dir()
     user, items = home.world.interactions["user_id"][0], home.world.items["item_id"].head(20).to_list()
-    command = [sys.executable, "-c", ALONE.format(blocked=set(BLOCKED)), str(tmp_path), ranker, user, NOW.isoformat(), *items]
+    command = [
+        sys.executable,
+        "-c",
+        ALONE.format(blocked=set(BLOCKED)),
+        str(tmp_path),
+        ranker,
+        user,
+        NOW.isoformat(),
+        *items,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 0, done.stderr
     names, chances, loaded = json.loads(done.stdout)
@@ -64,5 +74,11 @@ def test_a_home_is_ranked_with_every_llm_and_pipeline_package_absent(tmp_path: P
 
 def test_the_packages_are_really_absent_there() -> None:
     code = ALONE.format(blocked=set(BLOCKED)).split("from datetime")[0] + "import torch"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
     assert "No module named 'torch'" in done.stderr

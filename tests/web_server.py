@@ -1,4 +1,5 @@
-"""A real web server on 127.0.0.1, in a thread of the test: what every loopback server of the tests is made of."""
+"""A real web server on 127.0.0.1, in a thread of the test: what every loopback server of the tests is made
+of."""
 
 import json
 import socket
@@ -18,12 +19,16 @@ class Handler(BaseHTTPRequestHandler):
         """What came with the request."""
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def send(self, status: int, body: Any, headers: dict[str, str] | None = None, length: int | None = None) -> None:
+    def send(
+        self, status: int, body: Any, headers: dict[str, str] | None = None, length: int | None = None
+    ) -> None:
         """A whole reply, unless `length` lies. What is neither bytes nor text is sent as JSON."""
         text = body if isinstance(body, bytes | str) else json.dumps(body)
         raw = text.encode() if isinstance(text, str) else text
         self.send_response(status)
-        for name, value in ({"Content-Type": "application/json", "Content-Length": str(length or len(raw))} | (headers or {})).items():
+        for name, value in (
+            {"Content-Type": "application/json", "Content-Length": str(length or len(raw))} | (headers or {})
+        ).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(raw)
@@ -52,7 +57,9 @@ class WebServer:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:

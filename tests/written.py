@@ -1,4 +1,5 @@
-"""What the repository's pages say, taken apart: code blocks, inline code, links and headings, as CommonMark reads them."""
+"""What the repository's pages say, taken apart: code blocks, inline code, links and headings, as
+CommonMark reads them."""
 
 import itertools
 import re
@@ -24,7 +25,8 @@ ENDS = {"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "&>"}
 
 @dataclass(frozen=True)
 class Code:
-    """A piece of code on a page. `language` is that of the fence, empty without one; `inline` is code inside a sentence."""
+    """A piece of code on a page. `language` is that of the fence, empty without one; `inline` is code
+    inside a sentence."""
 
     page: str
     line: int
@@ -59,7 +61,9 @@ def inline(page: Path) -> Iterator[Code]:
     for token in tokens(page):
         for child in token.children or ():
             if child.type == "code_inline":
-                yield Code(name(page), (token.map or [0])[0] + 1, "", " ".join(child.content.split()), inline=True)
+                yield Code(
+                    name(page), (token.map or [0])[0] + 1, "", " ".join(child.content.split()), inline=True
+                )
 
 
 def links(page: Path) -> Iterator[tuple[int, str]]:

@@ -1,10 +1,12 @@
-"""Amazon Beauty: what SmolLM2-135M reads in the products' titles, against a text encoder's reading, and dealt to other products.
+"""Amazon Beauty: what SmolLM2-135M reads in the products' titles, against a text encoder's reading, and
+dealt to other products.
 
-The small model scores a vocabulary of 63 tags and shows its states (some minutes, once, for `--home` keeps them); it writes no prose.
-12,101 products, 22,363 buyers, no times: each buyer's last product is held out and ranked among all products (misses of the candidate
-stage count as misses).
+The small model scores a vocabulary of 63 tags and shows its states (some minutes, once, for `--home` keeps
+them); it writes no prose. 12,101 products, 22,363 buyers, no times: each buyer's last product is held out
+and ranked among all products (misses of the candidate stage count as misses).
 
-python -m benchmarks.lift.amazon_beauty --data FOLDER      (FOLDER/amazon_beauty/items.parquet and interactions.parquet)
+python -m benchmarks.lift.amazon_beauty --data FOLDER      (FOLDER/amazon_beauty/items.parquet and
+interactions.parquet)
 """
 
 from pathlib import Path

@@ -1,6 +1,8 @@
-"""What models wrote of a catalogue by one night: the steps of the nightly assets, from requests to vectors, without publishing.
+"""What models wrote of a catalogue by one night: the steps of the nightly assets, from requests to
+vectors, without publishing.
 
-Recorded answers go the way of any answer: a request a row, the ledger, the parser and its refusals, then the encoder.
+Recorded answers go the way of any answer: a request a row, the ledger, the parser and its refusals, then
+the encoder.
 """
 
 from datetime import date
@@ -9,15 +11,15 @@ from typing import Any
 
 import polars as pl
 
-from assets.asking import planned, spend
-from nightshift import written
-from nightshift.centres import freeze_centres
-from nightshift.config import Settings
+from assets.answering import planned, spend
+from nightshift.enrichments import assembly as written
+from nightshift.enrichments.fallbacks import counts
+from nightshift.enrichments.item_tag_scores.calibration import freeze_centres
+from nightshift.enrichments.item_tag_scores.prompt import fit_centres
 from nightshift.features.content import Snapshot
-from nightshift.night import Night
-from nightshift.origins import counts
-from nightshift.plan import TablePlan
-from nightshift.prompts.item_tag_scores import fit_centres
+from nightshift.night.config import Settings
+from nightshift.night.night import Night
+from nightshift.night.plan import TablePlan
 from nightshift.sources.settings import SourcesSettings
 
 LONGEST = 200
@@ -34,14 +36,22 @@ def recorded_by(model: str, recording: Path, key: str, answer: str) -> dict[str,
 
 
 def night_of(
-    sources: SourcesSettings, as_of: date, home: Path, cache: Path, llm: dict[str, Any] | None = None, form: str = "line", **blocks: Any
+    sources: SourcesSettings,
+    as_of: date,
+    home: Path,
+    cache: Path,
+    llm: dict[str, Any] | None = None,
+    form: str = "line",
+    **blocks: Any,
 ) -> Night:
-    """A night of one data set; without `llm` nothing is recorded and only source texts are embedded. `blocks`: more of nightshift.yaml."""
+    """A night of one data set; without `llm` nothing is recorded and only source texts are embedded.
+    `blocks`: more of nightshift.yaml."""
     raw = {
         "sources": sources,
         "nights": {"first": as_of},
         "llm": llm or {"backend": "recorded", "model": "nobody@nothing"},
-        "facts": {"form": form} | ({} if llm and llm["backend"] != "recorded" else {"max_summary_words": LONGEST}),
+        "facts": {"form": form}
+        | ({} if llm and llm["backend"] != "recorded" else {"max_summary_words": LONGEST}),
         "home": home.resolve(),
         "cache": cache,
     } | blocks
@@ -59,10 +69,17 @@ def written_by(night: Night, items: pl.DataFrame, events: pl.DataFrame) -> Snaps
     answer(night, "item_facts", requests)
     facts = written.item_facts(night, items, requests, scores)
     reasons = dict(facts.rejects.group_by("reason").len().sort("reason").iter_rows())
-    print(f"scored items: {read.height}; facts by origin: {counts(facts.frame)}; rejected: {reasons}", flush=True)
+    print(
+        f"scored items: {read.height}; facts by origin: {counts(facts.frame)}; rejected: {reasons}",
+        flush=True,
+    )
     texts = written.item_texts(night, items, facts.frame)
     _embed(night, texts)
-    return Snapshot(item_tag_scores=scores, item_facts=facts.frame, item_embeddings=written.item_embeddings(night, texts, scores))
+    return Snapshot(
+        item_tag_scores=scores,
+        item_facts=facts.frame,
+        item_embeddings=written.item_embeddings(night, texts, scores),
+    )
 
 
 def answer(night: Night, table: str, requests: pl.DataFrame) -> None:
@@ -70,7 +87,11 @@ def answer(night: Night, table: str, requests: pl.DataFrame) -> None:
     from pipelines.answer_prompts import answer_prompts
 
     def ask(plan: TablePlan) -> None:
-        print(f"{table}: asking {plan.reserved.height:,} of {requests.height:,} rows, {plan.answered:,} are in the ledger", flush=True)
+        print(
+            f"{table}: asking {plan.reserved.height:,} of {requests.height:,} rows, {plan.answered:,} "
+            f"are in the ledger",
+            flush=True,
+        )
         answer_prompts(night.settings, table, night.as_of, night.run_id, plan.reserved)
 
     spend(lambda: planned(night, table, requests), ask)

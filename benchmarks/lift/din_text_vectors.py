@@ -1,8 +1,9 @@
 """DIN with frozen text vectors (`lift.din.text_vectors`) against DIN without, arm by arm, on MovieLens-100K.
 
-The night, rows and cuts of `benchmarks.lift.movielens_100k`, whose home it shares: what that command wrote is not asked again.
-An arm's vectors are those of its own views, so the placebo has dealt ones; `base` has none and is left out. Only the setting
-differs between the two rankers of an arm: same columns, seeds, batches and stop on the validation rows.
+The night, rows and cuts of `benchmarks.lift.movielens_100k`, whose home it shares: what that command wrote
+is not asked again. An arm's vectors are those of its own views, so the placebo has dealt ones; `base` has
+none and is left out. Only the setting differs between the two rankers of an arm: same columns, seeds,
+batches and stop on the validation rows.
 
 python -m benchmarks.lift.din_text_vectors
 """
@@ -16,17 +17,17 @@ from benchmarks.lift.content import night_of, written_by
 from benchmarks.lift.movielens_100k import FIRST, SMALL
 from benchmarks.lift.options import parser
 from benchmarks.lift.telling import say, shown
-from nightshift.datasets.movielens import load
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.lift.arms import pooled
-from nightshift.lift.forms import Form
 from nightshift.lift.inference import Concordance, Draws
 from nightshift.lift.metrics import Doubles
+from nightshift.lift.paired import Form
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.slices import WHOLE, masks_of
 from nightshift.lift.training import train_arms
 from nightshift.rankers.context import Context
+from nightshift.sources.datasets.movielens import load
 
 ARMS = ("text", "llm", "both", "permuted")
 TOLD = (WHOLE, "tail items (bottom 60%)", "cold items (under 5 events)")
@@ -59,7 +60,10 @@ class Rows:
     def _judged(self, test: pl.DataFrame, found: dict[bool, Doubles], mask: np.ndarray, dealings: int) -> str:
         label = test["label"].cast(pl.Float64).to_numpy()[mask]
         names, user = np.unique(test["user_id"].to_numpy()[mask], return_inverse=True)
-        forms = {on: Form.of_auc(Concordance(label, scores[:, mask], user.astype(np.int64), len(names))) for on, scores in found.items()}
+        forms = {
+            on: Form.of_auc(Concordance(label, scores[:, mask], user.astype(np.int64), len(names)))
+            for on, scores in found.items()
+        }
         draws = Draws(self.lift.bootstrap_seed, self.lift.resamples, dealings)
         row = forms[True].against(forms[False], draws, dealings > 1)
         spread = "" if row["seed_sd"] is None else f", standard deviation over seeds {row['seed_sd']:.4f}"
@@ -71,7 +75,12 @@ def of_arm(scores: pl.DataFrame, arm: str, test: pl.DataFrame) -> Doubles:
     own = scores.filter(pl.col("arm").map_elements(pooled, pl.String) == arm)
     key = ["user_id", "item_id", "timestamp"]
     parts = own.partition_by("seed", maintain_order=True)
-    return np.stack([test.select(key).join(part, on=key, how="left", maintain_order="left")["score"].to_numpy() for part in parts])
+    return np.stack(
+        [
+            test.select(key).join(part, on=key, how="left", maintain_order="left")["score"].to_numpy()
+            for part in parts
+        ]
+    )
 
 
 def main() -> None:
@@ -79,7 +88,9 @@ def main() -> None:
     given = parser(__doc__, seeds=5).parse_args()
     data = load("ml-100k", given.cache)
     night = night_of(data.mapping, FIRST, given.home / "movielens_100k", given.cache, SMALL, "line")
-    snapshot = written_by(night, data.items, data.interactions.filter(data.interactions["timestamp"] < night.moment))
+    snapshot = written_by(
+        night, data.items, data.interactions.filter(data.interactions["timestamp"] < night.moment)
+    )
     inputs = ExampleInputs(data.items, data.interactions, {FIRST: snapshot})
     lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples, rankers=("din",))
     rows = Rows(build_examples(inputs, SETTINGS), Context.of(inputs, SETTINGS), lift)

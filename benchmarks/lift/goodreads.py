@@ -1,9 +1,12 @@
-"""Goodreads: GPT-3.5's description of each book, recorded, against the same features from its title, and dealt to other books.
+"""Goodreads: GPT-3.5's description of each book, recorded, against the same features from its title, and
+dealt to other books.
 
-16,833 books, 23,089 readers with at most nine books each, no times: each reader's last book in the file is held out and ranked among
-all books (misses of the candidate stage count as misses). GPT-3.5 wrote from the title alone.
+16,833 books, 23,089 readers with at most nine books each, no times: each reader's last book in the file is
+held out and ranked among all books (misses of the candidate stage count as misses). GPT-3.5 wrote from the
+title alone.
 
-python -m benchmarks.lift.goodreads --data FOLDER      (FOLDER/goodreads/items.parquet and interactions.parquet)
+python -m benchmarks.lift.goodreads --data FOLDER      (FOLDER/goodreads/items.parquet and
+interactions.parquet)
 """
 
 from benchmarks.lift.content import recorded_by

@@ -1,10 +1,13 @@
-"""MovieLens-1M: GPT-3.5's sentence about each film, recorded, against the same features from title and genres, and dealt to other films.
+"""MovieLens-1M: GPT-3.5's sentence about each film, recorded, against the same features from title and
+genres, and dealt to other films.
 
-Explicit ratings (4 and more is a like), cuts in time: history until 70% of all events, training to 80%, validation to 90%, then
-the test. One night, at the first cut. GPT-3.5 wrote from the title alone and surely knows these films: this shows what a
-model's knowledge is worth, not that it would know yours. At the end the same over a base without its collaborative scores.
+Explicit ratings (4 and more is a like), cuts in time: history until 70% of all events, training to 80%,
+validation to 90%, then the test. One night, at the first cut. GPT-3.5 wrote from the title alone and
+surely knows these films: this shows what a model's knowledge is worth, not that it would know yours. At
+the end the same over a base without its collaborative scores.
 
-python -m benchmarks.lift.movielens_1m --data FOLDER      (FOLDER/movielens_1m/gpt35_summaries.parquet: item_id, title, summary)
+python -m benchmarks.lift.movielens_1m --data FOLDER      (FOLDER/movielens_1m/gpt35_summaries.parquet:
+item_id, title, summary)
 """
 
 import re
@@ -19,12 +22,12 @@ from benchmarks.lift.content import night_of, recorded_by, written_by
 from benchmarks.lift.options import options
 from benchmarks.lift.page import Judged
 from benchmarks.lift.telling import ARMS
-from nightshift.datasets.base import Dataset
-from nightshift.datasets.movielens import load
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.lift.settings import LiftSettings
 from nightshift.rankers.lightgbm import LightGBMSettings
+from nightshift.sources.datasets.base import Dataset
+from nightshift.sources.datasets.movielens import load
 
 FILE = "movielens_1m/gpt35_summaries.parquet"
 MODEL = "gpt-3.5-turbo@agent4rec"
@@ -33,13 +36,18 @@ TREES = LightGBMSettings(learning_rate=0.08)
 
 
 def recording(path: Path, data: Dataset, folder: Path) -> Path:
-    """The sentences by this catalogue's ids: both keep the films' titles, some of them in another encoding."""
+    """The sentences by this catalogue's ids: both keep the films' titles, some of them in another
+    encoding."""
     said = pl.read_parquet(path)
     if set(said["item_id"]) >= set(data.items["item_id"]):
         return path
     plain = pl.Series([_plain(title) for title in said["title"]], dtype=pl.String)
-    mine = data.items.select("item_id", plain=pl.Series([_plain(item_id) for item_id in data.items["item_id"]], dtype=pl.String))
-    found = mine.join(said.with_columns(plain=plain).select("plain", "summary").unique("plain", keep="none"), on="plain")
+    mine = data.items.select(
+        "item_id", plain=pl.Series([_plain(item_id) for item_id in data.items["item_id"]], dtype=pl.String)
+    )
+    found = mine.join(
+        said.with_columns(plain=plain).select("plain", "summary").unique("plain", keep="none"), on="plain"
+    )
     print(f"{found.height:,} of {data.items.height:,} films have a recorded sentence", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     found.select("item_id", "summary").write_parquet(folder / "recording.parquet")
@@ -66,12 +74,19 @@ def main() -> None:
     as_of = night_before(data.interactions, 0.7)
     night = night_of(data.mapping, as_of, home, given.cache, llm)
     snapshot = written_by(night, data.items, data.interactions.filter(pl.col("timestamp") < night.moment))
-    settings = ExampleSettings(train_share=0.8, valid_share=0.9, features=FeatureSettings(families=("base", "text", "llm", "permuted")))
+    settings = ExampleSettings(
+        train_share=0.8,
+        valid_share=0.9,
+        features=FeatureSettings(families=("base", "text", "llm", "permuted")),
+    )
     began, busy = time.monotonic(), time.process_time()
     inputs = ExampleInputs(data.items, data.interactions, {as_of: snapshot})
     builder = inputs.builder(settings)
     examples = build_examples(inputs, settings, builder)
-    print(f"{examples.shape} built in {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} CPU s", flush=True)
+    print(
+        f"{examples.shape} built in {time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} CPU s",
+        flush=True,
+    )
     lift = LiftSettings(arms=ARMS, seeds=given.seeds, resamples=given.resamples, lightgbm=TREES)
     Judged(night, inputs, settings, builder, examples).tell("lift.movielens_1m", lift, proofs=given.proofs)
     starve(examples, lift)

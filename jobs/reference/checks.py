@@ -33,5 +33,8 @@ def section(asset: str, specs: Sequence[dg.AssetCheckSpec]) -> Iterator[str]:
     """One asset: its checks in a table."""
     yield f"## {asset}"
     yield f"Columns: [tables.md](tables.md#{asset})."
-    rows = [(code(spec.name), "blocking" if spec.blocking else "warning", spec.description or "") for spec in specs]
+    rows = [
+        (code(spec.name), "blocking" if spec.blocking else "warning", spec.description or "")
+        for spec in specs
+    ]
     yield table(("check", "when it fails", "what it says"), rows)

@@ -26,7 +26,10 @@ A command that fails prints one message on standard error: the place, the value 
 def commands_page() -> str:
     """The whole page."""
     found = commands()
-    rows = [(f"[`nightshift {name}`]({anchor(f'nightshift {name}')})", _first_line(one)) for name, one in found.items()]
+    rows = [
+        (f"[`nightshift {name}`]({anchor(f'nightshift {name}')})", _first_line(one))
+        for name, one in found.items()
+    ]
     sections = (part for name, one in found.items() for part in section(name, one))
     codes = table(("code", "meaning"), [(str(number), meaning) for number, meaning in exit_codes().items()])
     return page("Commands", _root().help or "", table(("command", "does"), rows), EXITS, codes, *sections)

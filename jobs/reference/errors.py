@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from jobs.reference.markdown import code, fenced, page, table
 from nightshift.errors import NightshiftError, RejectReason
-from nightshift.plan import ATTEMPTS
+from nightshift.night.plan import ATTEMPTS
 from nightshift.sources.findings import FIXES
 from nightshift.sources.reads import HARMLESS, NO_ITEM, REJECTS_A_REASON, TWICE, UNDATED
 
@@ -30,28 +30,48 @@ first such row, when more than `max_rejected_share` of a source's rows are dropp
 """
 LARGER_MODEL = "Some are normal for a small model. Where it is many rows, take a larger `llm.model`"
 MORE_TEXT = "map `text` in the sources, so that the model has more to read"
-MORE_WORDS = "Raise `max_new_tokens` (asks again) or `max_summary_words` (re-reads for free) of `facts` or `preferences`."
+MORE_WORDS = (
+    "Raise `max_new_tokens` (asks again) or `max_summary_words` (re-reads for free) of `facts` or "
+    "`preferences`."
+)
 LESS_REPEATED = "Raise `repetition_penalty` of `facts` or `preferences` (asks again)."
 OTHER_EXAMPLES = "Change the examples in the file of `tags.vocabulary` (asks again), or "
-ASK_LATER = "It is asked again by the next run, and that does not count as one of its times. See `llm.server.retries`."
+ASK_LATER = (
+    "It is asked again by the next run, and that does not count as one of its times. See "
+    "`llm.server.retries`."
+)
 COPIED = "The answer copies an example of the prompt instead of describing the row."
 
 _SOURCES = {NO_ITEM: "items, interactions", TWICE: "items", UNDATED: "items"}
 ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
-    "refusal": ("The model declined, or said that it does not know the item.", f"{LARGER_MODEL}, or {MORE_TEXT}."),
+    "refusal": (
+        "The model declined, or said that it does not know the item.",
+        f"{LARGER_MODEL}, or {MORE_TEXT}.",
+    ),
     "empty": ("The model wrote nothing.", f"{LARGER_MODEL}."),
     "not_json": ("The answer is not one JSON object.", f"{LARGER_MODEL}."),
     "schema": ("The answer does not have the form that the prompt asked for.", f"{LARGER_MODEL}."),
-    "unknown_tag": ("The answer names a tag that is not in the vocabulary.", f"{LARGER_MODEL}, or add the tag to the vocabulary."),
+    "unknown_tag": (
+        "The answer names a tag that is not in the vocabulary.",
+        f"{LARGER_MODEL}, or add the tag to the vocabulary.",
+    ),
     "too_long": ("The answer was cut at the token limit, or has more words than are accepted.", MORE_WORDS),
     "ungrounded": (COPIED, f"{OTHER_EXAMPLES}{MORE_TEXT}."),
     "repetition": ("The model stutters: less than half of the words are distinct.", LESS_REPEATED),
-    "server": ("The server gave no usable reply, however often it was asked; the answer says what came back.", ASK_LATER),
-    "waiting": ("A batch file is still worked on; the answer names it.", "Nothing to do: the next run takes up the same batch."),
+    "server": (
+        "The server gave no usable reply, however often it was asked; the answer says what came back.",
+        ASK_LATER,
+    ),
+    "waiting": (
+        "A batch file is still worked on; the answer names it.",
+        "Nothing to do: the next run takes up the same batch.",
+    ),
 }
 """Reason to its meaning and the way out."""
 
-ROW_REASONS: Mapping[str, tuple[str, str]] = {reason: (_SOURCES.get(reason, "interactions"), fix) for reason, fix in FIXES.items()}
+ROW_REASONS: Mapping[str, tuple[str, str]] = {
+    reason: (_SOURCES.get(reason, "interactions"), fix) for reason, fix in FIXES.items()
+}
 """Reason to the sources that can have it and the way out."""
 
 
@@ -73,12 +93,17 @@ def family(kind: type[NightshiftError], depth: int = 0) -> Iterator[tuple[int, t
 
 def answers() -> str:
     """Why an answer is rejected."""
-    return table(("reason", "meaning", "way out"), [(code(reason), *said) for reason, said in ANSWER_REASONS.items()])
+    return table(
+        ("reason", "meaning", "way out"), [(code(reason), *said) for reason, said in ANSWER_REASONS.items()]
+    )
 
 
 def rows() -> str:
     """Why a source row is dropped."""
-    lines = [(reason, where, "harmless" if reason in HARMLESS else "yes", fix) for reason, (where, fix) in ROW_REASONS.items()]
+    lines = [
+        (reason, where, "harmless" if reason in HARMLESS else "yes", fix)
+        for reason, (where, fix) in ROW_REASONS.items()
+    ]
     return table(("reason", "source", "counts", "way out"), lines)
 
 

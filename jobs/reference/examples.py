@@ -70,7 +70,9 @@ MINIMAL: dict[Feedback, str] = {
 """The least that runs, by feedback."""
 
 COMPLETE: dict[Feedback, str] = {
-    "implicit": _file(_ITEMS_COMPLETE, _EVENTS_COMPLETE, "    feedback: implicit\n    positive_kinds: [cart, purchase]"),
+    "implicit": _file(
+        _ITEMS_COMPLETE, _EVENTS_COMPLETE, "    feedback: implicit\n    positive_kinds: [cart, purchase]"
+    ),
     "explicit": _file(_ITEMS_COMPLETE, _EVENTS_COMPLETE, _RATINGS),
     "impressions": _file(_ITEMS_COMPLETE, _EVENTS_COMPLETE, _CLICKS),
 }

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from jobs.reference.examples import COMPLETE, MINIMAL
 from jobs.reference.markdown import anchor, code, fenced, page, table
 from jobs.reference.words import default_words, limit_words, type_words
-from nightshift.config import Settings
+from nightshift.night.config import Settings
 
 NOT_IN_THE_FILE = ("root",)
 """Fields that `load_settings` sets itself."""
@@ -54,7 +54,9 @@ def blocks(model: type[BaseModel], key: str = "") -> Iterator[str]:
     """One section a block, outer before inner."""
     yield f"## {key or 'nightshift.yaml'}"
     yield inspect.cleandoc(model.__doc__ or "")
-    yield table(("key", "type", "default", "what it does"), [_line(name, field, key) for name, field in fields(model)])
+    yield table(
+        ("key", "type", "default", "what it does"), [_line(name, field, key) for name, field in fields(model)]
+    )
     for name, field in fields(model):
         inner = block_of(field)
         if inner:
@@ -76,7 +78,9 @@ def block_of(field: FieldInfo) -> type[BaseModel] | None:
 def _line(name: str, field: FieldInfo, key: str) -> tuple[str, str, str, str]:
     dotted, about = _dotted(key, name), field.description or ""
     if block_of(field):
-        default = "**required**" if field.is_required() else "left out" if field.default is None else "its own"
+        default = (
+            "**required**" if field.is_required() else "left out" if field.default is None else "its own"
+        )
         return f"[`{dotted}`]({anchor(dotted)})", "block", default, about
     return code(dotted), type_words(field.annotation) + limit_words(field), default_words(field), about
 

@@ -1,7 +1,9 @@
-"""MkDocs hook: pages of the repository's root join the site, and links between them and docs/ lead to each other.
+"""MkDocs hook: pages of the repository's root join the site, and links between them and docs/ lead to each
+other.
 
-On GitHub a page links to files of the repository (`../README.md`, `docs/models.md`); the site holds the same pages under `SRC` names.
-A link to a file that the site does not hold is left as it is, and MkDocs, being strict, names it.
+On GitHub a page links to files of the repository (`../README.md`, `docs/models.md`); the site holds the
+same pages under `SRC` names. A link to a file that the site does not hold is left as it is, and MkDocs,
+being strict, names it.
 """
 
 import os
@@ -31,7 +33,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the joined pages."""
     for source, uri in JOINED.items():
         text = (ROOT / source).read_text("utf-8")
-        files.append(File.generated(config, uri, content=text if source.endswith(".md") else shown(source, text)))
+        files.append(
+            File.generated(config, uri, content=text if source.endswith(".md") else shown(source, text))
+        )
     return files
 
 
@@ -50,5 +54,7 @@ def relinked(target: str, here: str) -> str:
     """`target`, as a page of the repository writes it, seen from the page `here` of the site."""
     source = next((source for source, uri in JOINED.items() if uri == here), f"docs/{here}")
     named = os.path.normpath(PurePosixPath(source).parent / target)
-    uri = JOINED.get(FOLDERS.get(named, named), named.removeprefix("docs/") if named.startswith("docs/") else None)
+    uri = JOINED.get(
+        FOLDERS.get(named, named), named.removeprefix("docs/") if named.startswith("docs/") else None
+    )
     return os.path.relpath(uri, PurePosixPath(here).parent) if uri else target

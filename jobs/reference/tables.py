@@ -49,7 +49,10 @@ def section(one: Table) -> Iterator[str]:
     yield f"## {one.name}"
     yield one.about
     yield f"Key: {_key(one)}. On disk: `{glob(one)}`"
-    yield table(("column", "type", "may be missing", "what it holds"), [_line(name, column) for name, column in one.columns.items()])
+    yield table(
+        ("column", "type", "may be missing", "what it holds"),
+        [_line(name, column) for name, column in one.columns.items()],
+    )
     if one.open:
         yield OPEN
     yield fenced("python", "\n".join(f"{line}  # {reader}" for reader, line in readers(one, "HOME").items()))
@@ -61,7 +64,8 @@ def glob(one: Table, home: str = "HOME", night: str = NIGHT) -> str:
 
 
 def readers(one: Table, home: str, night: str = NIGHT) -> dict[str, str]:
-    """One line of Python by reader. None of them takes `as_of` from the folder: a table may have a column of that name."""
+    """One line of Python by reader. None of them takes `as_of` from the folder: a table may have a column
+    of that name."""
     files = glob(one, home, night)
     return {
         "polars": f'pl.scan_parquet("{files}")',

@@ -25,7 +25,8 @@ PLAIN = {
 
 
 def type_words(annotation: Any) -> str:
-    """A type in words: `tuple[int, ...]` is a list of whole number. None is not named: it is what leaving out means."""
+    """A type in words: `tuple[int, ...]` is a list of whole number. None is not named: it is what leaving
+    out means."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return type_words(inner[0])
@@ -43,13 +44,20 @@ def type_words(annotation: Any) -> str:
 def limit_words(field: FieldInfo) -> str:
     """What a value must satisfy, such as `, at least 0, at most 1`; empty when nothing."""
     said = [("at least", Ge, "ge"), ("above", Gt, "gt"), ("at most", Le, "le"), ("below", Lt, "lt")]
-    found = [f", {word} {getattr(rule, name)}" for word, kind, name in said for rule in field.metadata if isinstance(rule, kind)]
+    found = [
+        f", {word} {getattr(rule, name)}"
+        for word, kind, name in said
+        for rule in field.metadata
+        if isinstance(rule, kind)
+    ]
     return "".join(found)
 
 
 def default_words(field: FieldInfo) -> str:
     """The default as it would stand in the file."""
-    return "**required**" if field.is_required() else code(_yaml(field.get_default(call_default_factory=True)))
+    return (
+        "**required**" if field.is_required() else code(_yaml(field.get_default(call_default_factory=True)))
+    )
 
 
 def _yaml(value: Any) -> str:

@@ -1,7 +1,8 @@
 """Features of a night for tools that a team already runs, one file a destination (docs/exports.md).
 
-Every export is a folder with a README that says what it is and how to load it. Vectors stay in tables of their own; flat
-columns go to rankers; nothing here imports the tool it writes for, except LightGBM, which makes its own datasets.
+Every export is a folder with a README that says what it is and how to load it. Vectors stay in tables of
+their own; flat columns go to rankers; nothing here imports the tool it writes for, except LightGBM, which
+makes its own datasets.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from nightshift.export.gorse import GORSE
 from nightshift.export.lightgbm import LIGHTGBM
 from nightshift.export.metarank import METARANK
 from nightshift.export.rectools import RECTOOLS
-from nightshift.store import Store, digest_of
+from nightshift.storage.store import Store, digest_of
 
 DESTINATIONS = {one.name: one for one in (DUCKDB, FEAST, FUXICTR, GORSE, LIGHTGBM, METARANK, RECTOOLS)}
 """Every destination by the name that `--to` takes."""
@@ -36,10 +37,18 @@ class Exported:
     """File to rows; 0 for files that are no table."""
 
 
-def export(store: Store, to: str, out: Path, as_of: date | None = None, say: Callable[[str], None] = lambda line: None) -> Exported:
-    """Write the newest night at or before a day that has what the destination needs; `say` hears a line a file.
+def export(
+    store: Store,
+    to: str,
+    out: Path,
+    as_of: date | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Exported:
+    """Write the newest night at or before a day that has what the destination needs; `say` hears a line a
+    file.
 
-    Raises ConfigError for an unknown destination or an `out` that is not ours to replace, InputError when no night fits.
+    Raises ConfigError for an unknown destination or an `out` that is not ours to replace, InputError when
+    no night fits.
     """
     if to not in DESTINATIONS:
         raise ConfigError(f"--to {to} is unknown; destinations: {', '.join(DESTINATIONS)}")

@@ -9,11 +9,12 @@ import polars as pl
 
 from nightshift.errors import InputError, VectorMismatch
 from nightshift.export.folder import Folder
-from nightshift.store import Store
+from nightshift.storage.store import Store
 from nightshift.tables import Table
 
 PLACEBO = re.compile(r"(permuted\d*|template)__")
-"""How columns of the placebos begin: they prove a gain and are of no use to a ranker, so no export carries them."""
+"""How columns of the placebos begin: they prove a gain and are of no use to a ranker, so no export carries
+them."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Published:
         return without_placebo(self.store.scan(table, self.as_of))
 
     def newest(self, table: Table) -> pl.LazyFrame | None:
-        """The table's newest night at or before this one, for tables that are not made every night; None where there is none."""
+        """The table's newest night at or before this one, for tables that are not made every night; None
+        where there is none."""
         night = self.store.newest(table, self.as_of)
         return None if night is None else without_placebo(self.store.scan(table, night))
 
@@ -51,15 +53,26 @@ class Destination:
 
 
 def choose_night(store: Store, needs: tuple[Table, ...], on_or_before: date | None) -> date:
-    """The newest night, at or before a day, that has all the tables. Raises InputError that says what there is instead."""
-    nights = {table.name: [night for night in store.nights(table) if on_or_before is None or night <= on_or_before] for table in needs}
+    """The newest night, at or before a day, that has all the tables. Raises InputError that says what
+    there is instead."""
+    nights = {
+        table.name: [night for night in store.nights(table) if on_or_before is None or night <= on_or_before]
+        for table in needs
+    }
     shared = set.intersection(*map(set, nights.values()))
     if shared:
         return max(shared)
     until = f" at or before {on_or_before}" if on_or_before else ""
     found = ", ".join(f"{name}: {days[-1] if days else 'none'}" for name, days in nights.items())
-    command = "nightshift train" if "ranking_examples" in nights and not nights["ranking_examples"] else "nightshift run"
-    raise InputError(f"no night{until} under {store.home} has {' and '.join(nights)} (newest of {found}); make one: {command}")
+    command = (
+        "nightshift train"
+        if "ranking_examples" in nights and not nights["ranking_examples"]
+        else "nightshift run"
+    )
+    raise InputError(
+        f"no night{until} under {store.home} has {' and '.join(nights)} (newest of {found}); make "
+        f"one: {command}"
+    )
 
 
 def without_placebo(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -83,11 +96,19 @@ def vectors(frame: pl.LazyFrame, key: str) -> dict[str, pl.DataFrame]:
     Raises VectorMismatch when a view holds vectors of two encoders or of two lengths.
     """
     found = frame.collect().partition_by("view", as_dict=True, include_key=False)
-    return {str(view): _fixed(str(view), part.select(key, "encoder_id", "vector").sort(key)) for (view,), part in sorted(found.items())}
+    return {
+        str(view): _fixed(str(view), part.select(key, "encoder_id", "vector").sort(key))
+        for (view,), part in sorted(found.items())
+    }
 
 
 def _fixed(view: str, part: pl.DataFrame) -> pl.DataFrame:
-    encoders, sizes = part["encoder_id"].unique().sort().to_list(), part["vector"].list.len().unique().sort().to_list()
+    encoders, sizes = (
+        part["encoder_id"].unique().sort().to_list(),
+        part["vector"].list.len().unique().sort().to_list(),
+    )
     if len(encoders) > 1 or len(sizes) > 1:
-        raise VectorMismatch(f"view {view} mixes vectors of {encoders} with {sizes} dimensions; run the night again to its end")
+        raise VectorMismatch(
+            f"view {view} mixes vectors of {encoders} with {sizes} dimensions; run the night again to its end"
+        )
     return part.with_columns(pl.col("vector").list.to_array(sizes[0]))

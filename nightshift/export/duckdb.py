@@ -1,7 +1,8 @@
-"""DuckDB: one SQL file with a view for every table of a night, and events joined to the features of their moment.
+"""DuckDB: one SQL file with a view for every table of a night, and events joined to the features of their
+moment.
 
-The views read the home's Parquet where it lies; nothing is copied. `ASOF JOIN` takes, for each event, the newest night
-at or before it (https://duckdb.org/docs/stable/sql/query_syntax/from, "As-of joins").
+The views read the home's Parquet where it lies; nothing is copied. `ASOF JOIN` takes, for each event, the
+newest night at or before it (https://duckdb.org/docs/stable/sql/query_syntax/from, "As-of joins").
 """
 
 from nightshift.export.base import Destination, Published, features_of
@@ -21,7 +22,9 @@ def _write(night: Published, folder: Folder) -> str:
 
 
 def _head(night: Published) -> str:
-    return f"-- Nightshift, night {night.as_of}: features know events strictly before {night.as_of} 00:00 UTC.\n"
+    return (
+        f"-- Nightshift, night {night.as_of}: features know events strictly before {night.as_of} 00:00 UTC.\n"
+    )
 
 
 def _view(night: Published, table: Table) -> str:
@@ -29,7 +32,10 @@ def _view(night: Published, table: Table) -> str:
     newest = night.nights(table)[-1]
     files = _quoted(str(night.store.folder(table, newest).resolve() / "part-*.parquet"))
     about = f"-- {table.about}" + ("" if newest == night.as_of else f" Night {newest}.")
-    return f"{about}\nCREATE OR REPLACE VIEW {table.name} AS\nSELECT * FROM read_parquet({files}, hive_partitioning = false);\n"
+    return (
+        f"{about}\nCREATE OR REPLACE VIEW {table.name} AS\nSELECT * FROM read_parquet({files}, "
+        f"hive_partitioning = false);\n"
+    )
 
 
 def _nights(night: Published, table: Table) -> str:
@@ -37,7 +43,8 @@ def _nights(night: Published, table: Table) -> str:
     files = _quoted(str((night.store.root / table.name).resolve() / "as_of=*" / "part-*.parquet"))
     return (
         f"-- {table.name} of every night up to this one.\nCREATE OR REPLACE VIEW {table.name}_nights AS\n"
-        f"SELECT * EXCLUDE (as_of), CAST(as_of AS DATE) AS as_of, to_timestamp(epoch(CAST(as_of AS DATE))) AS {KNOWN_FROM}\n"
+        f"SELECT * EXCLUDE (as_of), CAST(as_of AS DATE) AS as_of, to_timestamp(epoch(CAST(as_of AS "
+        f"DATE))) AS {KNOWN_FROM}\n"
         f"FROM read_parquet({files}, hive_partitioning = true, union_by_name = true)\n"
         f"WHERE CAST(as_of AS DATE) <= DATE '{night.as_of}';\n"
     )
@@ -56,8 +63,10 @@ def _joined(night: Published) -> str:
     ]
     listed = ",\n  ".join(["event.*", *columns])
     return (
-        "-- Events with the features that were known at their moment: of the newest night at or before it; NULL before the first.\n"
-        f"CREATE OR REPLACE VIEW interactions_with_features AS\nSELECT\n  {listed}\nFROM interactions AS event\n" + "\n".join(joins) + ";\n"
+        "-- Events with the features that were known at their moment: of the newest night at or "
+        "before it; NULL before the first.\n"
+        f"CREATE OR REPLACE VIEW interactions_with_features AS\nSELECT\n  {listed}\nFROM interactions "
+        f"AS event\n" + "\n".join(joins) + ";\n"
     )
 
 

@@ -1,7 +1,9 @@
-"""Feast: a feature repository with every night, so that point-in-time joins and the online store work from it.
+"""Feast: a feature repository with every night, so that point-in-time joins and the online store work from
+it.
 
-feature_store.yaml is a local one (file offline store, SQLite online store); definitions.py declares two entities and a view a
-table. A night's rows carry its 00:00 UTC as event time, from which on they may be used.
+feature_store.yaml is a local one (file offline store, SQLite online store); definitions.py declares two
+entities and a view a table. A night's rows carry its 00:00 UTC as event time, from which on they may be
+used.
 """
 
 from datetime import UTC, datetime
@@ -63,9 +65,18 @@ def _vectors(night: Published, table: Table, key: str, folder: Folder) -> list[s
     if not night.nights(table):
         return []
     frame = _every_night(night, table)
-    newest = night.store.scan(table, night.nights(table)[-1]).select("view", "encoder_id").unique().sort("view").collect()
+    newest = (
+        night.store.scan(table, night.nights(table)[-1])
+        .select("view", "encoder_id")
+        .unique()
+        .sort("view")
+        .collect()
+    )
     if newest["view"].is_duplicated().any():
-        raise VectorMismatch(f"{table.name} of {night.as_of} mixes encoders in a view: {newest.rows()}; run the night again to its end")
+        raise VectorMismatch(
+            f"{table.name} of {night.as_of} mixes encoders in a view: {newest.rows()}; run the night "
+            f"again to its end"
+        )
     for view, encoder in newest.iter_rows():
         rows = frame.filter(view=view, encoder_id=encoder).select(key, "vector", "encoder_id", EVENT)
         folder.parquet(f"data/{table.name}_{view}.parquet", _since_ever(rows, key))
@@ -78,7 +89,8 @@ def _definitions(flat: dict[str, list[str]], views: dict[str, list[str]]) -> str
         listed = "".join(f'    "{name}",\n' for name in names)
         parts.append(f"{owner.upper()}_COLUMNS = [\n{listed}]\n")
         parts.append(
-            f'{owner}_features = view("{owner}_features", {owner}, [Field(name=name, dtype=Float32) for name in {owner.upper()}_COLUMNS])'
+            f'{owner}_features = view("{owner}_features", {owner}, [Field(name=name, dtype=Float32) '
+            f"for name in {owner.upper()}_COLUMNS])"
         )
         for one in views[owner]:
             parts.append(f'{owner}_embeddings_{one} = view("{owner}_embeddings_{one}", {owner}, VECTOR)')

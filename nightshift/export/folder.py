@@ -1,6 +1,7 @@
 """The folder an export writes: fresh, then put in the place of the one before.
 
-A reader of the old folder keeps what it opened; whoever opens the name finds one whole export, never half of one.
+A reader of the old folder keeps what it opened; whoever opens the name finds one whole export, never half
+of one.
 """
 
 import json
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from nightshift.durable import make_folder, put_in_place, sync
 from nightshift.errors import ConfigError
-from nightshift.leftovers import sweep
+from nightshift.storage.durable import make_folder, put_in_place, sync
+from nightshift.storage.sweep import sweep
 
 CARD = "export.json"
-"""Says that a folder is an export, of which night and from which tables; only such a folder is ever replaced."""
+"""Says that a folder is an export, of which night and from which tables; only such a folder is ever
+replaced."""
 LINES_AT_ONCE = 50_000
 
 
@@ -75,7 +77,8 @@ class Folder:
 
 @contextmanager
 def fresh_folder(out: Path, say: Callable[[str], None]) -> Iterator[Folder]:
-    """A hidden folder beside `out` that takes its place when the block ends well, and is removed when it does not.
+    """A hidden folder beside `out` that takes its place when the block ends well, and is removed when it
+    does not.
 
     Raises ConfigError when `out` is a file, or a folder with something else in it than an export.
     """
@@ -93,13 +96,17 @@ def fresh_folder(out: Path, say: Callable[[str], None]) -> Iterator[Folder]:
 
 
 def write_card(folder: Folder, destination: str, as_of: str, tables: dict[str, str]) -> None:
-    """The file that marks the folder as ours: destination, night, digest of every table's night that was there, rows of every file."""
+    """The file that marks the folder as ours: destination, night, digest of every table's night that was
+    there, rows of every file."""
     card = {"nightshift_export": destination, "as_of": as_of, "tables": tables, "rows": dict(folder.files)}
     folder.text(CARD, json.dumps(card, indent=1) + "\n")
 
 
 def _refuse_what_is_not_ours(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / CARD).exists():
-        raise ConfigError(f"--out {out} holds files that no export wrote ({CARD} is not there); name a new or an empty folder")
+        raise ConfigError(
+            f"--out {out} holds files that no export wrote ({CARD} is not there); name a new or an "
+            f"empty folder"
+        )
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; name a folder")

@@ -1,7 +1,8 @@
 """FuxiCTR: pretrained vectors a view, training rows a split, and a dataset_config.yaml that names them.
 
-FuxiCTR reads `pretrained_emb` from a Parquet file with the columns `key` and `value` (fuxictr/preprocess/tokenizer.py,
-load_pretrain_emb, in 2.3): `value` must be a fixed-size list, or the matrix arrives as a column of objects.
+FuxiCTR reads `pretrained_emb` from a Parquet file with the columns `key` and `value`
+(fuxictr/preprocess/tokenizer.py, load_pretrain_emb, in 2.3): `value` must be a fixed-size list, or the
+matrix arrives as a column of objects.
 """
 
 from typing import Any
@@ -26,9 +27,14 @@ def _write(night: Published, folder: Folder) -> str:
     rows = night.newest(RANKING_EXAMPLES)
     if rows is None:
         return _LOADING + "\nThere are no training rows yet: run `nightshift train`, then export again.\n"
-    rows = rows.filter(pl.col("retrieved").fill_null(True)).with_columns(pl.col(features_of(rows)).fill_nan(None))
+    rows = rows.filter(pl.col("retrieved").fill_null(True)).with_columns(
+        pl.col(features_of(rows)).fill_nan(None)
+    )
     for split in SPLITS:
-        folder.parquet(f"{split}.parquet", rows.filter(split=split).select(*KEYS, "group_id", "label", *features_of(rows)))
+        folder.parquet(
+            f"{split}.parquet",
+            rows.filter(split=split).select(*KEYS, "group_id", "label", *features_of(rows)),
+        )
     folder.text("dataset_config.yaml", yaml.safe_dump(_config(rows, found), sort_keys=False, width=140))
     return _LOADING
 
@@ -46,13 +52,24 @@ def _config(rows: pl.LazyFrame, found: dict[str, dict[str, int]]) -> dict[str, A
     means = rows.filter(split="train").select(pl.col(features_of(rows)).mean()).collect().row(0, named=True)
     columns = [_key(key, found[key]) for key in KEYS]
     columns += [
-        {"name": name, "active": True, "dtype": "float", "type": "numeric", "fill_na": mean, "normalizer": "StandardScaler"}
+        {
+            "name": name,
+            "active": True,
+            "dtype": "float",
+            "type": "numeric",
+            "fill_na": mean,
+            "normalizer": "StandardScaler",
+        }
         for name, mean in means.items()
         if mean is not None
     ]
     files = {f"{split}_data": f"./{split}.parquet" for split in SPLITS}
     common = {"data_root": "./", "data_format": "parquet", "min_categr_count": 1}
-    return {"nightshift": common | files | {"feature_cols": columns, "label_col": {"name": "label", "dtype": "float"}}}
+    return {
+        "nightshift": common
+        | files
+        | {"feature_cols": columns, "label_col": {"name": "label", "dtype": "float"}}
+    }
 
 
 def _key(key: str, sizes: dict[str, int]) -> dict[str, Any]:
@@ -81,6 +98,9 @@ training rows missing is null; `fill_na` holds the mean of the training rows. A 
 """
 
 FUXICTR = Destination(
-    "fuxictr", "Pretrained vectors a view (`key`, `value`), training rows a split, and a dataset_config.yaml.", (ITEM_EMBEDDINGS,), _write
+    "fuxictr",
+    "Pretrained vectors a view (`key`, `value`), training rows a split, and a dataset_config.yaml.",
+    (ITEM_EMBEDDINGS,),
+    _write,
 )
 """The destination `fuxictr`."""

@@ -1,7 +1,9 @@
-"""Gorse: users, items and feedback as the JSON lines that its dashboard imports, and the configuration that reads them.
+"""Gorse: users, items and feedback as the JSON lines that its dashboard imports, and the configuration
+that reads them.
 
 Format: https://gorse.io/docs/concepts/data-source.html (users, items, feedback); embedding labels:
-https://gorse.io/docs/concepts/recommenders/item-to-item.html. Ids and categories must not contain a slash there.
+https://gorse.io/docs/concepts/recommenders/item-to-item.html. Ids and categories must not contain a slash
+there.
 """
 
 import polars as pl
@@ -10,7 +12,16 @@ from nightshift.errors import InputError
 from nightshift.export.base import Destination, Published, midnight, vectors
 from nightshift.export.folder import Folder
 from nightshift.export.jsonl import encoded
-from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS, MOMENT, USER_EMBEDDINGS, USER_PREFERENCES, Table
+from nightshift.tables import (
+    INTERACTIONS,
+    ITEM_EMBEDDINGS,
+    ITEM_FACTS,
+    ITEMS,
+    MOMENT,
+    USER_EMBEDDINGS,
+    USER_PREFERENCES,
+    Table,
+)
 
 VIEWS = ("facts", "raw")
 """Views whose vectors go into labels: those of a text encoder, which Gorse compares by distance."""
@@ -33,14 +44,23 @@ def _users(night: Published, events: pl.DataFrame) -> pl.Series:
     preferences = night.newest(USER_PREFERENCES)
     if preferences is not None:
         users = users.join(
-            preferences.select("user_id", "likes", "dislikes", "summary").collect(), "user_id", "left", maintain_order="left"
+            preferences.select("user_id", "likes", "dislikes", "summary").collect(),
+            "user_id",
+            "left",
+            maintain_order="left",
         )
     else:
-        users = users.with_columns(NO_STRINGS.alias("likes"), NO_STRINGS.alias("dislikes"), pl.lit("").alias("summary"))
+        users = users.with_columns(
+            NO_STRINGS.alias("likes"), NO_STRINGS.alias("dislikes"), pl.lit("").alias("summary")
+        )
     users, names = _with_vectors(night, USER_EMBEDDINGS, users, "user_id")
-    labels = pl.struct(pl.col("likes").fill_null(NO_STRINGS), pl.col("dislikes").fill_null(NO_STRINGS), *names)
+    labels = pl.struct(
+        pl.col("likes").fill_null(NO_STRINGS), pl.col("dislikes").fill_null(NO_STRINGS), *names
+    )
     _refuse_slashes(users["user_id"], "user")
-    return users.select(encoded(UserId=pl.col("user_id"), Labels=labels, Comment=pl.col("summary").fill_null(""))).to_series()
+    return users.select(
+        encoded(UserId=pl.col("user_id"), Labels=labels, Comment=pl.col("summary").fill_null(""))
+    ).to_series()
 
 
 def _items(night: Published) -> pl.Series:
@@ -48,7 +68,9 @@ def _items(night: Published) -> pl.Series:
     items = night.scan(ITEMS).select("item_id", "title", "attributes", "created_at").sort("item_id").collect()
     facts = night.newest(ITEM_FACTS)
     if facts is not None:
-        items = items.join(facts.select("item_id", "tags").collect(), "item_id", "left", maintain_order="left")
+        items = items.join(
+            facts.select("item_id", "tags").collect(), "item_id", "left", maintain_order="left"
+        )
     else:
         items = items.with_columns(NO_STRINGS.alias("tags"))
     items, names = _with_vectors(night, ITEM_EMBEDDINGS, items, "item_id")
@@ -65,21 +87,34 @@ def _items(night: Published) -> pl.Series:
     return items.select(line).to_series()
 
 
-def _with_vectors(night: Published, table: Table, rows: pl.DataFrame, key: str) -> tuple[pl.DataFrame, list[str]]:
-    """The rows with a column a view, empty lists where a row has no vector, and the names of these columns."""
+def _with_vectors(
+    night: Published, table: Table, rows: pl.DataFrame, key: str
+) -> tuple[pl.DataFrame, list[str]]:
+    """The rows with a column a view, empty lists where a row has no vector, and the names of these
+    columns."""
     found = night.newest(table)
-    kept = [] if found is None else [(view, part) for view, part in vectors(found, key).items() if view in VIEWS]
+    kept = (
+        [] if found is None else [(view, part) for view, part in vectors(found, key).items() if view in VIEWS]
+    )
     for view, part in kept:
         own = part.select(key, pl.col("vector").arr.to_list().alias(view))
-        rows = rows.join(own, key, "left", maintain_order="left").with_columns(pl.col(view).fill_null(pl.lit([], pl.List(pl.Float32))))
+        rows = rows.join(own, key, "left", maintain_order="left").with_columns(
+            pl.col(view).fill_null(pl.lit([], pl.List(pl.Float32)))
+        )
     return rows, [view for view, _ in kept]
 
 
 def _feedback(events: pl.DataFrame) -> pl.Series:
-    """FeedbackType, UserId, ItemId, Value, Timestamp: one row a type, user and item, of the newest event; Value counts them."""
+    """FeedbackType, UserId, ItemId, Value, Timestamp: one row a type, user and item, of the newest event;
+    Value counts them."""
     kind = pl.when(pl.col("label") > 0.5).then(pl.lit(POSITIVE)).otherwise(pl.lit(READ)).alias("kind")
     keys = ["user_id", "item_id", "kind"]
-    counted = events.with_columns(kind).group_by(keys).agg(pl.len().alias("value"), pl.col("timestamp").max()).sort("timestamp", *keys)
+    counted = (
+        events.with_columns(kind)
+        .group_by(keys)
+        .agg(pl.len().alias("value"), pl.col("timestamp").max())
+        .sort("timestamp", *keys)
+    )
     line = encoded(
         FeedbackType=pl.col("kind"), UserId=pl.col("user_id"), ItemId=pl.col("item_id"),
         Value=pl.col("value").cast(pl.Float64), Timestamp=_moment(pl.col("timestamp")),
@@ -96,7 +131,8 @@ def _refuse_slashes(ids: pl.Series, what: str) -> None:
     wrong = ids.filter(ids.str.contains("/", literal=True))
     if wrong.len():
         raise InputError(
-            f"Gorse takes no {what} id with a slash, and {wrong.len():,} have one, such as {wrong[0]!r}; map another id column"
+            f"Gorse takes no {what} id with a slash, and {wrong.len():,} have one, such as "
+            f"{wrong[0]!r}; map another id column"
         )
 
 
@@ -132,6 +168,9 @@ became `|` in `Categories`, because Gorse allows none there.
 """
 
 GORSE = Destination(
-    "gorse", "Users, items and feedback as JSON lines, and the sections of its configuration.", (ITEMS, INTERACTIONS), _write
+    "gorse",
+    "Users, items and feedback as JSON lines, and the sections of its configuration.",
+    (ITEMS, INTERACTIONS),
+    _write,
 )
 """The destination `gorse`."""

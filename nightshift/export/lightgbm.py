@@ -1,8 +1,9 @@
 """LightGBM: training rows as text with lists, and the same as binary datasets, one file a split.
 
-Text is what the LightGBM command line and every binding read: comma-separated, a header, the label first, and beside
-each file a `.query` file with the length of each list in order (https://lightgbm.readthedocs.io/en/latest/Parameters.html, "Query
-Data"). The binary datasets (`Dataset.save_binary`) load faster and carry lists and names, but fix the bins.
+Text is what the LightGBM command line and every binding read: comma-separated, a header, the label first,
+and beside each file a `.query` file with the length of each list in order
+(https://lightgbm.readthedocs.io/en/latest/Parameters.html, "Query Data"). The binary datasets
+(`Dataset.save_binary`) load faster and carry lists and names, but fix the bins.
 """
 
 import json
@@ -27,7 +28,11 @@ def _write(night: Published, folder: Folder) -> str:
         part = in_lists(rows.filter(split=split)).collect()
         if not part.height:
             continue
-        lists = part.select(pl.struct("user_id", "group_id").rle_id().alias("list")).group_by("list", maintain_order=True).len()["len"]
+        lists = (
+            part.select(pl.struct("user_id", "group_id").rle_id().alias("list"))
+            .group_by("list", maintain_order=True)
+            .len()["len"]
+        )
         folder.csv(f"{split}.csv", part.select("label", *features))
         folder.csv(f"{split}.csv.query", lists.to_frame(), header=False)
         folder.parquet(f"{split}.keys.parquet", part.select("user_id", "item_id", "timestamp", "group_id"))
@@ -42,8 +47,11 @@ def in_lists(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.with_columns(first).sort("_first", "user_id", "group_id", "item_id").drop("_first")
 
 
-def _binary(folder: Folder, split: str, part: pl.DataFrame, lists: pl.Series, features: list[str], reference: Any) -> Any:
-    """Write `<split>.bin`, binned as the training rows are; returns the dataset that later splits refer to."""
+def _binary(
+    folder: Folder, split: str, part: pl.DataFrame, lists: pl.Series, features: list[str], reference: Any
+) -> Any:
+    """Write `<split>.bin`, binned as the training rows are; returns the dataset that later splits refer
+    to."""
     import lightgbm
 
     values = part.select(features).to_numpy()
@@ -77,6 +85,9 @@ left out of `test`.
 """
 
 LIGHTGBM = Destination(
-    "lightgbm", "Training rows with lists, one file a split, as text and as binary datasets.", (RANKING_EXAMPLES,), _write
+    "lightgbm",
+    "Training rows with lists, one file a split, as text and as binary datasets.",
+    (RANKING_EXAMPLES,),
+    _write,
 )
 """The destination `lightgbm`."""

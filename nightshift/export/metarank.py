@@ -1,7 +1,9 @@
-"""Metarank: item, user, ranking and interaction events in order of time, and the configuration that makes features of them.
+"""Metarank: item, user, ranking and interaction events in order of time, and the configuration that makes
+features of them.
 
-Events: https://docs.metarank.ai/reference/event-schema; configuration: https://docs.metarank.ai/reference/overview. Every night's
-features are item and user events at its 00:00 UTC, so a ranking that is replayed sees the newest night before it and none after.
+Events: https://docs.metarank.ai/reference/event-schema; configuration:
+https://docs.metarank.ai/reference/overview. Every night's features are item and user events at its 00:00
+UTC, so a ranking that is replayed sees the newest night before it and none after.
 """
 
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ from nightshift.export.jsonl import encoded, extended, joined
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_FEATURES, ITEMS, USER_FEATURES, Table
 
 POSITIVE, NEGATIVE = "positive", "negative"
-"""Interaction types of labels 1 and 0 where the source names no kind; a shown row that was not chosen is no interaction."""
+"""Interaction types of labels 1 and 0 where the source names no kind; a shown row that was not chosen is
+no interaction."""
 
 
 def _write(night: Published, folder: Folder) -> str:
@@ -52,15 +55,24 @@ def _items(night: Published, day: date) -> pl.Series:
 
 
 def _metadata(rows: pl.LazyFrame, owner: str, day: date, texts: list[str]) -> pl.Series:
-    """One event an item or user; a field that is missing is left out, as Metarank knows a missing value by its absence."""
+    """One event an item or user; a field that is missing is left out, as Metarank knows a missing value by
+    its absence."""
     numbers = [
-        pl.when(pl.col(name).is_finite()).then(encoded(name=pl.lit(name), value=pl.col(name).cast(pl.Float64)))
+        pl.when(pl.col(name).is_finite()).then(
+            encoded(name=pl.lit(name), value=pl.col(name).cast(pl.Float64))
+        )
         for name in features_of(rows)
     ]
-    words = [pl.when(pl.col(name).is_not_null()).then(encoded(name=pl.lit(name), value=pl.col(name))) for name in texts]
+    words = [
+        pl.when(pl.col(name).is_not_null()).then(encoded(name=pl.lit(name), value=pl.col(name)))
+        for name in texts
+    ]
     key = pl.col(f"{owner}_id")
     event = encoded(
-        event=pl.lit(owner), id=pl.format("{}@{}", key, pl.lit(str(day))), timestamp=_millis(pl.lit(midnight(day))), **{owner: key}
+        event=pl.lit(owner),
+        id=pl.format("{}@{}", key, pl.lit(str(day))),
+        timestamp=_millis(pl.lit(midnight(day))),
+        **{owner: key},
     )
     return rows.sort(key).select(extended(event, "fields", joined([*words, *numbers]))).collect().to_series()
 
@@ -70,7 +82,9 @@ def _happened(events: pl.DataFrame, start: datetime | None, end: datetime | None
     moment = pl.col("timestamp")
     part = events.filter((moment >= start) if start else True, (moment < end) if end else True)
     rows = part.with_columns(
-        moment=pl.when(pl.col("request_id").is_not_null()).then(moment.min().over("user_id", "request_id")).otherwise(moment),
+        moment=pl.when(pl.col("request_id").is_not_null())
+        .then(moment.min().over("user_id", "request_id"))
+        .otherwise(moment),
         ranking=pl.format("{}|{}", "user_id", "request_id"),
     )
     both = pl.concat([_rankings(rows), _interactions(rows)])
@@ -78,16 +92,23 @@ def _happened(events: pl.DataFrame, start: datetime | None, end: datetime | None
 
 
 def _rankings(rows: pl.DataFrame) -> pl.DataFrame:
-    shown = rows.filter(pl.col("request_id").is_not_null()).group_by("user_id", "ranking", "moment", maintain_order=True)
+    shown = rows.filter(pl.col("request_id").is_not_null()).group_by(
+        "user_id", "ranking", "moment", maintain_order=True
+    )
     lists = shown.agg(pl.struct(id="item_id").alias("items"))
     line = encoded(
-        event=pl.lit("ranking"), id=pl.col("ranking"), timestamp=_millis(pl.col("moment")), user=pl.col("user_id"), items=pl.col("items")
+        event=pl.lit("ranking"),
+        id=pl.col("ranking"),
+        timestamp=_millis(pl.col("moment")),
+        user=pl.col("user_id"),
+        items=pl.col("items"),
     )
     return lists.select(at=pl.col("moment"), order=pl.lit(0, pl.Int8), line=line)
 
 
 def _interactions(rows: pl.DataFrame) -> pl.DataFrame:
-    """Every event but shown rows that were not chosen. Interactions come at their own time, or their ranking's where that is later."""
+    """Every event but shown rows that were not chosen. Interactions come at their own time, or their
+    ranking's where that is later."""
     done = rows.filter((pl.col("label") > 0.5) | pl.col("request_id").is_null()).with_row_index("number")
     base = encoded(
         event=pl.lit("interaction"), id=pl.format("{}|{}|{}", "user_id", "item_id", "number"), timestamp=_millis(pl.col("timestamp")),
@@ -112,9 +133,22 @@ def _millis(moment: pl.Expr) -> pl.Expr:
 def _config(night: Published, events: pl.DataFrame) -> dict[str, Any]:
     features = [_number(owner, name) for owner, table in _FLAT for name in features_of(night.scan(table))]
     facts = night.newest(ITEM_FACTS)
-    tags = [] if facts is None else facts.select(pl.col("tags").explode().unique().sort().drop_nulls()).collect()["tags"].to_list()
+    tags = (
+        []
+        if facts is None
+        else facts.select(pl.col("tags").explode().unique().sort().drop_nulls()).collect()["tags"].to_list()
+    )
     if tags:
-        features.append({"name": "tags", "type": "string", "scope": "item", "source": "item.tags", "encode": "onehot", "values": tags})
+        features.append(
+            {
+                "name": "tags",
+                "type": "string",
+                "scope": "item",
+                "source": "item.tags",
+                "encode": "onehot",
+                "values": tags,
+            }
+        )
     kinds = events.filter(pl.col("label") > 0.5).select(_type().unique().sort()).to_series().to_list()
     model = {
         "type": "lambdamart", "backend": {"type": "lightgbm", "iterations": 100, "seed": 0},
@@ -128,7 +162,13 @@ _FLAT: tuple[tuple[str, Table], ...] = (("item", ITEM_FEATURES), ("user", USER_F
 
 def _number(owner: str, name: str) -> dict[str, Any]:
     """A number as it stands; `ttl` outlives a few missed nights."""
-    return {"name": f"{owner}_{name}", "type": "number", "scope": owner, "source": f"{owner}.{name}", "ttl": "30d"}
+    return {
+        "name": f"{owner}_{name}",
+        "type": "number",
+        "scope": owner,
+        "source": f"{owner}.{name}",
+        "ttl": "30d",
+    }
 
 
 _LOADING = """

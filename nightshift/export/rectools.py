@@ -1,6 +1,8 @@
-"""RecTools: interactions and item and user features in its column names (rectools/columns.py), for `Dataset.construct`.
+"""RecTools: interactions and item and user features in its column names (rectools/columns.py), for
+`Dataset.construct`.
 
-Features come in the two forms that it takes: flat (`id`, `feature`, `value`) for categories, and dense (`id` and numbers).
+Features come in the two forms that it takes: flat (`id`, `feature`, `value`) for categories, and dense
+(`id` and numbers).
 """
 
 import polars as pl
@@ -12,14 +14,20 @@ from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_FEATURES, ITEMS, US
 
 def _write(night: Published, folder: Folder) -> str:
     events = night.scan(INTERACTIONS).sort("timestamp", "user_id", "item_id")
-    folder.parquet("interactions.parquet", events.select("user_id", "item_id", weight=pl.col("label"), datetime=_naive("timestamp")))
+    folder.parquet(
+        "interactions.parquet",
+        events.select("user_id", "item_id", weight=pl.col("label"), datetime=_naive("timestamp")),
+    )
     items = [_flat(night.scan(ITEMS), "item_id", "attributes", "attribute")]
     facts, preferences = night.newest(ITEM_FACTS), night.newest(USER_PREFERENCES)
     if facts is not None:
         items.append(_flat(facts, "item_id", "tags", "tag"))
     folder.parquet("item_features_flat.parquet", pl.concat(items))
     if preferences is not None:
-        users = [_flat(preferences, "user_id", "likes", "likes"), _flat(preferences, "user_id", "dislikes", "dislikes")]
+        users = [
+            _flat(preferences, "user_id", "likes", "likes"),
+            _flat(preferences, "user_id", "dislikes", "dislikes"),
+        ]
         folder.parquet("user_features_flat.parquet", pl.concat(users))
     folder.parquet("item_features_dense.parquet", _dense(night.scan(ITEM_FEATURES), "item_id"))
     folder.parquet("user_features_dense.parquet", _dense(night.scan(USER_FEATURES), "user_id"))
@@ -33,12 +41,15 @@ def _naive(column: str) -> pl.Expr:
 
 def _flat(table: pl.LazyFrame, key: str, column: str, feature: str) -> pl.LazyFrame:
     """A list column as rows of id, feature, value."""
-    rows = table.select(pl.col(key).alias("id"), pl.lit(feature).alias("feature"), pl.col(column).alias("value"))
+    rows = table.select(
+        pl.col(key).alias("id"), pl.lit(feature).alias("feature"), pl.col(column).alias("value")
+    )
     return rows.explode("value").drop_nulls("value")
 
 
 def _dense(table: pl.LazyFrame, key: str) -> pl.LazyFrame:
-    """One row an id; missing is the column's mean (0 where all are missing), because the models that read it take no NaN."""
+    """One row an id; missing is the column's mean (0 where all are missing), because the models that read
+    it take no NaN."""
     filled = pl.col(features_of(table)).fill_nan(None)
     return table.select(pl.col(key).alias("id"), filled.fill_null(filled.mean()).fill_null(0.0))
 

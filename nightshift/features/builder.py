@@ -15,6 +15,7 @@ from nightshift.features.collaborative import Refits, collaborative_columns
 from nightshift.features.content import NightContent, Snapshot, night_content
 from nightshift.features.counts import count_columns
 from nightshift.features.dealings import dealings
+from nightshift.features.history import EventLog, Ints, Past, midnight
 from nightshift.features.lists import list_columns
 from nightshift.features.permutation import permutation
 from nightshift.features.preferences import preference_columns
@@ -23,17 +24,17 @@ from nightshift.features.rows import Columns, FeatureFunction, Rows, prefixed
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.similarity import view_columns
 from nightshift.features.tags import tag_columns
-from nightshift.history import EventLog, Ints, Past, midnight
 
 if TYPE_CHECKING:
-    from nightshift.candidates.stage import Stage
+    from nightshift.features.candidates.stage import Stage
 
 MISSING_NIGHT = Snapshot()
 
 
 @dataclass
 class Builder:
-    """Feature columns of rows. Holds what is fixed for all rows: the catalogue, the nights' content, refits already made."""
+    """Feature columns of rows. Holds what is fixed for all rows: the catalogue, the nights' content,
+    refits already made."""
 
     items: pl.DataFrame
     snapshots: Mapping[date, Snapshot]
@@ -75,7 +76,8 @@ class Builder:
         return EventLog.of(interactions, self.items["item_id"])
 
     def night_of(self, moment: Ints) -> Ints:
-        """(rows,) number of the newest night whose 00:00 UTC is at or before each moment; -1 before the first."""
+        """(rows,) number of the newest night whose 00:00 UTC is at or before each moment; -1 before the
+        first."""
         opened = np.array([midnight(day) for day in self.dates], np.int64)
         return np.searchsorted(opened, moment, side="right") - 1
 
@@ -88,18 +90,27 @@ class Builder:
         names = list(dict.fromkeys(name for columns in built for name in columns))
         whole = {name: np.empty(len(rows), np.float32) for name in names}
         for name, values in whole.items():
-            gaps = [columns.get(name, np.full(len(index), np.nan, np.float32)) for columns, index in zip(built, parts, strict=True)]
+            gaps = [
+                columns.get(name, np.full(len(index), np.nan, np.float32))
+                for columns, index in zip(built, parts, strict=True)
+            ]
             values[order] = np.concatenate(gaps)
         return whole | self._lists(whole, rows) if self.settings.lists else whole
 
     def _parts(self, night: Ints, moment: Ints) -> list[Ints]:
         """Row positions by night and then time, in pieces that fit in memory."""
         order = np.lexsort((moment, night))
-        cuts = set(np.flatnonzero(np.diff(night[order])) + 1) | set(range(0, len(order), self.settings.chunk_rows))
+        cuts = set(np.flatnonzero(np.diff(night[order])) + 1) | set(
+            range(0, len(order), self.settings.chunk_rows)
+        )
         return [part for part in np.split(order, sorted(cuts - {0})) if len(part)] or [order]
 
     def _lists(self, columns: Columns, rows: Rows) -> Columns:
-        scores = {name: values for name, values in columns.items() if not name.startswith(("base__user_", "base__item_", "base__list_"))}
+        scores = {
+            name: values
+            for name, values in columns.items()
+            if not name.startswith(("base__user_", "base__item_", "base__list_"))
+        }
         return list_columns(scores, rows.group)
 
     def _families(self, log: EventLog, rows: Rows, number: int) -> Columns:
@@ -113,8 +124,12 @@ class Builder:
             columns |= prefixed("text__", self._views(log, rows, past, content, ("raw",)))
         if "llm" in families:
             columns |= prefixed("llm__", self._written(log, rows, past, content))
-        for dealing, name in enumerate(dealings(self.settings.permutations) if "permuted" in families else ()):
-            columns |= prefixed(f"{name}__", self._written(log, rows, past, self.placebo(log, number, dealing)))
+        for dealing, name in enumerate(
+            dealings(self.settings.permutations) if "permuted" in families else ()
+        ):
+            columns |= prefixed(
+                f"{name}__", self._written(log, rows, past, self.placebo(log, number, dealing))
+            )
         if "template" in families:
             columns |= prefixed("template__", self._views(log, rows, past, content, ("template",)))
         for name, function in self.extra.items():
@@ -123,24 +138,39 @@ class Builder:
 
     def _base(self, log: EventLog, rows: Rows, past: Past) -> Columns:
         counted = count_columns(log, rows, self.settings.counts)
-        return counted | attribute_columns(self.attributes, rows.item, past) | collaborative_columns(log, rows, past, self.refits)
+        return (
+            counted
+            | attribute_columns(self.attributes, rows.item, past)
+            | collaborative_columns(log, rows, past, self.refits)
+        )
 
-    def _views(self, log: EventLog, rows: Rows, past: Past, content: NightContent, names: tuple[str, ...]) -> Columns:
+    def _views(
+        self, log: EventLog, rows: Rows, past: Past, content: NightContent, names: tuple[str, ...]
+    ) -> Columns:
         settings, columns = self.settings, dict[str, np.ndarray]()
         for name in names:
             if name in content.views:
-                columns |= view_columns(log, content.views[name], rows, past, settings.similarity, settings.counts)
+                columns |= view_columns(
+                    log, content.views[name], rows, past, settings.similarity, settings.counts
+                )
             if settings.codes and name in content.codes:
-                columns |= prefixed(f"{name}_", prefix_columns(log, content.codes[name], rows, past, settings.counts))
+                columns |= prefixed(
+                    f"{name}_", prefix_columns(log, content.codes[name], rows, past, settings.counts)
+                )
         return columns
 
     def _written(self, log: EventLog, rows: Rows, past: Past, content: NightContent) -> Columns:
         """What the language model wrote, as columns; the same code serves the placebo."""
         columns = self._views(log, rows, past, content, ("hidden", "tags", "facts"))
-        return columns | tag_columns(content.tags, rows.item, past, self.settings.similarity.facets) | preference_columns(rows, content)
+        return (
+            columns
+            | tag_columns(content.tags, rows.item, past, self.settings.similarity.facets)
+            | preference_columns(rows, content)
+        )
 
     def placebo(self, log: EventLog, number: int, dealing: int = 0) -> NightContent:
-        """A night's content with the answers dealt to other items of like popularity; `dealing` numbers independent draws."""
+        """A night's content with the answers dealt to other items of like popularity; `dealing` numbers
+        independent draws."""
         mapping = permutation(log, self.nights, self.seed, dealing)
         key = (number, mapping.tobytes())
         if key not in self._placebos:

@@ -1,13 +1,15 @@
 """Semantic ids: every item as a short path of codes, near items sharing the head of it.
 
-A view's vectors are whitened and quantized level by level: the first code names the nearest of a few centroids, the next
-one the nearest centroid of what is left, and so on (residual quantization; Rajput et al., Recommender Systems with
-Generative Retrieval, 2023). Trees read click rates and likings of a path's head, DIN embeds it: both give a cold item
-what its neighbours earned. A codebook is fitted once, on vectors alone, and frozen (`nightshift.codebooks`): codes of
-two codebooks mean different things and carry different versions.
+A view's vectors are whitened and quantized level by level: the first code names the nearest of a few
+centroids, the next one the nearest centroid of what is left, and so on (residual quantization; Rajput et
+al., Recommender Systems with Generative Retrieval, 2023). Trees read click rates and likings of a path's
+head, DIN embeds it: both give a cold item what its neighbours earned. A codebook is fitted once, on
+vectors alone, and frozen (`nightshift.features.codebooks`): codes of two codebooks mean different things
+and carry different versions.
 
-faiss fits (`Train_default`, beam 1: the same error as its slow default at a twentieth of the time, measured); encoding is
-numpy in float64, so that reading a codebook needs no faiss and a code does not move between processes.
+faiss fits (`Train_default`, beam 1: the same error as its slow default at a twentieth of the time,
+measured); encoding is numpy in float64, so that reading a codebook needs no faiss and a code does not move
+between processes.
 """
 
 import json
@@ -20,16 +22,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nightshift.errors import ModelUnavailable, VectorMismatch
+from nightshift.features.history import Floats, encode
 from nightshift.features.settings import CodesSettings
 from nightshift.features.whitening import Whitening, fit_whitening
-from nightshift.history import Floats, encode
-from nightshift.keys import content_key
+from nightshift.storage.content_key import content_key
 from nightshift.tables import ITEM_CODES
 
 Codes = NDArray[np.int32]
 
 AUTOMATIC = ((5_000, 32), (20_000, 64), (100_000, 128))
-"""(items below, centroids a level): small catalogues get few codes, so that a code gathers enough clicks to be a statistic."""
+"""(items below, centroids a level): small catalogues get few codes, so that a code gathers enough clicks
+to be a statistic."""
 LARGEST = 256
 _ABOUT = ("view", "encoder_id", "fitted_on", "version")
 
@@ -56,13 +59,17 @@ class Codebook:
     centroids: NDArray[np.float32]
     """(levels, size, d) centroids of the residuals in whitened space."""
     version: str = ""
-    """Names the codebook by the codes of what it was fitted on; codes of different versions are never compared. Its floats
-    would name it worse: threads add in another order, and the last digits of two equal fits differ."""
+    """Names the codebook by the codes of what it was fitted on; codes of different versions are never
+    compared. Its floats would name it worse: threads add in another order, and the last digits of two
+    equal fits differ."""
 
     def encode(self, vectors: Vectors) -> Codes:
         """(items, levels) codes. Raises VectorMismatch for vectors of another encoder."""
         if vectors.encoder_id != self.encoder_id:
-            raise VectorMismatch(f"codebook of view {self.view!r} reads {self.encoder_id}, not {vectors.encoder_id}; fit another one")
+            raise VectorMismatch(
+                f"codebook of view {self.view!r} reads {self.encoder_id}, not {vectors.encoder_id}; "
+                f"fit another one"
+            )
         left = self.whitening(vectors.raw).astype(np.float64)
         codes = np.empty((len(left), len(self.centroids)), np.int32)
         for level, centroids in enumerate(self.centroids.astype(np.float64)):
@@ -74,7 +81,13 @@ class Codebook:
         """Write one `.npz` of plain arrays."""
         about = json.dumps({name: getattr(self, name) for name in _ABOUT})
         with path.open("wb") as file:
-            np.savez(file, about=about, mean=self.whitening.mean, directions=self.whitening.directions, centroids=self.centroids)
+            np.savez(
+                file,
+                about=about,
+                mean=self.whitening.mean,
+                directions=self.whitening.directions,
+                centroids=self.centroids,
+            )
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -85,31 +98,43 @@ class Codebook:
             return cls(whitening=whitening, centroids=arrays["centroids"], **about)
 
 
-def _nearest(points: NDArray[np.float64], centroids: NDArray[np.float64], rows: int = 16_384) -> NDArray[np.int64]:
+def _nearest(
+    points: NDArray[np.float64], centroids: NDArray[np.float64], rows: int = 16_384
+) -> NDArray[np.int64]:
     """(points,) number of the nearest centroid; the lowest one of equals."""
     offset = (centroids**2).sum(1)
     parts = [points[start : start + rows] for start in range(0, len(points), rows)]
-    return np.concatenate([np.argmin(offset - 2.0 * part @ centroids.T, axis=1) for part in parts] or [np.zeros(0, np.int64)])
+    return np.concatenate(
+        [np.argmin(offset - 2.0 * part @ centroids.T, axis=1) for part in parts] or [np.zeros(0, np.int64)]
+    )
 
 
 def size_of(items: int, settings: CodesSettings) -> int:
-    """Centroids of a level for a catalogue of so many vectors: a power of two, never more than the vectors."""
+    """Centroids of a level for a catalogue of so many vectors: a power of two, never more than the
+    vectors."""
     automatic = next((size for below, size in AUTOMATIC if items < below), LARGEST)
     wanted: int = settings.size or automatic
     return min(wanted, 1 << max(items.bit_length() - 1, 0))
 
 
-def fit_codebook(vectors: Vectors, fitted_on: str, settings: CodesSettings | None = None, seed: int = 0) -> Codebook | None:
-    """Fit levels of centroids on the vectors; None for fewer than two. Raises ModelUnavailable without faiss."""
+def fit_codebook(
+    vectors: Vectors, fitted_on: str, settings: CodesSettings | None = None, seed: int = 0
+) -> Codebook | None:
+    """Fit levels of centroids on the vectors; None for fewer than two. Raises ModelUnavailable without
+    faiss."""
     settings = settings or CodesSettings()
     if len(vectors.raw) < 2:
         return None
     whitening = fit_whitening(vectors.raw, settings.dimensions)
     if not whitening.directions.shape[1]:
         return None
-    centroids = _residual_centroids(whitening(vectors.raw), settings.levels, size_of(len(vectors.raw), settings), seed)
+    centroids = _residual_centroids(
+        whitening(vectors.raw), settings.levels, size_of(len(vectors.raw), settings), seed
+    )
     codebook = Codebook(vectors.view, vectors.encoder_id, fitted_on, whitening, centroids)
-    fitted = content_key(vectors.view, vectors.encoder_id, *vectors.item_ids, codebook.encode(vectors).tobytes().hex())
+    fitted = content_key(
+        vectors.view, vectors.encoder_id, *vectors.item_ids, codebook.encode(vectors).tobytes().hex()
+    )
     return replace(codebook, version=fitted[:12])
 
 
@@ -133,11 +158,14 @@ def codes_table(codebook: Codebook, vectors: Vectors) -> pl.DataFrame:
     """Rows of the `item_codes` table for one view."""
     codes = pl.Series("codes", codebook.encode(vectors)).cast(pl.List(pl.Int32))
     frame = pl.DataFrame({"item_id": vectors.item_ids, "codes": codes})
-    return ITEM_CODES.conform(frame.with_columns(view=pl.lit(codebook.view), codebook=pl.lit(codebook.version)))
+    return ITEM_CODES.conform(
+        frame.with_columns(view=pl.lit(codebook.view), codebook=pl.lit(codebook.version))
+    )
 
 
 def vectors_of(embeddings: pl.DataFrame, tag_scores: pl.DataFrame) -> list[Vectors]:
-    """What a night's `item_embeddings` and `item_tag_scores` give to quantize: one `Vectors` a view that has rows.
+    """What a night's `item_embeddings` and `item_tag_scores` give to quantize: one `Vectors` a view that
+    has rows.
 
     Raises VectorMismatch when a view mixes encoders.
     """
@@ -154,7 +182,8 @@ def _embedded(view: str, rows: pl.DataFrame) -> Vectors:
 
 
 def _scored(tag_scores: pl.DataFrame) -> list[Vectors]:
-    """The tag scores as a view of their own; its encoder is the vocabulary's tags and the model that most rows come from."""
+    """The tag scores as a view of their own; its encoder is the vocabulary's tags and the model that most
+    rows come from."""
     if not tag_scores.height:
         return []
     tags = tag_scores.select("facet", "tag").unique().sort("facet", "tag").with_row_index("column")
@@ -162,6 +191,11 @@ def _scored(tag_scores: pl.DataFrame) -> list[Vectors]:
     raw = np.zeros((items.len(), tags.height), np.float32)
     placed = tag_scores.join(tags, on=["facet", "tag"], maintain_order="left")
     raw[encode(placed["item_id"], items), placed["column"].to_numpy()] = placed["score"].to_numpy()
-    model = tag_scores.group_by("prompt_id", "model_id").len().sort("len", "prompt_id", "model_id", descending=True).row(0)
+    model = (
+        tag_scores.group_by("prompt_id", "model_id")
+        .len()
+        .sort("len", "prompt_id", "model_id", descending=True)
+        .row(0)
+    )
     names = content_key(*(text for row in tags.select("facet", "tag").iter_rows() for text in row))[:12]
     return [Vectors("tags", f"{model[0]}|{model[1]}|{names}", items, raw)]

@@ -1,16 +1,19 @@
-"""Collaborative scores known strictly before a row: item-item evidence refitted on a grid, applied to the exact history.
+"""Collaborative scores known strictly before a row: item-item evidence refitted on a grid, applied to the
+exact history.
 
 Three readings of one set of events before the refit moment:
 
-- odds: how much liking (or disliking) item j changes the odds of liking item i, a naive Bayes over the history;
-- residual: cosine of the labels left after user and item means (Sarwar et al., item-based collaborative filtering,
-  WWW 2001), weighting the user's own residual labels;
-- factors: item factors by alternating least squares (Hu, Koren, Volinsky 2008, on the residuals of explicit labels);
-  the user's factors are solved anew from the history of every row, so the newest event already counts.
+- odds: how much liking (or disliking) item j changes the odds of liking item i, a naive Bayes over the
+  history;
+- residual: cosine of the labels left after user and item means (Sarwar et al., item-based collaborative
+  filtering, WWW 2001), weighting the user's own residual labels;
+- factors: item factors by alternating least squares (Hu, Koren, Volinsky 2008, on the residuals of
+  explicit labels); the user's factors are solved anew from the history of every row, so the newest event
+  already counts.
 
-`liked` is EASE (Steck, WWW 2019) on the likes. A refit uses events strictly before its moment; a row uses the newest
-refit at or before its own. A better baseline here is worth more than any text: without it, text buys what
-collaborative filtering would have given for free.
+`liked` is EASE (Steck, WWW 2019) on the likes. A refit uses events strictly before its moment; a row uses
+the newest refit at or before its own. A better baseline here is worth more than any text: without it, text
+buys what collaborative filtering would have given for free.
 """
 
 import hashlib
@@ -22,21 +25,29 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from nightshift.features.affinity import cut, shared, weighed
+from nightshift.features.history import DAY, EventLog, Floats, Ints, Past
 from nightshift.features.rows import Columns, Doubles, Rows, blanked, float32
 from nightshift.features.settings import CollaborativeSettings
-from nightshift.history import DAY, EventLog, Floats, Ints, Past
 
 FACTORS = 8
 RIDGE = 3.0
 SWEEPS = 6
 """ALS: 8 factors, ridge 3, 6 sweeps; 16 factors or ridge 1.5 and 8 gave no more on MovieLens-100K."""
 
-NAMES = ("collab_odds", "collab_odds_mean", "collab_residual", "collab_residual_mean", "collab_liked", "collab_factors")
+NAMES = (
+    "collab_odds",
+    "collab_odds_mean",
+    "collab_residual",
+    "collab_residual_mean",
+    "collab_liked",
+    "collab_factors",
+)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What was learnt from the events before one refit. Squares are (known, known), history item by candidate."""
+    """What was learnt from the events before one refit. Squares are (known, known), history item by
+    candidate."""
 
     slot: Ints
     """(items,) position of an item among the known, -1 when it is not."""
@@ -50,7 +61,9 @@ class Fit:
     """(known, FACTORS)"""
 
 
-def _counts(user: Ints, item: Ints, label: Floats, shape: tuple[int, int]) -> tuple[sp.csr_array, sp.csr_array]:
+def _counts(
+    user: Ints, item: Ints, label: Floats, shape: tuple[int, int]
+) -> tuple[sp.csr_array, sp.csr_array]:
     """Likes and dislikes (users, known), 1 where it happened at least once."""
     sides = []
     for chosen in (label > 0.5, label <= 0.5):
@@ -108,24 +121,43 @@ def fit(user: Ints, item: Ints, label: Floats, items: int, settings: Collaborati
     likes, dislikes = _counts(user, item, label, (int(user.max()) + 1, int(item.max()) + 1))
     seen = likes.maximum(dislikes)
     overall = float(label.mean(dtype=np.float64))
-    rates = [(np.asarray(likes.sum(a)) + 10.0 * overall) / (np.asarray(likes.sum(a) + dislikes.sum(a)) + 10.0) for a in (1, 0)]
+    rates = [
+        (np.asarray(likes.sum(a)) + 10.0 * overall) / (np.asarray(likes.sum(a) + dislikes.sum(a)) + 10.0)
+        for a in (1, 0)
+    ]
     user_rate, item_rate = (np.asarray(rate, np.float32) for rate in rates)
     residuals = sp.csr_array(likes.maximum(dislikes), copy=True)
     owner = np.repeat(np.arange(seen.shape[0]), np.diff(residuals.indptr))
     liked = np.asarray(likes[owner, residuals.indices]).ravel()
     residuals.data[:] = liked - user_rate[owner] - item_rate[residuals.indices] + overall
-    return Fit(slot, *_squares(likes, dislikes, residuals, item_rate, settings), item_rate, overall, _item_factors(seen, residuals))
+    return Fit(
+        slot,
+        *_squares(likes, dislikes, residuals, item_rate, settings),
+        item_rate,
+        overall,
+        _item_factors(seen, residuals),
+    )
 
 
 def _squares(
-    likes: sp.csr_array, dislikes: sp.csr_array, residuals: sp.csr_array, item_rate: Floats, settings: CollaborativeSettings
+    likes: sp.csr_array,
+    dislikes: sp.csr_array,
+    residuals: sp.csr_array,
+    item_rate: Floats,
+    settings: CollaborativeSettings,
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    both, mixed, neither = (likes.T @ likes).toarray(), (likes.T @ dislikes).toarray(), (dislikes.T @ dislikes).toarray()
+    both, mixed, neither = (
+        (likes.T @ likes).toarray(),
+        (likes.T @ dislikes).toarray(),
+        (dislikes.T @ dislikes).toarray(),
+    )
     agreement = (residuals.T @ residuals).toarray()
     scale = np.sqrt(np.diag(agreement)) + np.float32(1e-6)
     shared = both + neither + mixed + mixed.T
     cosine = agreement / scale / scale[:, None] * (shared / (shared + 10.0))
-    odds = [_log_odds(yes, no, item_rate, settings.smoothing) for yes, no in ((both, mixed), (mixed.T, neither))]
+    odds = [
+        _log_odds(yes, no, item_rate, settings.smoothing) for yes, no in ((both, mixed), (mixed.T, neither))
+    ]
     return odds[0], odds[1], cosine.astype(np.float32), _ease(both, settings.l2)
 
 
@@ -154,7 +186,8 @@ class Refits:
     _fits: "OrderedDict[str, Fit]" = field(default_factory=OrderedDict)
 
     def moments(self, log: EventLog) -> Ints:
-        """Refit moments of a log: grid points by which the events grew enough. Depends on events before each point only."""
+        """Refit moments of a log: grid points by which the events grew enough. Depends on events before
+        each point only."""
         return refit_moments([log.time], self.settings)
 
     def at(self, log: EventLog, moment: int) -> Fit:
@@ -171,7 +204,8 @@ class Refits:
 
 
 def collaborative_columns(log: EventLog, rows: Rows, past: Past, refits: Refits) -> Columns:
-    """Scores (rows,) by the newest refit at or before each row; NaN before the first refit and for items it did not know."""
+    """Scores (rows,) by the newest refit at or before each row; NaN before the first refit and for items
+    it did not know."""
     columns = {name: np.full(len(rows), np.nan, np.float32) for name in NAMES}
     moments = refits.moments(log)
     newest = np.searchsorted(moments, rows.moment, side="right") - 1
@@ -184,7 +218,8 @@ def collaborative_columns(log: EventLog, rows: Rows, past: Past, refits: Refits)
 
 
 def applied(fitted: Fit, candidate: Ints, past: Past) -> Columns:
-    """What a fit says of candidates (rows,) given a past of one row each, or one that all share; NaN for items it did not know."""
+    """What a fit says of candidates (rows,) given a past of one row each, or one that all share; NaN for
+    items it did not know."""
     slot, history = fitted.slot[candidate], fitted.slot[past.items]
     if shared(past):  # only the events that count
         kept = past.valid[0] & (history[0] >= 0)
@@ -194,15 +229,21 @@ def applied(fitted: Fit, candidate: Ints, past: Past) -> Columns:
     own = ((past.labels * valid).sum(1, dtype=np.float64) + 5.0 * fitted.overall) / (valid.sum(1) + 5.0)
     residual = np.where(valid, past.labels - own[:, None] - fitted.item_rate[row] + fitted.overall, 0.0)
     scores = _evidence(fitted, row, column, past, valid, residual)
-    scores["collab_factors"] = _factor_score(fitted.factors[column], fitted.factors[row] * valid[:, :, None], residual)
+    scores["collab_factors"] = _factor_score(
+        fitted.factors[column], fitted.factors[row] * valid[:, :, None], residual
+    )
     unknown = slot < 0
     return blanked(float32({**scores}), unknown)
 
 
-def _evidence(fitted: Fit, row: Ints, column: Ints, past: Past, valid: NDArray[np.bool_], residual: Doubles) -> dict[str, Doubles]:
+def _evidence(
+    fitted: Fit, row: Ints, column: Ints, past: Past, valid: NDArray[np.bool_], residual: Doubles
+) -> dict[str, Doubles]:
     """Sums over the history of the pairs' odds, cosines and EASE weights."""
     liked, disliked = (np.where(valid & side, 1.0, 0.0) for side in (past.labels > 0.5, past.labels <= 0.5))
-    odds = _summed(fitted.odds_liked, row, column, liked) + _summed(fitted.odds_disliked, row, column, disliked)
+    odds = _summed(fitted.odds_liked, row, column, liked) + _summed(
+        fitted.odds_disliked, row, column, disliked
+    )
     cosine = _pairs(fitted.cosine, row, column).astype(np.float64)
     (weighted,) = weighed(cosine, residual)
     (weight,) = weighed(np.abs(cosine, out=cosine), liked + disliked)
@@ -216,7 +257,8 @@ def _evidence(fitted: Fit, row: Ints, column: Ints, past: Past, valid: NDArray[n
 
 
 def _summed(square: Floats, row: Ints, column: Ints, weights: Doubles) -> Doubles:
-    """Entries of a square summed over the history by weight (rows,); a shared history leaves out what weighs nothing."""
+    """Entries of a square summed over the history by weight (rows,); a shared history leaves out what
+    weighs nothing."""
     if len(row) == 1:
         kept = weights[0] != 0
         row, weights = row[:, kept], weights[:, kept]
@@ -231,18 +273,22 @@ def _pairs(square: Floats, row: Ints, column: Ints) -> Floats:
 
 
 def _factor_score(candidate: Floats, history: Floats, residual: Doubles, batch: int = 4096) -> Doubles:
-    """Candidate factors times the ridge solution of each history: (rows, k), (rows or 1, length, k), (rows or 1, length) -> (rows,)."""
+    """Candidate factors times the ridge solution of each history: (rows, k), (rows or 1, length, k), (rows
+    or 1, length) -> (rows,)."""
     if len(history) == 1:
         return np.asarray(candidate.astype(np.float64) @ _ridge(history, residual)[0])
     scores = np.empty(len(candidate))
     for start in range(0, len(candidate), batch):
         part = slice(start, start + batch)
-        scores[part] = np.einsum("rk,rk->r", _ridge(history[part], residual[part]), candidate[part].astype(np.float64))
+        scores[part] = np.einsum(
+            "rk,rk->r", _ridge(history[part], residual[part]), candidate[part].astype(np.float64)
+        )
     return scores
 
 
 def _ridge(history: Floats, residual: Doubles) -> Doubles:
-    """Users' factors (rows, k) that explain the residuals (rows, length) of their history's factors (rows, length, k)."""
+    """Users' factors (rows, k) that explain the residuals (rows, length) of their history's factors (rows,
+    length, k)."""
     seen = history.astype(np.float64)
     left = seen.transpose(0, 2, 1) @ seen + RIDGE * np.eye(seen.shape[2])
     return np.asarray(np.linalg.solve(left, seen.transpose(0, 2, 1) @ residual[:, :, None])[:, :, 0])

@@ -1,7 +1,8 @@
-"""What the models wrote by one night, aligned to the catalogue: vectors by view, tag scores, users' preferences.
+"""What the models wrote by one night, aligned to the catalogue: vectors by view, tag scores, users'
+preferences.
 
-Tables come in as snapshots (frames of `nightshift.tables`, any may be empty) and leave as arrays in catalogue order, with
-a mask for the items they do not cover.
+Tables come in as snapshots (frames of `nightshift.tables`, any may be empty) and leave as arrays in
+catalogue order, with a mask for the items they do not cover.
 """
 
 from dataclasses import dataclass, field
@@ -14,24 +15,34 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nightshift.errors import VectorMismatch
+from nightshift.features.history import Floats, Ints, encode
 from nightshift.features.settings import SimilaritySettings
 from nightshift.features.whitening import Whitening, fit_whitening, settled, unit
-from nightshift.history import Floats, Ints, encode
-from nightshift.tables import ITEM_CODES, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, USER_EMBEDDINGS, USER_PREFERENCES
+from nightshift.tables import (
+    ITEM_CODES,
+    ITEM_EMBEDDINGS,
+    ITEM_FACTS,
+    ITEM_TAG_SCORES,
+    USER_EMBEDDINGS,
+    USER_PREFERENCES,
+)
 
 FEW_ITEMS = 5000
 """Items from which a view keeps 128 dimensions."""
 LONG_RUN = 8
-"""Mean rows with one history from which a product for each history is quicker than one for each row (nine times at 200 rows)."""
+"""Mean rows with one history from which a product for each history is quicker than one for each row (nine
+times at 200 rows)."""
 LARGEST_SQUARE = 6000
-"""Items up to which all cosines of a view are kept as one square (144 MB); above, pairs are computed as they are asked."""
+"""Items up to which all cosines of a view are kept as one square (144 MB); above, pairs are computed as
+they are asked."""
 
 
 UNWRITTEN = ("raw", "template")
 """Views that no language model wrote: they are never dealt to other items."""
 
 TIE_BREAK = 1e-12
-"""Added for each place in the catalogue; far below the last decimal of a cosine for catalogues under a million items."""
+"""Added for each place in the catalogue; far below the last decimal of a cosine for catalogues under a
+million items."""
 
 
 def cosines(left: Floats, right: Floats) -> Floats:
@@ -41,7 +52,8 @@ def cosines(left: Floats, right: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One night's model-written tables. The features of a row come from the newest snapshot at or before its day."""
+    """One night's model-written tables. The features of a row come from the newest snapshot at or before
+    its day."""
 
     item_tag_scores: pl.DataFrame = field(default_factory=ITEM_TAG_SCORES.empty)
     item_embeddings: pl.DataFrame = field(default_factory=ITEM_EMBEDDINGS.empty)
@@ -58,7 +70,8 @@ def dimensions_for(items: int) -> int:
 
 @dataclass(frozen=True)
 class View:
-    """One kind of vector for the whole catalogue: (items, d) whitened unit rows, zero where `present` is false."""
+    """One kind of vector for the whole catalogue: (items, d) whitened unit rows, zero where `present` is
+    false."""
 
     name: str
     vectors: Floats
@@ -92,7 +105,9 @@ class View:
         else:
             for start in range(0, len(history), 512):
                 part = slice(start, start + 512)
-                exact[part] = np.einsum("rd,rld->rl", self._exact(candidate[part]), self._exact(history[part]))
+                exact[part] = np.einsum(
+                    "rd,rld->rl", self._exact(candidate[part]), self._exact(history[part])
+                )
         return settled(exact)
 
     def _exact(self, items: Ints) -> NDArray[np.float64]:
@@ -100,14 +115,17 @@ class View:
 
     @cached_property
     def neighbours(self) -> Ints:
-        """(items, nearest) codes of the nearest other items that have a vector; -1 for an item without one."""
+        """(items, nearest) codes of the nearest other items that have a vector; -1 for an item without
+        one."""
         found = np.full((len(self.vectors), self.nearest), -1, np.int64)
         others = np.flatnonzero(self.present)
         wanted = min(self.nearest, len(others) - 1)
         for start in range(0, len(others) if wanted > 0 else 0, 1024):
             rows = others[start : start + 1024]
             far = -cosines(self.vectors[rows], self.vectors[others]).astype(np.float64)
-            far += np.arange(len(others)) * TIE_BREAK  # equal cosines: the item that comes first in the catalogue
+            far += (
+                np.arange(len(others)) * TIE_BREAK
+            )  # equal cosines: the item that comes first in the catalogue
             far[np.arange(len(rows)), start + np.arange(len(rows))] = np.inf
             found[rows, :wanted] = others[np.argpartition(far, wanted - 1, axis=1)[:, :wanted]]
         return found
@@ -120,7 +138,8 @@ class View:
 
 @dataclass(frozen=True)
 class TagScores:
-    """Tag scores (items, tags), standardized per tag over the items that have them; zero where `present` is false."""
+    """Tag scores (items, tags), standardized per tag over the items that have them; zero where `present`
+    is false."""
 
     names: tuple[str, ...]
     facets: tuple[str, ...]
@@ -177,7 +196,16 @@ class NightContent:
         views = {name: view.permuted(mapping) for name, view in self.views.items() if name not in UNWRITTEN}
         tags = self.tags.permuted(mapping)
         codes = {name: codes.permuted(mapping) for name, codes in self.codes.items() if name not in UNWRITTEN}
-        return NightContent(self.as_of, views, tags, self.user_ids, self.liked_tags, self.disliked_tags, self.user_facts, codes)
+        return NightContent(
+            self.as_of,
+            views,
+            tags,
+            self.user_ids,
+            self.liked_tags,
+            self.disliked_tags,
+            self.user_facts,
+            codes,
+        )
 
 
 def _vectors(frame: pl.DataFrame, owner: str, ids: pl.Series) -> tuple[Floats, NDArray[np.bool_]]:
@@ -186,7 +214,10 @@ def _vectors(frame: pl.DataFrame, owner: str, ids: pl.Series) -> tuple[Floats, N
     lengths = frame["vector"].list.len().unique().to_list()
     if len(encoders) > 1 or len(lengths) > 1:
         view = frame["view"][0]
-        raise VectorMismatch(f"view {view!r} of {owner}_embeddings mixes encoders {sorted(encoders)} of lengths {sorted(lengths)}")
+        raise VectorMismatch(
+            f"view {view!r} of {owner}_embeddings mixes encoders {sorted(encoders)} of lengths "
+            f"{sorted(lengths)}"
+        )
     codes = encode(frame[f"{owner}_id"], ids)
     known = codes < ids.len()
     flat = frame["vector"].explode(empty_as_null=False).cast(pl.Float32).to_numpy().reshape(frame.height, -1)
@@ -209,7 +240,9 @@ def _tag_scores(frame: pl.DataFrame, items: pl.Series) -> TagScores:
     return TagScores(tuple(tags["tag"]), tuple(tags["facet"]), scores.astype(np.float32), present)
 
 
-def _item_views(snapshot: Snapshot, items: pl.Series, tags: TagScores, settings: SimilaritySettings) -> dict[str, View]:
+def _item_views(
+    snapshot: Snapshot, items: pl.Series, tags: TagScores, settings: SimilaritySettings
+) -> dict[str, View]:
     views = {}
     for name in ("raw", "template", "facts", "hidden"):
         rows = snapshot.item_embeddings.filter(pl.col("view") == name)
@@ -223,8 +256,15 @@ def _item_views(snapshot: Snapshot, items: pl.Series, tags: TagScores, settings:
 def _named_tags(frame: pl.DataFrame, column: str, users: pl.Series, tags: TagScores) -> Floats:
     """(users, tags) 1 where the list names the tag, in every facet that has it."""
     marks = np.zeros((users.len(), len(tags.names)), np.float32)
-    columns = pl.DataFrame({"tag": tags.names, "column": range(len(tags.names))}, schema={"tag": pl.String, "column": pl.Int64})
-    named = frame.select("user_id", pl.col(column).alias("tag")).explode("tag").drop_nulls().join(columns, on="tag")
+    columns = pl.DataFrame(
+        {"tag": tags.names, "column": range(len(tags.names))}, schema={"tag": pl.String, "column": pl.Int64}
+    )
+    named = (
+        frame.select("user_id", pl.col(column).alias("tag"))
+        .explode("tag")
+        .drop_nulls()
+        .join(columns, on="tag")
+    )
     marks[encode(named["user_id"], users), named["column"].to_numpy()] = 1.0
     return marks
 
@@ -233,9 +273,14 @@ def _user_facts(snapshot: Snapshot, users: pl.Series, views: dict[str, View]) ->
     rows = snapshot.user_embeddings.filter(pl.col("view") == "facts")
     if not rows.height or "facts" not in views:
         return np.zeros((users.len(), 1), np.float32)
-    encoders = {*rows["encoder_id"], *snapshot.item_embeddings.filter(pl.col("view") == "facts")["encoder_id"]}
+    encoders = {
+        *rows["encoder_id"],
+        *snapshot.item_embeddings.filter(pl.col("view") == "facts")["encoder_id"],
+    }
     if len(encoders) > 1:
-        raise VectorMismatch(f"view 'facts' of items and users comes from different encoders: {sorted(encoders)}")
+        raise VectorMismatch(
+            f"view 'facts' of items and users comes from different encoders: {sorted(encoders)}"
+        )
     vectors, present = _vectors(rows, "user", users)
     return np.asarray(unit(views["facts"].whitening(vectors)) * present[:, None], np.float32)
 
@@ -255,7 +300,9 @@ def _item_codes(frame: pl.DataFrame, items: pl.Series) -> dict[str, ItemCodes]:
     return found
 
 
-def night_content(as_of: date | None, snapshot: Snapshot, items: pl.Series, settings: SimilaritySettings) -> NightContent:
+def night_content(
+    as_of: date | None, snapshot: Snapshot, items: pl.Series, settings: SimilaritySettings
+) -> NightContent:
     """Align a snapshot to the catalogue's item ids. Raises VectorMismatch when one view mixes encoders."""
     tags = _tag_scores(snapshot.item_tag_scores, items)
     views = _item_views(snapshot, items, tags, settings)
@@ -263,4 +310,6 @@ def night_content(as_of: date | None, snapshot: Snapshot, items: pl.Series, sett
     users = pl.concat([preferences["user_id"], snapshot.user_embeddings["user_id"]]).unique().sort()
     likes, dislikes = (_named_tags(preferences, column, users, tags) for column in ("likes", "dislikes"))
     codes = _item_codes(snapshot.item_codes, items)
-    return NightContent(as_of, views, tags, users, likes, dislikes, _user_facts(snapshot, users, views), codes)
+    return NightContent(
+        as_of, views, tags, users, likes, dislikes, _user_facts(snapshot, users, views), codes
+    )

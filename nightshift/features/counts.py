@@ -1,7 +1,7 @@
 """Clicks and events of a user or an item strictly before a moment: the features a text must first beat.
 
-Rates are blended with the overall click rate before the same moment (a beta prior), so that one lucky click is not a
-hundred percent and nothing is read from the future.
+Rates are blended with the overall click rate before the same moment (a beta prior), so that one lucky
+click is not a hundred percent and nothing is read from the future.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nightshift.features.history import DAY, EventLog, Ints, Timeline
 from nightshift.features.rows import Columns, Doubles, Rows, float32, prefixed
 from nightshift.features.settings import CountSettings
-from nightshift.history import DAY, EventLog, Ints, Timeline
 
 
 def overall_rate(log: EventLog, moment: Ints) -> Doubles:
@@ -28,7 +28,8 @@ def smoothed(positives: Doubles, events: Ints | Doubles, prior: Doubles, strengt
 
 @dataclass(frozen=True)
 class Tally:
-    """What one side had seen strictly before each moment (rows,): all events, the recent ones, the newest few."""
+    """What one side had seen strictly before each moment (rows,): all events, the recent ones, the newest
+    few."""
 
     events: Ints | Doubles
     positives: Doubles
@@ -57,7 +58,8 @@ def _moment_of(line: Timeline, index: Ints, known: NDArray[np.bool_]) -> Ints:
 
 
 def tally_columns(seen: Tally, moment: Ints, prior: Doubles, settings: CountSettings) -> Columns:
-    """Counts, smoothed rates, days since the last and the first event (rows,); NaN days where there is no event."""
+    """Counts, smoothed rates, days since the last and the first event (rows,); NaN days where there is no
+    event."""
     some = seen.events > 0
     return float32(
         {
@@ -72,15 +74,19 @@ def tally_columns(seen: Tally, moment: Ints, prior: Doubles, settings: CountSett
     )
 
 
-def side_columns(line: Timeline, owner: Ints, moment: Ints, prior: Doubles, settings: CountSettings) -> Columns:
-    """Counts, smoothed rates, days since the last and the first event of one side, all strictly before each moment."""
+def side_columns(
+    line: Timeline, owner: Ints, moment: Ints, prior: Doubles, settings: CountSettings
+) -> Columns:
+    """Counts, smoothed rates, days since the last and the first event of one side, all strictly before
+    each moment."""
     return tally_columns(tally(line, owner, moment, settings), moment, prior, settings)
 
 
 def count_columns(log: EventLog, rows: Rows, settings: CountSettings) -> Columns:
     """`user_*`, `item_*` and the size of the list for real lists (NaN elsewhere).
 
-    The place within a list is not used: sources seldom keep the order of display, and some write the click first.
+    The place within a list is not used: sources seldom keep the order of display, and some write the click
+    first.
     """
     prior = overall_rate(log, rows.moment)
     return {

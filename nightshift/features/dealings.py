@@ -1,4 +1,5 @@
-"""Names of the placebo's families. Several dealings of answers to wrong items, so that the luck of one is not taken for a finding."""
+"""Names of the placebo's families. Several dealings of answers to wrong items, so that the luck of one is
+not taken for a finding."""
 
 
 def dealings(count: int) -> tuple[str, ...]:

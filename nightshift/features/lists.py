@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nightshift.features.history import Floats, Ints
 from nightshift.features.rows import Columns
-from nightshift.history import Floats, Ints
 
 UNRANKED = ("_missing", "_events", "_dimension_")
 """Columns that describe the evidence rather than the fit, and get no place in the list."""
@@ -23,7 +23,8 @@ def is_placed(name: str) -> bool:
 
 
 def list_columns(columns: Columns, group: Ints) -> Columns:
-    """`<name>_rank` (0 first, 1 last, ties averaged) and `<name>_z` (rows,); NaN for a row alone in its list or without a value."""
+    """`<name>_rank` (0 first, 1 last, ties averaged) and `<name>_z` (rows,); NaN for a row alone in its
+    list or without a value."""
     order = np.argsort(group, kind="stable")
     alone = np.bincount(group)[group] < 2
     placed: Columns = {}
@@ -52,7 +53,8 @@ def _rank(values: Floats, group: Ints) -> Floats:
 
 
 def _z(values: Floats, group: Ints) -> Floats:
-    """Z-score within runs of equal group; sums run in list order, so they do not depend on the other lists."""
+    """Z-score within runs of equal group; sums run in list order, so they do not depend on the other
+    lists."""
     known = np.isfinite(values)
     start = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
     run = np.cumsum(np.r_[True, group[1:] != group[:-1]]) - 1
@@ -60,11 +62,14 @@ def _z(values: Floats, group: Ints) -> Floats:
     size = np.maximum(np.add.reduceat(known.astype(np.float64), start), 1.0)
     mean = (np.add.reduceat(clean, start) / size)[run]
     spread = np.sqrt(np.add.reduceat(np.where(known, (clean - mean) ** 2, 0.0), start) / size)[run]
-    return np.where(known & (size[run] > 1), (clean - mean) / np.where(spread > FLAT, spread, 1.0), np.nan).astype(np.float32)
+    return np.where(
+        known & (size[run] > 1), (clean - mean) / np.where(spread > FLAT, spread, 1.0), np.nan
+    ).astype(np.float32)
 
 
 def one_list(values: Floats) -> tuple[Floats, Floats]:
-    """Rank and z-score of several columns (columns, rows) of one list at once: what `list_columns` says of a single group."""
+    """Rank and z-score of several columns (columns, rows) of one list at once: what `list_columns` says of
+    a single group."""
     known = np.isfinite(values)
     size = known.sum(1, keepdims=True)
     ranks = _places(np.where(known, -values, np.float32(np.inf))) / np.maximum(size - 1, 1)

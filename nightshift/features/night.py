@@ -1,7 +1,7 @@
 """The nightly feature tables: one flat row an item and one a user, as of 00:00 UTC of the night.
 
-They hold what does not depend on a candidate pair, from the same functions as the training rows: a ranker of any make can
-read them beside its own features. NaN where missing, with an indicator.
+They hold what does not depend on a candidate pair, from the same functions as the training rows: a ranker
+of any make can read them beside its own features. NaN where missing, with an indicator.
 """
 
 import re
@@ -14,10 +14,10 @@ import polars as pl
 from nightshift.features.affinity import SHRINKAGE, attribute_lists, signed, weights_of
 from nightshift.features.content import NightContent, Snapshot, View, night_content
 from nightshift.features.counts import overall_rate, side_columns
+from nightshift.features.history import EventLog, Floats, Ints, Past, encode, midnight
 from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.similarity import neighbour_columns
-from nightshift.history import EventLog, Floats, Ints, Past, encode, midnight
 from nightshift.tables import ITEM_FEATURES, USER_FEATURES
 
 FAMILY_OF = {"raw": "text__"}
@@ -29,14 +29,21 @@ TOLD_DIMENSIONS = 32
 
 
 def item_features(
-    items: pl.DataFrame, interactions: pl.DataFrame, snapshot: Snapshot, as_of: date, settings: FeatureSettings | None = None
+    items: pl.DataFrame,
+    interactions: pl.DataFrame,
+    snapshot: Snapshot,
+    as_of: date,
+    settings: FeatureSettings | None = None,
 ) -> pl.DataFrame:
-    """The `item_features` table: counts and rates, tag scores, whitened vectors, click rates of the nearest items."""
+    """The `item_features` table: counts and rates, tag scores, whitened vectors, click rates of the
+    nearest items."""
     settings = settings or FeatureSettings()
     log, content = _opened(items, interactions, snapshot, as_of, settings)
     item = np.arange(items.height)
     moment = np.full(items.height, midnight(as_of))
-    columns = prefixed("base__", side_columns(log.by_item, item, moment, overall_rate(log, moment), settings.counts))
+    columns = prefixed(
+        "base__", side_columns(log.by_item, item, moment, overall_rate(log, moment), settings.counts)
+    )
     for name, view in _told(content).items():
         family = FAMILY_OF.get(name, "llm__")
         near = neighbour_columns(log, view, item, moment, settings.counts)
@@ -47,24 +54,37 @@ def item_features(
 
 
 def user_features(
-    items: pl.DataFrame, interactions: pl.DataFrame, snapshot: Snapshot, as_of: date, settings: FeatureSettings | None = None
+    items: pl.DataFrame,
+    interactions: pl.DataFrame,
+    snapshot: Snapshot,
+    as_of: date,
+    settings: FeatureSettings | None = None,
 ) -> pl.DataFrame:
-    """The `user_features` table: counts and rates, liking of common attributes and of tags, the mean liked vector of every view."""
+    """The `user_features` table: counts and rates, liking of common attributes and of tags, the mean liked
+    vector of every view."""
     settings = settings or FeatureSettings()
     log, content = _opened(items, interactions, snapshot, as_of, settings)
     user, moment = np.arange(log.users.len()), np.full(log.users.len(), midnight(as_of))
     past = log.past(user, moment, settings.history_length)
-    columns = prefixed("base__", side_columns(log.by_user, user, moment, overall_rate(log, moment), settings.counts))
+    columns = prefixed(
+        "base__", side_columns(log.by_user, user, moment, overall_rate(log, moment), settings.counts)
+    )
     columns |= _attribute_likings(items, past)
     for name, view in _told(content).items():
         columns |= prefixed(FAMILY_OF.get(name, "llm__"), _mean_liked(view, past))
     columns |= prefixed("llm__", _tag_likings(content, past) | _written_preferences(log.users, content))
     known = np.bincount(log.user, minlength=log.users.len()) > 0
-    return USER_FEATURES.conform(_table("user_id", log.users, columns).filter(pl.Series(known, dtype=pl.Boolean)))
+    return USER_FEATURES.conform(
+        _table("user_id", log.users, columns).filter(pl.Series(known, dtype=pl.Boolean))
+    )
 
 
 def _opened(
-    items: pl.DataFrame, interactions: pl.DataFrame, snapshot: Snapshot, as_of: date, settings: FeatureSettings
+    items: pl.DataFrame,
+    interactions: pl.DataFrame,
+    snapshot: Snapshot,
+    as_of: date,
+    settings: FeatureSettings,
 ) -> tuple[EventLog, NightContent]:
     log = EventLog.of(interactions, items["item_id"]).before(midnight(as_of))
     return log, night_content(as_of, snapshot, items["item_id"], settings.similarity)
@@ -112,16 +132,25 @@ def _attribute_likings(items: pl.DataFrame, past: Past) -> Columns:
     marks[item, attribute] = 1.0
     liking = weights_of(past, signed(past), items.height) @ marks[:, common]
     seen = weights_of(past, past.valid.astype(np.float64), items.height) @ marks[:, common]
-    return _named("base__liking_", names.gather(common).to_list(), np.asarray(liking / (seen + SHRINKAGE), np.float32))
+    return _named(
+        "base__liking_", names.gather(common).to_list(), np.asarray(liking / (seen + SHRINKAGE), np.float32)
+    )
 
 
 def _mean_liked(view: View, past: Past) -> Columns:
-    """`<view>_liked_<nn>`: mean whitened coordinates of what the user liked; NaN, and `missing` 1, for users who liked nothing known."""
+    """`<view>_liked_<nn>`: mean whitened coordinates of what the user liked; NaN, and `missing` 1, for
+    users who liked nothing known."""
     liked = (past.liked & view.present[past.items]).astype(np.float64)
     count = liked.sum(1)
-    mean = weights_of(past, liked, len(view.vectors)) @ view.dimensions[:, :TOLD_DIMENSIONS] / np.maximum(count, 1.0)[:, None]
+    mean = (
+        weights_of(past, liked, len(view.vectors))
+        @ view.dimensions[:, :TOLD_DIMENSIONS]
+        / np.maximum(count, 1.0)[:, None]
+    )
     mean = np.where(count[:, None] > 0, mean, np.nan).astype(np.float32)
-    numbered: Columns = {f"{view.name}_liked_{number:02d}": mean[:, number] for number in range(mean.shape[1])}
+    numbered: Columns = {
+        f"{view.name}_liked_{number:02d}": mean[:, number] for number in range(mean.shape[1])
+    }
     return numbered | float32({f"{view.name}_liked_missing": count == 0})
 
 
@@ -136,12 +165,15 @@ def _tag_likings(content: NightContent, past: Past) -> Columns:
 
 
 def _written_preferences(users: pl.Series, content: NightContent) -> Columns:
-    """`prefers_<facet>_<tag>`: 1 the model wrote that the user likes it, -1 dislikes, 0 neither; NaN without preferences."""
+    """`prefers_<facet>_<tag>`: 1 the model wrote that the user likes it, -1 dislikes, 0 neither; NaN
+    without preferences."""
     code: Ints = encode(users, content.user_ids)
     missing = code >= content.user_ids.len()
     columns = float32({"preferences_missing": missing})
     if not content.tags.names or content.user_ids.len() == 0:
         return columns
     code = np.where(missing, 0, code)
-    marks = np.where(missing[:, None], np.float32(np.nan), content.liked_tags[code] - content.disliked_tags[code])
+    marks = np.where(
+        missing[:, None], np.float32(np.nan), content.liked_tags[code] - content.disliked_tags[code]
+    )
     return columns | _named("prefers_", _tag_names(content), marks)

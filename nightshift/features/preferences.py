@@ -1,11 +1,12 @@
-"""How a candidate fits what the night wrote about the user: named tags, and the vector of the user's own summary."""
+"""How a candidate fits what the night wrote about the user: named tags, and the vector of the user's own
+summary."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightshift.features.content import NightContent
+from nightshift.features.history import Floats, Ints, encode
 from nightshift.features.rows import Columns, Doubles, Rows, blanked, float32
-from nightshift.history import Floats, Ints, encode
 
 
 def _inner(one: Floats, other: NDArray[np.floating]) -> Doubles:
@@ -21,12 +22,14 @@ def _named(marks: Floats, scores: Doubles) -> Doubles:
 
 
 def preference_columns(rows: Rows, content: NightContent) -> Columns:
-    """Scores of the tags the user likes and dislikes, cosine of user and item `facts`; NaN and an indicator for unknown users."""
+    """Scores of the tags the user likes and dislikes, cosine of user and item `facts`; NaN and an
+    indicator for unknown users."""
     return preferred(encode(rows.user_ids, content.user_ids), rows.item, content)
 
 
 def preferred(user: Ints, candidate: Ints, content: NightContent) -> Columns:
-    """The same for users by their number in the night's content: one for each candidate (rows,), or one that all share."""
+    """The same for users by their number in the night's content: one for each candidate (rows,), or one
+    that all share."""
     missing = user >= len(content.liked_tags)
     alone = np.broadcast_to(missing, len(candidate))
     if len(content.liked_tags) == 0:
@@ -36,7 +39,9 @@ def preferred(user: Ints, candidate: Ints, content: NightContent) -> Columns:
     unknown = missing | ~content.tags.present[candidate]
     liked, disliked = _named(content.liked_tags[user], scores), _named(content.disliked_tags[user], scores)
     difference = np.where(np.isnan(liked), 0.0, liked) - np.where(np.isnan(disliked), 0.0, disliked)
-    columns = float32({"preference_liked": liked, "preference_disliked": disliked, "preference_difference": difference})
+    columns = float32(
+        {"preference_liked": liked, "preference_disliked": disliked, "preference_difference": difference}
+    )
     summary = float32({"preference_summary": _summary(user, candidate, content, missing)})
     return blanked(columns, unknown) | summary | {"preference_missing": alone.astype(np.float32)}
 

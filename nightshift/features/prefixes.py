@@ -1,7 +1,8 @@
-"""What clicks say about the head of a candidate's semantic id: the statistics a tree can use where it cannot use a code.
+"""What clicks say about the head of a candidate's semantic id: the statistics a tree can use where it
+cannot use a code.
 
-Items that share a head are near each other, so a cold item borrows the click rate of its neighbourhood and the user's
-liking of it. All of it is known strictly before the row's moment.
+Items that share a head are near each other, so a cold item borrows the click rate of its neighbourhood and
+the user's liking of it. All of it is known strictly before the row's moment.
 """
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from nightshift.features.affinity import SHRINKAGE, shared, signed
 from nightshift.features.content import ItemCodes
 from nightshift.features.counts import overall_rate, smoothed
+from nightshift.features.history import EventLog, Ints, Past
 from nightshift.features.rows import Columns, Doubles, Rows, float32, prefixed
 from nightshift.features.settings import CountSettings
-from nightshift.history import EventLog, Ints, Past
 
 DEPTHS = (1, 2)
 """Lengths of the heads that get columns; longer ones are nearly the item itself."""
@@ -26,7 +27,8 @@ def head_name(depth: int) -> str:
 
 
 def prefix_columns(log: EventLog, codes: ItemCodes, rows: Rows, past: Past, counts: CountSettings) -> Columns:
-    """`code1_*` and `code12_*` (rows,): smoothed click rate, events, the user's liking; NaN and `codes_missing` 1 without codes."""
+    """`code1_*` and `code12_*` (rows,): smoothed click rate, events, the user's liking; NaN and
+    `codes_missing` 1 without codes."""
     columns: Columns = {}
     prior = overall_rate(log, rows.moment)
     for depth in DEPTHS:
@@ -39,7 +41,8 @@ def prefix_columns(log: EventLog, codes: ItemCodes, rows: Rows, past: Past, coun
 
 
 def head_columns(head: Ints, wanted: Ints, past: Past, rate: Doubles, events: Ints | Doubles) -> Columns:
-    """Rate, events and liking of one length of head; `head` (items,), `wanted` (rows,) those of the candidates, -1 for none."""
+    """Rate, events and liking of one length of head; `head` (items,), `wanted` (rows,) those of the
+    candidates, -1 for none."""
     heard, count = _liking(head, wanted, past)
     columns = float32({"rate": rate, "events": events, "liking": heard / (count + SHRINKAGE)})
     return {name: np.where(wanted < 0, np.float32(np.nan), values) for name, values in columns.items()}
@@ -55,4 +58,6 @@ def _liking(head: Ints, wanted: Ints, past: Past) -> tuple[Doubles, Doubles]:
     signs, count = (np.bincount(place, each, len(heads)) for each in (signed(past)[0], past.valid[0]))
     found = np.searchsorted(heads, wanted)
     found = np.where(heads[found] == wanted, found, len(heads) - 1)
-    return signs[found].astype(np.float64), count[found].astype(np.float64)  # bincount of nothing is whole numbers
+    return signs[found].astype(np.float64), count[found].astype(
+        np.float64
+    )  # bincount of nothing is whole numbers

@@ -1,12 +1,14 @@
 """Proofs that no feature knows the future. They run in the tests and as blocking checks of every build.
 
-- recompute: rows are rebuilt from events cut strictly before their moment. Their own event, its ties and all that follows
-  are simply not there, so a feature that reads a label, a tie or a whole-table statistic cannot come out the same.
-- future shuffle: items and labels of all events from a moment on are dealt anew; rows and nightly tables before it
-  must not change in a single bit.
+- recompute: rows are rebuilt from events cut strictly before their moment. Their own event, its ties and
+  all that follows are simply not there, so a feature that reads a label, a tie or a whole-table statistic
+  cannot come out the same.
+- future shuffle: items and labels of all events from a moment on are dealt anew; rows and nightly tables
+  before it must not change in a single bit.
 
-Both name the feature, the row and the two values. A build without a difference gives an empty list. For implicit feedback, `recompute`
-also finds the candidates of the sampled lists anew, from the same cut events, and compares item by item.
+Both name the feature, the row and the two values. A build without a difference gives an empty list. For
+implicit feedback, `recompute` also finds the candidates of the sampled lists anew, from the same cut
+events, and compares item by item.
 """
 
 from collections.abc import Callable
@@ -39,7 +41,9 @@ class Difference:
     rebuilt: float
 
     def __str__(self) -> str:
-        return f"{self.feature} of {self.row} is {self.stored!r}, but {self.rebuilt!r} without what came later"
+        return (
+            f"{self.feature} of {self.row} is {self.stored!r}, but {self.rebuilt!r} without what came later"
+        )
 
 
 def recompute(
@@ -50,7 +54,8 @@ def recompute(
     seed: int = 0,
     builder: Builder | None = None,
 ) -> list[Difference]:
-    """Rebuild a random sample of `examples` from events strictly before each row's moment; every difference, row by row.
+    """Rebuild a random sample of `examples` from events strictly before each row's moment; every
+    difference, row by row.
 
     `builder` reuses the nights' content of a build; collaborative fits are reused only for byte-equal events.
     """
@@ -75,9 +80,12 @@ def asked_again(examples: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(moment=pl.col("timestamp").cast(MOMENT).to_physical(), real_list=pl.lit(False))
 
 
-def _recompute_candidates(inputs: ExampleInputs, builder: Builder, mine: pl.DataFrame, seed: int) -> list[Difference]:
-    """Candidates of one list that are not those of events before its moment alone; what was chosen is known, the rest is not."""
-    from nightshift.candidates.lists import listed, lists_of
+def _recompute_candidates(
+    inputs: ExampleInputs, builder: Builder, mine: pl.DataFrame, seed: int
+) -> list[Difference]:
+    """Candidates of one list that are not those of events before its moment alone; what was chosen is
+    known, the rest is not."""
+    from nightshift.features.candidates.lists import listed, lists_of
 
     assert builder.stage is not None
     past = builder.log(inputs.interactions.filter(pl.col("timestamp") < mine["timestamp"].min()))
@@ -85,21 +93,30 @@ def _recompute_candidates(inputs: ExampleInputs, builder: Builder, mine: pl.Data
     lists = lists_of(mine.select("user_id", "item_id", "timestamp", "moment", "group_id", "split"))
     rebuilt = listed(past, lists, chosen, builder, builder.stage, seed)
     key = ["item_id", "label", "retrieved"]
-    both = mine.select(*key, stored=pl.lit(1.0)).join(rebuilt.select(*key, rebuilt=pl.lit(1.0)), on=key, how="full", coalesce=True)
+    both = mine.select(*key, stored=pl.lit(1.0)).join(
+        rebuilt.select(*key, rebuilt=pl.lit(1.0)), on=key, how="full", coalesce=True
+    )
     wrong = both.filter(pl.col("stored").is_null() | pl.col("rebuilt").is_null()).fill_null(0.0)
-    return [Difference("candidate", f"{mine['group_id'][0]}, item {item}", was, now) for item, _, _, was, now in wrong.iter_rows()]
+    return [
+        Difference("candidate", f"{mine['group_id'][0]}, item {item}", was, now)
+        for item, _, _, was, now in wrong.iter_rows()
+    ]
 
 
 def _recompute_list(
     inputs: ExampleInputs, builder: Builder, asked: pl.DataFrame, row: dict[str, object], features: list[str]
 ) -> list[Difference]:
-    """The differences of one row, its whole list rebuilt from the past alone; the list is known, its labels are not."""
+    """The differences of one row, its whole list rebuilt from the past alone; the list is known, its
+    labels are not."""
     moment = pl.lit(asked["moment"].min()).cast(MOMENT)
     past = inputs.interactions.filter(pl.col("timestamp") < moment)
     rebuilt = build_features(builder.log(past), asked, builder)
     mine = [pl.col(name) == row[name] for name in ("user_id", "item_id", "timestamp")]
     place = asked.with_row_index("place").filter(mine)["place"].item()
-    values = {name: rebuilt[name][[place]] if name in rebuilt else np.full(1, np.nan, np.float32) for name in features}
+    values = {
+        name: rebuilt[name][[place]] if name in rebuilt else np.full(1, np.nan, np.float32)
+        for name in features
+    }
     stored = {name: np.array([row[name]], np.float32) for name in features}
     return _differences(stored, values, [f"user {row['user_id']}, item {row['item_id']}, {row['timestamp']}"])
 
@@ -108,13 +125,16 @@ def _differences(stored: Columns, rebuilt: Columns, rows: list[str]) -> list[Dif
     """Values that are not equal bit for bit, NaN being equal to NaN."""
     found = []
     for name, values in stored.items():
-        for place in np.flatnonzero(~((values == rebuilt[name]) | (np.isnan(values) & np.isnan(rebuilt[name])))):
+        for place in np.flatnonzero(
+            ~((values == rebuilt[name]) | (np.isnan(values) & np.isnan(rebuilt[name])))
+        ):
             found.append(Difference(name, rows[place], float(values[place]), float(rebuilt[name][place])))
     return found
 
 
 def shuffled_future(interactions: pl.DataFrame, moment: datetime, seed: int = 0) -> pl.DataFrame:
-    """The same events before a moment; from it on, items and labels dealt to other events and labels flipped at random."""
+    """The same events before a moment; from it on, items and labels dealt to other events and labels
+    flipped at random."""
     later = pl.col("timestamp") >= pl.lit(moment).cast(MOMENT)
     before, after = interactions.filter(~later), interactions.filter(later)
     random = np.random.default_rng(seed)
@@ -132,13 +152,16 @@ def future_shuffle(
     builder: Builder | None = None,
     examples: pl.DataFrame | None = None,
 ) -> list[Difference]:
-    """Build the rows up to `moment` twice, the second time with everything from `moment` on dealt anew; every difference.
+    """Build the rows up to `moment` twice, the second time with everything from `moment` on dealt anew;
+    every difference.
 
     For implicit feedback the rows are those of `examples`, as many whole lists as hold some LISTED rows.
     """
     builder = builder or inputs.builder(settings or ExampleSettings())
     limit = pl.lit(moment).cast(MOMENT).to_physical()
-    asked = asked_rows(inputs.interactions) if examples is None or not inputs.implicit else asked_again(examples)
+    asked = (
+        asked_rows(inputs.interactions) if examples is None or not inputs.implicit else asked_again(examples)
+    )
     asked = asked.filter(pl.col("moment") <= limit)
     asked = _some_lists(asked, seed) if inputs.implicit else asked
     asked = asked.filter(pl.Series(builder.night_of(asked["moment"].to_numpy()) >= 0, dtype=pl.Boolean))
@@ -146,26 +169,36 @@ def future_shuffle(
         return []
     stored = build_features(builder.log(inputs.interactions), asked, builder)
     rebuilt = build_features(builder.log(shuffled_future(inputs.interactions, moment, seed)), asked, builder)
-    rows = [f"user {user}, item {item}, {when}" for user, item, when in asked.select("user_id", "item_id", "timestamp").iter_rows()]
+    rows = [
+        f"user {user}, item {item}, {when}"
+        for user, item, when in asked.select("user_id", "item_id", "timestamp").iter_rows()
+    ]
     return _differences(stored, rebuilt, rows)
 
 
 def _some_lists(asked: pl.DataFrame, seed: int) -> pl.DataFrame:
     """A random sample of whole lists with about LISTED rows."""
-    sizes = asked.group_by("group_id", maintain_order=True).len().sample(fraction=1.0, shuffle=True, seed=seed)
+    sizes = (
+        asked.group_by("group_id", maintain_order=True).len().sample(fraction=1.0, shuffle=True, seed=seed)
+    )
     kept = sizes.filter(pl.col("len").cum_sum() <= max(LISTED, sizes["len"].head(1).sum()))
     return asked.join(kept, on="group_id", how="semi", maintain_order="left")
 
 
-def night_shuffle(table: NightTable, interactions: pl.DataFrame, as_of: date, seed: int = 0) -> list[Difference]:
-    """Build a nightly table twice, the second time with all events from the night's 00:00 UTC on dealt anew; every difference."""
+def night_shuffle(
+    table: NightTable, interactions: pl.DataFrame, as_of: date, seed: int = 0
+) -> list[Difference]:
+    """Build a nightly table twice, the second time with all events from the night's 00:00 UTC on dealt
+    anew; every difference."""
     stored = table(interactions)
     rebuilt = table(shuffled_future(interactions, datetime(as_of.year, as_of.month, as_of.day), seed))
     key = stored.columns[0]
     if not stored[key].equals(rebuilt[key]):
         return [Difference(key, "the whole table", float(stored.height), float(rebuilt.height))]
     names = [name for name in stored.columns if name != key]
-    return _differences(_arrays(stored, names), _arrays(rebuilt, names), [f"{key} {value}" for value in stored[key]])
+    return _differences(
+        _arrays(stored, names), _arrays(rebuilt, names), [f"{key} {value}" for value in stored[key]]
+    )
 
 
 def _arrays(frame: pl.DataFrame, names: list[str]) -> Columns:

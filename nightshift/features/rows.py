@@ -8,14 +8,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.history import EventLog, Floats, Ints, encode
+from nightshift.features.history import EventLog, Floats, Ints, encode
 
 if TYPE_CHECKING:
     from nightshift.features.content import NightContent
 
 Doubles = NDArray[np.float64]
 SETTLED = 12
-"""Decimals of a column before it becomes float32: what the order of a float64 sum leaves behind lies below."""
+"""Decimals of a column before it becomes float32: what the order of a float64 sum leaves behind lies
+below."""
 
 Columns = dict[str, Floats]
 """Feature columns (rows,) by name, float32, NaN where missing."""
@@ -35,7 +36,8 @@ class Rows:
     group: Ints
     """Rows with equal numbers were in one list."""
     list_size: Floats
-    """Rows in the same request; NaN where rows merely share a moment, which the source never showed as a list."""
+    """Rows in the same request; NaN where rows merely share a moment, which the source never showed as a
+    list."""
 
     @classmethod
     def of(cls, asked: pl.DataFrame, log: EventLog) -> "Rows":
@@ -48,14 +50,22 @@ class Rows:
     def part(self, index: Ints) -> "Rows":
         """The rows at some positions."""
         user_ids = self.user_ids.gather(index)
-        return Rows(user_ids, self.user[index], self.item[index], self.moment[index], self.group[index], self.list_size[index])
+        return Rows(
+            user_ids,
+            self.user[index],
+            self.item[index],
+            self.moment[index],
+            self.group[index],
+            self.list_size[index],
+        )
 
     def __len__(self) -> int:
         return len(self.item)
 
 
 FeatureFunction = Callable[[EventLog, Rows, "NightContent"], Columns]
-"""Events, rows and the night's content in; columns out. It must look at events strictly before each row's moment only."""
+"""Events, rows and the night's content in; columns out. It must look at events strictly before each row's
+moment only."""
 
 
 def prefixed(prefix: str, columns: Columns) -> Columns:
@@ -71,7 +81,8 @@ def blanked(columns: Columns, missing: NDArray[np.bool_]) -> Columns:
 
 
 def float32(columns: dict[str, NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]]) -> Columns:
-    """The columns as float32; float64 is settled first, so that equal rows have equal bits however they were summed.
+    """The columns as float32; float64 is settled first, so that equal rows have equal bits however they
+    were summed.
 
     Columns of one length are converted together: a request has many short ones.
     """

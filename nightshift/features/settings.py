@@ -5,10 +5,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nightshift.candidates.settings import CandidateSettings
+from nightshift.features.candidates.settings import CandidateSettings
 
 Family = Literal["base", "text", "llm", "permuted", "template"]
-"""Who pays for a column: nobody, a text encoder, a language model, or one of its placebos (answers of other items, the template)."""
+"""Who pays for a column: nobody, a text encoder, a language model, or one of its placebos (answers of
+other items, the template)."""
 
 
 class Frozen(BaseModel):
@@ -35,7 +36,8 @@ class CountSettings(Frozen):
 
 
 class CollaborativeSettings(Frozen):
-    """The collaborative score: item-item weights refitted on a grid of days, always on events before the refit."""
+    """The collaborative score: item-item weights refitted on a grid of days, always on events before the
+    refit."""
 
     refit_days: float = Field(default=7.0, gt=0)
     """Days between refits; the grid starts at 1970 so that data never moves it."""
@@ -46,15 +48,17 @@ class CollaborativeSettings(Frozen):
     smoothing: float = Field(default=5.0, gt=0)
     """Shared users that a pair's agreement is shrunk by."""
     max_items: int = Field(default=4000, ge=1)
-    """Most active items that get a collaborative score; a refit costs the cube of it and holds four squares of it in memory."""
+    """Most active items that get a collaborative score; a refit costs the cube of it and holds four
+    squares of it in memory."""
 
 
 class SimilaritySettings(Frozen):
     """Similarity of a candidate to a user's signed history in one view."""
 
     dimensions: int | None = Field(default=None, ge=1, le=256)
-    """Whitened dimensions of every view. None: 32 under 5,000 items, else 128. Large catalogues tell their items apart by what 32
-    dimensions lose: of 2,000 buyers' second-last products of Amazon Beauty 9.1% were among the 50 nearest in 32, 14.4% in 128."""
+    """Whitened dimensions of every view. None: 32 under 5,000 items, else 128. Large catalogues tell their
+    items apart by what 32 dimensions lose: of 2,000 buyers' second-last products of Amazon Beauty 9.1%
+    were among the 50 nearest in 32, 14.4% in 128."""
     nearest: int = Field(default=10, ge=1)
     """History items, and catalogue neighbours, that count as near."""
     half_life: float = Field(default=10.0, gt=0)
@@ -71,10 +75,12 @@ class SimilaritySettings(Frozen):
 
 
 class CodesSettings(Frozen):
-    """Semantic ids: how vectors are quantized. A codebook is fitted once and kept; a change here fits another one."""
+    """Semantic ids: how vectors are quantized. A codebook is fitted once and kept; a change here fits
+    another one."""
 
     enabled: bool = True
-    """Publishes `item_codes`; false leaves the table empty. What rankers read of it: `examples.features.codes`, `lift.din`."""
+    """Publishes `item_codes`; false leaves the table empty. What rankers read of it:
+    `examples.features.codes`, `lift.din`."""
     levels: int = Field(default=3, ge=1, le=8)
     """Codes of an item, coarse to fine."""
     size: Literal[2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] | None = None
@@ -82,17 +88,20 @@ class CodesSettings(Frozen):
     dimensions: int = Field(default=32, ge=1, le=256)
     """Whitened dimensions that are quantized."""
     least_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of the catalogue that must have a vector before a codebook is fitted; until then the view has no codes."""
+    """Share of the catalogue that must have a vector before a codebook is fitted; until then the view has
+    no codes."""
 
 
 class FeatureSettings(Frozen):
     """Everything that decides the feature columns."""
 
     families: tuple[Family, ...] = ("base", "text", "llm", "permuted", "template")
-    """Families that are built. `template` has columns only where a template says other than the source text."""
+    """Families that are built. `template` has columns only where a template says other than the source
+    text."""
     permutations: int = Field(default=3, ge=1, le=20)
-    """Times that the answers are dealt to other items for the placebo: families `permuted`, `permuted2`, ... The seeds of the arm
-    `permuted` take turns, so that more dealings cost columns and no training. Does not change the other families."""
+    """Times that the answers are dealt to other items for the placebo: families `permuted`, `permuted2`,
+    ... The seeds of the arm `permuted` take turns, so that more dealings cost columns and no training.
+    Does not change the other families."""
     history_length: int = Field(default=200, ge=1)
     """Most recent events of a user that similarities and affinities look at."""
     counts: CountSettings = CountSettings()
@@ -115,10 +124,12 @@ class ExampleSettings(Frozen):
     features: FeatureSettings = FeatureSettings()
     """The feature columns."""
     candidates: CandidateSettings = CandidateSettings()
-    """Implicit feedback: what is ranked, and which of it a ranker learns from. Not used for other feedback."""
+    """Implicit feedback: what is ranked, and which of it a ranker learns from. Not used for other
+    feedback."""
     split: Literal["time", "last"] = "time"
-    """time: train, validation and test are three spans of time, the same for everybody. last: each user's last moment is the test and the
-    one before it validation. `last` is weaker: a ranker learns from moments later than those it is judged on. For data without times."""
+    """time: train, validation and test are three spans of time, the same for everybody. last: each user's
+    last moment is the test and the one before it validation. `last` is weaker: a ranker learns from
+    moments later than those it is judged on. For data without times."""
     train_until: datetime | None = None
     """First moment of validation; null takes the `train_share` quantile of event times."""
     valid_until: datetime | None = None

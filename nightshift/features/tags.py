@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from nightshift.features.affinity import SHRINKAGE, profiles
 from nightshift.features.content import TagScores
+from nightshift.features.history import Floats, Ints, Past
 from nightshift.features.rows import Columns, Doubles, blanked, float32
-from nightshift.history import Floats, Ints, Past
 
 STRONGEST = 3
 """Tags of a facet that an item is said to have when tags are counted rather than weighed."""
@@ -24,7 +24,8 @@ def strongest(scores: Floats, size: int = STRONGEST) -> Floats:
 
 @dataclass(frozen=True)
 class Marked:
-    """Tag scores as they are compared: (items, tags) scores and 1 for the strongest of each facet, (tags, facets) shares."""
+    """Tag scores as they are compared: (items, tags) scores and 1 for the strongest of each facet, (tags,
+    facets) shares."""
 
     facets: tuple[str, ...]
     scores: Floats
@@ -39,19 +40,24 @@ class Marked:
     def of(cls, tags: TagScores) -> "Marked":
         """Mark the strongest tags of every item, facet by facet."""
         names = tuple(sorted(set(tags.facets)))
-        member = np.array([[facet == name for name in names] for facet in tags.facets]).reshape(len(tags.facets), len(names))
+        member = np.array([[facet == name for name in names] for facet in tags.facets]).reshape(
+            len(tags.facets), len(names)
+        )
         tops = np.zeros_like(tags.scores)
         for number in range(len(names)):
             tops[:, member[:, number]] = strongest(tags.scores[:, member[:, number]])
         size = member.sum(0)
-        return cls(names, tags.scores, tops, tags.present, member / size, member / np.minimum(size, STRONGEST))
+        return cls(
+            names, tags.scores, tops, tags.present, member / size, member / np.minimum(size, STRONGEST)
+        )
 
 
 def tag_columns(tags: TagScores | Marked, candidate: Ints, past: Past, facets: bool = False) -> Columns:
-    """`tag_liking`: signed affinity to the candidate's scores; `tag_overlap`: liked minus disliked share of its strongest tags.
+    """`tag_liking`: signed affinity to the candidate's scores; `tag_overlap`: liked minus disliked share
+    of its strongest tags.
 
-    Sums over facets; with `facets` also `tag_liking_<facet>` and `tag_overlap_<facet>`. `past` is one row for each
-    candidate, or a single row that all share.
+    Sums over facets; with `facets` also `tag_liking_<facet>` and `tag_overlap_<facet>`. `past` is one row
+    for each candidate, or a single row that all share.
     """
     tags = tags if isinstance(tags, Marked) else Marked.of(tags)
     if not tags.facets:
@@ -61,17 +67,27 @@ def tag_columns(tags: TagScores | Marked, candidate: Ints, past: Past, facets: b
     marks = np.where(valid, np.where(seen.liked, 1.0, -1.0), 0.0)
     events = (valid.sum(1) + SHRINKAGE)[:, None]
     (liking,), (overlap,) = profiles(seen, tags.scores, seen.signed), profiles(seen, tags.tops, marks)
-    sides = ("tag_liking", liking, tags.scores, tags.share), ("tag_overlap", overlap, tags.tops, tags.top_share)
+    sides = (
+        ("tag_liking", liking, tags.scores, tags.share),
+        ("tag_overlap", overlap, tags.tops, tags.top_share),
+    )
     columns: dict[str, Doubles] = {}
     for name, mine, matrix, share in sides:
-        columns |= _by_facet(name, mine / events, matrix[candidate].astype(np.float64), share, tags.facets if facets else ())
+        columns |= _by_facet(
+            name, mine / events, matrix[candidate].astype(np.float64), share, tags.facets if facets else ()
+        )
     missing = ~tags.present[candidate]
     return blanked(float32({**columns}), missing)
 
 
-def _by_facet(name: str, mine: Doubles, wanted: Doubles, share: Doubles, facets: tuple[str, ...]) -> dict[str, Doubles]:
-    """Inner products of profiles (rows or 1, tags) and candidates (rows, tags): their sum over facets, and each of `facets`."""
+def _by_facet(
+    name: str, mine: Doubles, wanted: Doubles, share: Doubles, facets: tuple[str, ...]
+) -> dict[str, Doubles]:
+    """Inner products of profiles (rows or 1, tags) and candidates (rows, tags): their sum over facets, and
+    each of `facets`."""
     if len(mine) == 1 and not facets:
         return {name: wanted @ (mine[0] * share.sum(1))}
     by_facet = (mine * wanted) @ share  # (rows, facets)
-    return {name: by_facet.sum(1)} | {f"{name}_{facet}": by_facet[:, number] for number, facet in enumerate(facets)}
+    return {name: by_facet.sum(1)} | {
+        f"{name}_{facet}": by_facet[:, number] for number, facet in enumerate(facets)
+    }

@@ -1,8 +1,9 @@
 """PCA whitening of one night's vectors, so that no shared direction drowns the ones that tell items apart.
 
-Fitted on a snapshot's own vectors, never on labels or on a later night (Su et al., Whitening Sentence Representations,
-2021). Deterministic: the largest component of every direction is positive, the map is applied in float64, and its result
-is rounded, so that the last bits of a linear algebra library, which vary between processes, do not reach a table.
+Fitted on a snapshot's own vectors, never on labels or on a later night (Su et al., Whitening Sentence
+Representations, 2021). Deterministic: the largest component of every direction is positive, the map is
+applied in float64, and its result is rounded, so that the last bits of a linear algebra library, which
+vary between processes, do not reach a table.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from nightshift.history import Floats
+from nightshift.features.history import Floats
 
 DECIMALS = 5
 """Decimals kept of coordinates and cosines; float64 noise is ten thousand times finer than the last."""
@@ -19,7 +20,8 @@ DECIMALS = 5
 
 @dataclass(frozen=True)
 class Whitening:
-    """An affine map: (vectors - mean) @ directions has unit variance in every dimension on the vectors it was fitted on."""
+    """An affine map: (vectors - mean) @ directions has unit variance in every dimension on the vectors it
+    was fitted on."""
 
     mean: NDArray[np.float64]
     directions: NDArray[np.float64]

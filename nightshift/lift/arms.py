@@ -1,4 +1,5 @@
-"""Arms: which feature families a ranker may read. Same ranker, split, seeds and budget; only the columns differ."""
+"""Arms: which feature families a ranker may read. Same ranker, split, seeds and budget; only the columns
+differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,17 +7,23 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.candidates.settings import COLLABORATIVE
 from nightshift.errors import ConfigError
+from nightshift.features.candidates.settings import COLLABORATIVE
 from nightshift.features.dealings import dealing_of
 
-PARTS = {"facts": ("facts_",), "hidden": ("hidden_",), "tags": ("tags_", "tag_"), "preferences": ("preference_",)}
+PARTS = {
+    "facts": ("facts_",),
+    "hidden": ("hidden_",),
+    "tags": ("tags_", "tag_"),
+    "preferences": ("preference_",),
+}
 """What the family `llm` is made of: part -> how its columns begin after `llm__`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A name, the column families (prefix before `__`) it is allowed, and columns (by their beginnings) it has to do without."""
+    """A name, the column families (prefix before `__`) it is allowed, and columns (by their beginnings) it
+    has to do without."""
 
     name: str
     families: tuple[str, ...]
@@ -24,11 +31,18 @@ class Arm:
 
     def features(self, examples: pl.DataFrame) -> tuple[str, ...]:
         """Feature columns of the arm's families, in the frame's order."""
-        allowed = [name for name in examples.columns if "__" in name and name.split("__", 1)[0] in self.families]
-        return tuple(name for name in allowed if not name.startswith(self.without)) if self.without else tuple(allowed)
+        allowed = [
+            name for name in examples.columns if "__" in name and name.split("__", 1)[0] in self.families
+        ]
+        return (
+            tuple(name for name in allowed if not name.startswith(self.without))
+            if self.without
+            else tuple(allowed)
+        )
 
     def present(self, examples: pl.DataFrame) -> bool:
-        """Whether every family of the arm has a column, and what it has to do without is there to be left out."""
+        """Whether every family of the arm has a column, and what it has to do without is there to be left
+        out."""
         features = self.features(examples)
         families = {name.split("__", 1)[0] for name in features} == set(self.families)
         return families and (not self.without or any(_says(name, self.without) for name in examples.columns))
@@ -37,7 +51,10 @@ class Arm:
         """The arm, or for the placebo one arm a dealing of answers: the seeds take turns."""
         if self.name != "permuted":
             return (self,)
-        families = sorted({name.split("__", 1)[0] for name in examples.columns if "__" in name}, key=lambda name: (len(name), name))
+        families = sorted(
+            {name.split("__", 1)[0] for name in examples.columns if "__" in name},
+            key=lambda name: (len(name), name),
+        )
         dealt = [family for family in families if dealing_of(family) is not None]
         return tuple(replace(self, name=family, families=("base", family)) for family in dealt)
 
@@ -56,11 +73,15 @@ ARMS = {
         Arm("both", ("base", "text", "llm")),
         Arm("permuted", ("base", "permuted")),
         Arm("template", ("base", "template")),
-        *(Arm(f"llm_without_{part}", ("base", "llm"), tuple(f"llm__{head}" for head in heads)) for part, heads in PARTS.items()),
+        *(
+            Arm(f"llm_without_{part}", ("base", "llm"), tuple(f"llm__{head}" for head in heads))
+            for part, heads in PARTS.items()
+        ),
     )
 }
-"""The arms by name. `both` reads what `text` and `llm` read; `permuted` what `llm` reads, written for another item of like popularity;
-`template` what a template says of an item; `llm_without_<part>` all but one part of what `llm` reads."""
+"""The arms by name. `both` reads what `text` and `llm` read; `permuted` what `llm` reads, written for
+another item of like popularity; `template` what a template says of an item; `llm_without_<part>` all but
+one part of what `llm` reads."""
 
 LEAVE_ONE_OUT = tuple(f"llm_without_{part}" for part in PARTS)
 """Arms that leave out one part."""
@@ -76,10 +97,12 @@ COMPARISONS = (
     ("both", "text"),
     *(("llm", arm) for arm in LEAVE_ONE_OUT),
 )
-"""(arm, against): lift, cheap text, placebo, content lift, premiums over cheap text and over a template, worth of each part."""
+"""(arm, against): lift, cheap text, placebo, content lift, premiums over cheap text and over a template,
+worth of each part."""
 
 SOURCE = "source"
-"""`ranker` of what candidate sources reach by themselves, and of `candidates`, whose recall is the most a ranker of them can reach."""
+"""`ranker` of what candidate sources reach by themselves, and of `candidates`, whose recall is the most a
+ranker of them can reach."""
 
 MEANING: dict[tuple[str, str], str] = {
     ("llm", "base"): "lift",

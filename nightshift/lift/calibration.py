@@ -1,7 +1,8 @@
 """Whether predicted probabilities mean what they say.
 
-- `smooth_ece`: smooth calibration error (Blasiok and Nakkiran, Smooth ECE: Principled Reliability Diagrams via Kernel Smoothing, 2023):
-  the mean absolute kernel-smoothed residual, at the one bandwidth that equals the error itself. No bins, consistent, 0 is best.
+- `smooth_ece`: smooth calibration error (Blasiok and Nakkiran, Smooth ECE: Principled Reliability
+  Diagrams via Kernel Smoothing, 2023): the mean absolute kernel-smoothed residual, at the one bandwidth
+  that equals the error itself. No bins, consistent, 0 is best.
 - `reliability`: equally full bins of the prediction with the observed rate and a 95% interval, for a diagram.
 - `bias`: summed predictions by summed labels; 1 is best, above 1 the ranker promises too much.
 """
@@ -58,8 +59,13 @@ def smooth_ece(label: Doubles, chance: Doubles) -> float:
     if not len(label):
         return float("nan")
     if not ((chance >= 0) & (chance <= 1)).all():
-        raise ValueError(f"predictions lie between {chance.min():g} and {chance.max():g}; calibration needs probabilities, 0 to 1")
-    residual = np.bincount(np.minimum((chance * GRID).astype(np.int64), GRID - 1), label - chance, GRID) / len(label)
+        raise ValueError(
+            f"predictions lie between {chance.min():g} and {chance.max():g}; calibration needs "
+            f"probabilities, 0 to 1"
+        )
+    residual = np.bincount(
+        np.minimum((chance * GRID).astype(np.int64), GRID - 1), label - chance, GRID
+    ) / len(label)
     low, high = 0.0, 1.0
     while high - low > PRECISION:
         middle = (low + high) / 2.0

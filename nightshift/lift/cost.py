@@ -1,7 +1,8 @@
-"""What an arm's features cost: tokens, seconds and money of all nights so far, and what a thousandth of the metric costs.
+"""What an arm's features cost: tokens, seconds and money of all nights so far, and what a thousandth of
+the metric costs.
 
-The ledger knows every call ever paid. Encoder seconds are those the manifests tell (texts embedded by texts a second), shared
-out by the texts of each view.
+The ledger knows every call ever paid. Encoder seconds are those the manifests tell (texts embedded by
+texts a second), shared out by the texts of each view.
 """
 
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from datetime import date
 
 import polars as pl
 
-from nightshift.ledger import Ledgers
 from nightshift.lift.memorization import TABLE as PROBE
-from nightshift.store import Store
+from nightshift.night.reasons import RETRIED
+from nightshift.storage.ledger import Ledgers
+from nightshift.storage.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS
-from nightshift.why import RETRIED
 
 THOUSANDTH = 0.001
 SPENT = ("prompt_tokens", "new_tokens", "seconds", "cost_usd")
@@ -44,7 +45,11 @@ class Cost:
     @property
     def usd_a_thousandth(self) -> float | None:
         """Dollars for each +0.001 of the metric; None without a gain or a price."""
-        return self.usd * THOUSANDTH / self.gain if self.usd is not None and self.gain and self.gain > 0 else None
+        return (
+            self.usd * THOUSANDTH / self.gain
+            if self.usd is not None and self.gain and self.gain > 0
+            else None
+        )
 
     @property
     def gain_a_thousand_rows(self) -> float | None:
@@ -53,7 +58,8 @@ class Cost:
 
 
 def calls(ledgers: Ledgers, as_of: date) -> pl.DataFrame:
-    """`table, calls, prompt_tokens, new_tokens, seconds, cost_usd, unpriced` of all nights up to this one, rejected answers included."""
+    """`table, calls, prompt_tokens, new_tokens, seconds, cost_usd, unpriced` of all nights up to this one,
+    rejected answers included."""
     columns = ["table", "as_of", *SPENT]
     bought = (pl.col("as_of") <= as_of) & (pl.col("table") != PROBE)
     answers = ledgers.answers.query(lambda rows: rows.filter(bought).select(columns))
@@ -73,7 +79,13 @@ def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:
             speed, embedded = float(numbers.get("texts/s") or 0), int(numbers.get("embedded") or 0)
             if night > as_of or not embedded or not speed:
                 continue
-            views = store.scan(table, night).filter(pl.col("view").is_in(["raw", "facts"])).group_by("view").len().collect()
+            views = (
+                store.scan(table, night)
+                .filter(pl.col("view").is_in(["raw", "facts"]))
+                .group_by("view")
+                .len()
+                .collect()
+            )
             for view, rows in views.iter_rows():
                 texts = embedded * rows / views["len"].sum()
                 old = spent.get(view, (0, 0.0))
@@ -84,7 +96,11 @@ def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:
 def costs(store: Store, ledgers: Ledgers, as_of: date, gains: dict[str, float | None]) -> list[Cost]:
     """One row for each of the arms `text`, `llm` and `both` that has a gain (or null) in `gains`."""
     asked, encoded = calls(ledgers, as_of), encoder_seconds(store, as_of)
-    return [_cost(arm, asked.clear() if arm == "text" else asked, encoded, gains[arm]) for arm in VIEW_OF if arm in gains]
+    return [
+        _cost(arm, asked.clear() if arm == "text" else asked, encoded, gains[arm])
+        for arm in VIEW_OF
+        if arm in gains
+    ]
 
 
 def _cost(arm: str, asked: pl.DataFrame, encoded: dict[str, tuple[int, float]], gain: float | None) -> Cost:

@@ -1,9 +1,11 @@
-"""Whether groups of users are served alike: the gap between the best and the worst served group, and whether an arm widens it.
+"""Whether groups of users are served alike: the gap between the best and the worst served group, and
+whether an arm widens it.
 
-A gap is the best group's metric minus the worst's, over groups of at least `LEAST_USERS` test users, of seed-averaged scores. It is never
-negative and grows with the number of groups by chance alone, so an arm's own gap carries the share of random regroupings of the
-users that have one at least as large. The difference between two arms' gaps carries a paired bootstrap interval over users.
-AUC is that within a group, as in the slices of the groups; above 3,000 users its gap has neither p nor interval.
+A gap is the best group's metric minus the worst's, over groups of at least `LEAST_USERS` test users, of
+seed-averaged scores. It is never negative and grows with the number of groups by chance alone, so an arm's
+own gap carries the share of random regroupings of the users that have one at least as large. The
+difference between two arms' gaps carries a paired bootstrap interval over users. AUC is that within a
+group, as in the slices of the groups; above 3,000 users its gap has neither p nor interval.
 """
 
 from dataclasses import dataclass
@@ -13,9 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.lift.forms import Form, known
 from nightshift.lift.inference import LARGEST, POWER, Concordance, Draws, percentiles, spread
 from nightshift.lift.metrics import Codes, Doubles, Sums
+from nightshift.lift.paired import Form, known
 from nightshift.lift.verdict import GAP
 
 LEAST_USERS = 20
@@ -43,8 +45,11 @@ class Groups:
         return int((self.code >= 0).sum())
 
 
-def groups_of(users: pl.DataFrame | None, test: pl.DataFrame, counted: NDArray[np.bool_] | None = None) -> list[Groups]:
-    """The groupings of the test rows' users, by id; a column with fewer than two groups that count is left out.
+def groups_of(
+    users: pl.DataFrame | None, test: pl.DataFrame, counted: NDArray[np.bool_] | None = None
+) -> list[Groups]:
+    """The groupings of the test rows' users, by id; a column with fewer than two groups that count is left
+    out.
 
     `counted` (rows,) are the rows that `n_rows` counts; None: all.
     """
@@ -52,7 +57,9 @@ def groups_of(users: pl.DataFrame | None, test: pl.DataFrame, counted: NDArray[n
         return []
     names, user = np.unique(test["user_id"].to_numpy(), return_inverse=True)
     rows = np.bincount(user, counted, len(names)).astype(np.int64)
-    known_of = pl.DataFrame({"user_id": pl.Series(names, dtype=pl.String)}).join(users, on="user_id", how="left", maintain_order="left")
+    known_of = pl.DataFrame({"user_id": pl.Series(names, dtype=pl.String)}).join(
+        users, on="user_id", how="left", maintain_order="left"
+    )
     found = [_groups(known_of[column], rows) for column in users.columns if column != "user_id"]
     return [groups for groups in found if groups.count > 1]
 
@@ -61,22 +68,42 @@ def _groups(column: pl.Series, rows: Codes) -> Groups:
     sizes = column.drop_nulls().value_counts().sort(column.name)
     kept = sizes.filter(pl.col("count") >= LEAST_USERS)[column.name].to_list()
     codes = {value: code for code, value in enumerate(kept)}
-    return Groups(column.name, np.array([codes.get(value, -1) for value in column], np.int64), len(kept), rows)
+    return Groups(
+        column.name, np.array([codes.get(value, -1) for value in column], np.int64), len(kept), rows
+    )
 
 
-def gap_rows(forms: dict[str, Form], groupings: list[Groups], draws: Draws, common: dict[str, Any]) -> list[dict[str, Any]]:
+def gap_rows(
+    forms: dict[str, Form], groupings: list[Groups], draws: Draws, common: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Rows of `lift` of one metric: each arm's gap in each column, and the difference of two arms' gaps."""
     rows = list[dict[str, Any]]()
     for groups in groupings:
-        counted = {"n_users": groups.users, "n_rows": int(groups.rows[groups.code >= 0].sum()), "slice": GAP + groups.column}
+        counted = {
+            "n_users": groups.users,
+            "n_rows": int(groups.rows[groups.code >= 0].sum()),
+            "slice": GAP + groups.column,
+        }
         own = common | counted
         values = {arm: observed_gap(form, groups) for arm, form in forms.items()}
         rows += [
-            {"arm": arm, "against": arm, "value": known(values[arm]), "p_value": known(by_chance(form, groups, draws.seed)), **own}
+            {
+                "arm": arm,
+                "against": arm,
+                "value": known(values[arm]),
+                "p_value": known(by_chance(form, groups, draws.seed)),
+                **own,
+            }
             for arm, form in forms.items()
         ]
         rows += [
-            {"arm": arm, "against": other, "value": known(values[arm]), **_difference(forms[arm], forms[other], groups, draws), **own}
+            {
+                "arm": arm,
+                "against": other,
+                "value": known(values[arm]),
+                **_difference(forms[arm], forms[other], groups, draws),
+                **own,
+            }
             for arm, other in COMPARED
             if arm in forms and other in forms
         ]
@@ -89,7 +116,8 @@ def observed_gap(form: Form, groups: Groups) -> float:
 
 
 def by_chance(form: Form, groups: Groups, seed: int = 0) -> float:
-    """Share of random regroupings whose gap is at least the observed one, the observed one counted; NaN where it cannot be had."""
+    """Share of random regroupings whose gap is at least the observed one, the observed one counted; NaN
+    where it cannot be had."""
     observed = observed_gap(form, groups)
     if not np.isfinite(observed) or _too_large(form):
         return float("nan")
@@ -106,10 +134,18 @@ def _difference(form: Form, other: Form, groups: Groups, draws: Draws) -> dict[s
     if _too_large(form):
         return {"difference": difference}
     code = groups.code
-    parts = [_gap(form, groups, code, weights) - _gap(other, groups, code, weights) for weights in draws.batches(len(code))]
+    parts = [
+        _gap(form, groups, code, weights) - _gap(other, groups, code, weights)
+        for weights in draws.batches(len(code))
+    ]
     resampled = np.concatenate(parts)
     low, high = percentiles(resampled)
-    return {"difference": difference, "ci_low": known(low), "ci_high": known(high), "detectable": known(POWER * spread(resampled))}
+    return {
+        "difference": difference,
+        "ci_low": known(low),
+        "ci_high": known(high),
+        "detectable": known(POWER * spread(resampled)),
+    }
 
 
 def _too_large(form: Form) -> bool:
@@ -117,7 +153,8 @@ def _too_large(form: Form) -> bool:
 
 
 def _gap(form: Form, groups: Groups, code: Codes, weights: Doubles) -> Doubles:
-    """(draws,) best minus worst group; `code` is (users,) or one grouping a draw, `weights` (draws, users)."""
+    """(draws,) best minus worst group; `code` is (users,) or one grouping a draw, `weights` (draws,
+    users)."""
     values = group_values(form, groups.count, code, weights)
     finite = np.isfinite(values)
     best, worst = np.where(finite, values, -np.inf).max(1), np.where(finite, values, np.inf).min(1)
@@ -133,7 +170,11 @@ def group_values(form: Form, count: int, code: Codes, weights: Doubles) -> Doubl
         users = np.flatnonzero(member if member.ndim == 1 else member.any(0))
         drawn = weights[:, users] if member.ndim == 1 else weights[:, users] * member[:, users]
         with np.errstate(invalid="ignore", divide="ignore"):
-            columns.append(_ratio(form.resampled, drawn, users) if isinstance(form.resampled, Sums) else _auc(form.resampled, drawn, users))
+            columns.append(
+                _ratio(form.resampled, drawn, users)
+                if isinstance(form.resampled, Sums)
+                else _auc(form.resampled, drawn, users)
+            )
     return np.stack(columns, axis=1)
 
 

@@ -10,7 +10,9 @@ from nightshift.lift.verdict import main_metric
 
 def rows_of(lift: pl.DataFrame, ranker: str) -> dict[tuple[str, str], dict[str, Any]]:
     """(arm, against) -> the overall row of the main metric of one ranker."""
-    wanted = (pl.col("metric") == main_metric(lift)) & (pl.col("slice") == "all") & (pl.col("ranker") == ranker)
+    wanted = (
+        (pl.col("metric") == main_metric(lift)) & (pl.col("slice") == "all") & (pl.col("ranker") == ranker)
+    )
     return {(row["arm"], row["against"]): row for row in lift.filter(wanted).to_dicts()}
 
 
@@ -21,20 +23,32 @@ def rankers_of(lift: pl.DataFrame) -> list[str]:
 
 def headline(lift: pl.DataFrame) -> str:
     """What the language model's features were worth this night, ranker by ranker."""
-    said = {ranker: _headline(rows_of(lift, ranker), main_metric(lift).upper()) for ranker in rankers_of(lift)}
-    return " ".join(said.values()) if len(said) < 2 else " ".join(f"{ranker}: {text}" for ranker, text in said.items())
+    said = {
+        ranker: _headline(rows_of(lift, ranker), main_metric(lift).upper()) for ranker in rankers_of(lift)
+    }
+    return (
+        " ".join(said.values())
+        if len(said) < 2
+        else " ".join(f"{ranker}: {text}" for ranker, text in said.items())
+    )
 
 
 def _headline(rows: dict[tuple[str, str], dict[str, Any]], metric: str) -> str:
     lift, content = rows.get(("llm", "base")), rows.get(("llm", "permuted"))
     if lift is None or lift["ci_low"] is None:
-        return "Nothing can be said of the language model's features: they were not judged, or too few rows were."
+        return (
+            "Nothing can be said of the language model's features: they were not judged, or too few rows "
+            "were."
+        )
     if lift["ci_low"] > 0:
         said = f"The language model's features gain {_number(lift)} {metric} over a strong base"
     elif lift["ci_high"] < 0:
         said = f"The language model's features lose {_number(lift)} {metric} against a strong base"
     else:
-        said = f"The language model's features gain nothing measurable over a strong base ({_number(lift)} {metric})"
+        said = (
+            f"The language model's features gain nothing measurable over a strong base ({_number(lift)} "
+            f"{metric})"
+        )
     return f"{said}{_content(content, lift)}{_cheap(rows.get(('llm', 'text')))}"
 
 
@@ -54,10 +68,16 @@ def _content(row: dict[str, Any] | None, lift: dict[str, Any]) -> str:
         return "; no placebo was judged."
     glad = lift["ci_low"] > 0
     if row["ci_low"] > 0:
-        return f", {'and' if glad else 'but'} they do carry content: {_number(row)} over the same answers dealt to other items."
+        return (
+            f", {'and' if glad else 'but'} they do carry content: {_number(row)} over the same answers "
+            f"dealt to other items."
+        )
     if row["ci_high"] < 0:
         return f", and the same answers dealt to other items do better: {_number(row)}."
-    return f", {'but' if glad else 'and'} no more than the same answers dealt to other items would ({_number(row)})."
+    return (
+        f", {'but' if glad else 'and'} no more than the same answers dealt to other items would "
+        f"({_number(row)})."
+    )
 
 
 def _number(row: dict[str, Any]) -> str:

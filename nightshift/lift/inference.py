@@ -1,16 +1,19 @@
-"""How sure a difference is: paired bootstrap over users, and randomization by sign flips. The unit is the user.
+"""How sure a difference is: paired bootstrap over users, and randomization by sign flips. The unit is the
+user.
 
-Users are drawn with replacement (Efron and Tibshirani 1993); the same draws serve both arms and every seed, which makes the
-comparison paired. A resample reweighs users: a ratio metric becomes a ratio of weighted sums. AUC is a quadratic form,
-w K w / (w p)(w n), K[u, v] = pairs (positive of u, negative of v) ranked rightly; K averaged over seeds gives the
-seed-averaged metric exactly. Above LARGEST users K would not fit: the difference is then linearized (each user's first-order
-influence on it), which agrees to the fourth digit at a few hundred users already (see the tests).
+Users are drawn with replacement (Efron and Tibshirani 1993); the same draws serve both arms and every
+seed, which makes the comparison paired. A resample reweighs users: a ratio metric becomes a ratio of
+weighted sums. AUC is a quadratic form, w K w / (w p)(w n), K[u, v] = pairs (positive of u, negative of v)
+ranked rightly; K averaged over seeds gives the seed-averaged metric exactly. Above LARGEST users K would
+not fit: the difference is then linearized (each user's first-order influence on it), which agrees to the
+fourth digit at a few hundred users already (see the tests).
 
-The randomization flips the sign of each user's share of the difference: what changes when this user's scores, and nobody
-else's, are taken from the other arm. For AUC that is averaged over both arms of the others, which adds up exactly; halving
-every pair between its two users would add up too, but halve the spread and call noise a finding. Metrics are averaged
-over seeds before any of it: seeds are not users, and their spread is reported beside the interval. A placebo is one draw of many:
-where its seeds take turns with several dealings, the dealings are resampled beside the users.
+The randomization flips the sign of each user's share of the difference: what changes when this user's
+scores, and nobody else's, are taken from the other arm. For AUC that is averaged over both arms of the
+others, which adds up exactly; halving every pair between its two users would add up too, but halve the
+spread and call noise a finding. Metrics are averaged over seeds before any of it: seeds are not users, and
+their spread is reported beside the interval. A placebo is one draw of many: where its seeds take turns
+with several dealings, the dealings are resampled beside the users.
 """
 
 from collections.abc import Iterator
@@ -51,9 +54,11 @@ class Draws:
     """Draws of the placebo that the seeds of the arm `permuted` take turns with."""
 
     def luck(self, differences: Doubles) -> Doubles:
-        """(resamples,) what other dealings of the placebo would have added to a mean difference; `differences` has one a seed.
+        """(resamples,) what other dealings of the placebo would have added to a mean difference;
+        `differences` has one a seed.
 
-        Dealings are drawn with replacement like users, and stretched by sqrt(k / (k - 1)), as k of them spread less than all.
+        Dealings are drawn with replacement like users, and stretched by sqrt(k / (k - 1)), as k of them
+        spread less than all.
         """
         count = min(self.dealings, len(differences))
         if count < 2 or not np.isfinite(differences).all():
@@ -63,7 +68,8 @@ class Draws:
         return np.asarray((each[drawn].mean(1) - each.mean()) * np.sqrt(count / (count - 1)))
 
     def weights(self, users: int) -> Doubles:
-        """(resamples, users) how often each user is drawn; read-only, kept for the next comparison of as many users."""
+        """(resamples, users) how often each user is drawn; read-only, kept for the next comparison of as
+        many users."""
         return _weights(self.seed, users, self.resamples)
 
     def batches(self, users: int) -> Iterator[Doubles]:
@@ -94,7 +100,11 @@ def _counts(seed: int, users: int, resamples: int) -> tuple[NDArray[np.uint16], 
 
 @lru_cache(maxsize=1)
 def _weights(seed: int, users: int, resamples: int) -> Doubles:
-    weights = np.random.default_rng([seed, users]).multinomial(users, np.full(users, 1.0 / users), resamples).astype(np.float64)
+    weights = (
+        np.random.default_rng([seed, users])
+        .multinomial(users, np.full(users, 1.0 / users), resamples)
+        .astype(np.float64)
+    )
     weights.setflags(write=False)
     return weights
 
@@ -121,7 +131,8 @@ class Concordance:
 
     @cached_property
     def shares(self) -> Doubles:
-        """(users,) pairs ranked rightly, each counted half for the positive's user and half for the negative's."""
+        """(users,) pairs ranked rightly, each counted half for the positive's user and half for the
+        negative's."""
         one = np.zeros(len(self.label), np.int64)
         placed = np.mean([placements(self.label, score, one) for score in self.scores], axis=0)
         return np.bincount(self.user, placed, self.users) / 2.0
@@ -160,7 +171,8 @@ def percentiles(values: Doubles) -> tuple[float, float]:
 
 
 def flipped(shares: Doubles, draws: Draws, luck: Doubles | float = 0.0) -> float:
-    """Two-sided p of the summed shares (users,) under random signs and `luck`, the observed one counted among the draws."""
+    """Two-sided p of the summed shares (users,) under random signs and `luck`, the observed one counted
+    among the draws."""
     touched = shares[shares != 0]
     if len(touched) == 0:
         return 1.0
@@ -169,18 +181,22 @@ def flipped(shares: Doubles, draws: Draws, luck: Doubles | float = 0.0) -> float
 
 
 def spread(values: Doubles) -> float:
-    """Standard deviation of the finite values, the bootstrap's standard error; NaN when there are fewer than a hundred."""
+    """Standard deviation of the finite values, the bootstrap's standard error; NaN when there are fewer
+    than a hundred."""
     finite = values[np.isfinite(values)]
     return float(finite.std(ddof=1)) if len(finite) >= 100 else float("nan")
 
 
 def judge_ratio(arm: Sums, against: Sums, draws: Draws, luck: Doubles | float = 0.0) -> Judgement:
-    """Difference of two ratio metrics over the same users; `luck` (resamples,) widens interval and p by what else is chance."""
+    """Difference of two ratio metrics over the same users; `luck` (resamples,) widens interval and p by
+    what else is chance."""
     if arm.denominator.sum() <= 0:
         return Judgement(*[float("nan")] * 5)
     difference = arm.numerator - against.numerator
     with np.errstate(invalid="ignore", divide="ignore"):
-        parts = [weights @ difference / (weights @ arm.denominator) for weights in draws.batches(len(difference))]
+        parts = [
+            weights @ difference / (weights @ arm.denominator) for weights in draws.batches(len(difference))
+        ]
     resampled = np.concatenate(parts) + luck
     p_value = flipped(difference / arm.denominator.sum(), draws, luck)
     return Judgement(arm.value - against.value, *percentiles(resampled), p_value, spread(resampled))
@@ -191,25 +207,36 @@ def judge_auc(arm: Concordance, against: Concordance, draws: Draws, luck: Double
     if arm.total == 0:
         return Judgement(*[float("nan")] * 5)
     shares = swapped_shares(arm, against)
-    resampled = (_exact(arm, against, draws) if arm.users <= LARGEST else linearized(arm, against, draws)) + luck
-    return Judgement(float(shares.sum()), *percentiles(resampled), flipped(shares, draws, luck), spread(resampled))
+    resampled = (
+        _exact(arm, against, draws) if arm.users <= LARGEST else linearized(arm, against, draws)
+    ) + luck
+    return Judgement(
+        float(shares.sum()), *percentiles(resampled), flipped(shares, draws, luck), spread(resampled)
+    )
 
 
 def swapped_shares(arm: Concordance, against: Concordance) -> Doubles:
-    """(users,) share of each user's own scores in the AUC difference, seeds averaged; the shares add up to it."""
+    """(users,) share of each user's own scores in the AUC difference, seeds averaged; the shares add up to
+    it."""
     positive = arm.label > 0.5
     moved = np.zeros(len(arm.label))
     for ours, theirs in zip(arm.scores, against.scores, strict=True):
         for context in (ours, theirs):  # the other side's scores, from either arm
-            moved[positive] += _under(context[~positive], ours[positive]) - _under(context[~positive], theirs[positive])
-            moved[~positive] += _under(context[positive], theirs[~positive]) - _under(context[positive], ours[~positive])
+            moved[positive] += _under(context[~positive], ours[positive]) - _under(
+                context[~positive], theirs[positive]
+            )
+            moved[~positive] += _under(context[positive], theirs[~positive]) - _under(
+                context[positive], ours[~positive]
+            )
     return np.asarray(np.bincount(arm.user, moved, arm.users) / (2 * len(arm.scores) * arm.total))
 
 
 def _under(values: Doubles, scores: Doubles) -> Doubles:
     """How many values are below each score, equal ones counting half."""
     ordered = np.sort(values)
-    return np.asarray((np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")) / 2.0)
+    return np.asarray(
+        (np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")) / 2.0
+    )
 
 
 def _exact(arm: Concordance, against: Concordance, draws: Draws) -> Doubles:
@@ -228,12 +255,14 @@ def linearized(arm: Concordance, against: Concordance, draws: Draws) -> Doubles:
 
 
 def smallest_detectable(low: float, high: float) -> float:
-    """The difference that would be found in four of five repetitions (80% power, 5% two-sided): 2.8 standard errors."""
+    """The difference that would be found in four of five repetitions (80% power, 5% two-sided): 2.8
+    standard errors."""
     return POWER * (high - low) / 3.92
 
 
 def holm(p_values: Doubles) -> Doubles:
-    """Step-down corrected p-values (tests,) that keep the chance of any false finding (Holm, 1979); NaN stays and does not count."""
+    """Step-down corrected p-values (tests,) that keep the chance of any false finding (Holm, 1979); NaN
+    stays and does not count."""
     corrected = np.full(len(p_values), np.nan)
     order = np.argsort(p_values, kind="stable")[: int(np.isfinite(p_values).sum())]  # NaN sorts last
     steps = p_values[order] * np.arange(len(order), 0, -1)

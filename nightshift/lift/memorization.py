@@ -1,12 +1,13 @@
 """Whether the language model can recite the catalogue: titles are cut in half, and it is asked for the rest.
 
-Large models know famous catalogues by heart (Di Palma et al., Do LLMs Memorize Recommendation Datasets? A Preliminary Study on
-MovieLens-1M, SIGIR 2025): what they gain there may be memory of reviews, not reading of text, and new items will not profit.
-The share is printed beside the lift; it is a lower bound, for one wording. Some ends can be guessed without memory, so the
-number means most beside that of another catalogue or model.
+Large models know famous catalogues by heart (Di Palma et al., Do LLMs Memorize Recommendation Datasets? A
+Preliminary Study on MovieLens-1M, SIGIR 2025): what they gain there may be memory of reviews, not reading
+of text, and new items will not profit. The share is printed beside the lift; it is a lower bound, for one
+wording. Some ends can be guessed without memory, so the number means most beside that of another catalogue
+or model.
 
-Answers go through the ledger and are asked once a model and title, whatever the night's budget says: `lift.probe_titles`
-is the limit. What they cost counts as spent.
+Answers go through the ledger and are asked once a model and title, whatever the night's budget says:
+`lift.probe_titles` is the limit. What they cost counts as spent.
 """
 
 import re
@@ -15,11 +16,11 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from nightshift.keys import content_key
-from nightshift.ledger import ANSWERS
 from nightshift.lift.quality import words_of
-from nightshift.llm.base import Answer, Decoding, Request
-from nightshift.night import Night
+from nightshift.models.llm.base import Answer, Decoding, Request
+from nightshift.night.night import Night
+from nightshift.storage.content_key import content_key
+from nightshift.storage.ledger import ANSWERS
 
 TABLE = "memorization"
 """Name of the answers in the ledger."""
@@ -50,12 +51,15 @@ class Memory:
 
 
 def halves(items: pl.DataFrame) -> list[Halves]:
-    """Titles of four words or more, years and other asides dropped, cut in the middle; in an order that is random but always the same."""
+    """Titles of four words or more, years and other asides dropped, cut in the middle; in an order that is
+    random but always the same."""
     found = []
     for item_id, title in items.select("item_id", "title").iter_rows():
         words = _ASIDE.sub("", title).split()
         if len(words) >= LEAST_WORDS:
-            found.append(Halves(item_id, " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])))
+            found.append(
+                Halves(item_id, " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :]))
+            )
     return sorted(found, key=lambda each: content_key(TABLE, each.item_id))
 
 
@@ -71,7 +75,9 @@ def _asked(each: Halves) -> str:
 
 def judged(asked: list[Halves], answers: dict[str, str]) -> Memory | None:
     """Compare word by word, without case and punctuation; None when nothing was answered."""
-    pairs = [(words_of(each.end), words_of(answers[each.item_id])) for each in asked if each.item_id in answers]
+    pairs = [
+        (words_of(each.end), words_of(answers[each.item_id])) for each in asked if each.item_id in answers
+    ]
     if not pairs:
         return None
     whole = sum(said[: len(end)] == end for end, said in pairs)
@@ -80,7 +86,8 @@ def judged(asked: list[Halves], answers: dict[str, str]) -> Memory | None:
 
 
 def probe(night: Night, items: pl.DataFrame, titles: int) -> Memory | None:
-    """Ask for the ends of at most `titles` titles, those that the ledger does not know. None for no titles, and for recorded answers."""
+    """Ask for the ends of at most `titles` titles, those that the ledger does not know. None for no
+    titles, and for recorded answers."""
     cut = halves(items)
     asked, shared = cut[EXAMPLES : EXAMPLES + titles], instructions(cut[:EXAMPLES])
     if not titles or not asked or night.settings.llm.is_recorded:
@@ -96,20 +103,28 @@ def probe(night: Night, items: pl.DataFrame, titles: int) -> Memory | None:
 
 def _key(night: Night, shared: str, each: Halves) -> str:
     identity = night.identity
-    return content_key(TABLE, identity.model_id, identity.arithmetic, DECODING.model_dump_json(), shared, _asked(each))
+    return content_key(
+        TABLE, identity.model_id, identity.arithmetic, DECODING.model_dump_json(), shared, _asked(each)
+    )
 
 
 def _ask(night: Night, shared: str, missing: dict[str, Halves]) -> None:
-    from nightshift.llm import build_llm
+    from nightshift.models.llm import build_llm
 
     llm = build_llm(night.settings.llm, night.settings.cache_folder, night.settings.home_folder)
     answers = llm.answer([Request(key, shared, _asked(each), DECODING) for key, each in missing.items()])
-    rows = [_row(night, missing[answer.key], answer) for answer in answers if answer.finish_reason in ("stop", "length")]
+    rows = [
+        _row(night, missing[answer.key], answer)
+        for answer in answers
+        if answer.finish_reason in ("stop", "length")
+    ]
     night.ledgers.answers.append(pl.DataFrame(rows, schema=ANSWERS), night.run_id)
 
 
 def _row(night: Night, each: Halves, answer: Answer) -> dict[str, object]:
-    spent = {name: getattr(answer, name) for name in ("prompt_tokens", "cached_tokens", "new_tokens", "seconds")}
+    spent = {
+        name: getattr(answer, name) for name in ("prompt_tokens", "cached_tokens", "new_tokens", "seconds")
+    }
     return spent | {
         "content_key": answer.key,
         "table": TABLE,

@@ -2,17 +2,18 @@
 
 - auc: over all rows, the chance that a positive row scores above a negative one; a tie counts half.
 - gauc: AUC within each user, averaged with the user's row count; users with one kind of label are left out.
-- ndcg@10: all test rows of a user as one list, gain = label, discount 1/log2(rank + 1), ties share the mean gain of
-  their ranks (McSherry and Najork, ECIR 2008); mean over users with a positive.
+- ndcg@10: all test rows of a user as one list, gain = label, discount 1/log2(rank + 1), ties share the
+  mean gain of their ranks (McSherry and Najork, ECIR 2008); mean over users with a positive.
 - logloss: mean negative log-likelihood of a row, probabilities clipped to [1e-7, 1 - 1e-7]; lower is better.
 
 All four are ratios of sums over users, or a quadratic form for AUC, so a resample of users is a reweighing.
 
-Metrics of one ranked list a user, from `Ranked` (nightshift.lift.ranked), each the mean over all orders of tied rows:
-`ndcg_at`, `recall_at`, `hit_rate_at`, `precision_at`, `reciprocal_rank`, `average_precision`. Labels are 0 or 1. A user without
-a positive does not count. A positive that is in no list counts as ranked infinitely low. A cut beyond the end of a list
-changes nothing but precision, which always divides by the cut. Equal to trec_eval's ndcg_cut, recall, success, P,
-recip_rank and map where no scores are tied; there, trec_eval orders ties by the document's id.
+Metrics of one ranked list a user, from `Ranked` (nightshift.lift.ranks), each the mean over all orders of
+tied rows: `ndcg_at`, `recall_at`, `hit_rate_at`, `precision_at`, `reciprocal_rank`, `average_precision`.
+Labels are 0 or 1. A user without a positive does not count. A positive that is in no list counts as ranked
+infinitely low. A cut beyond the end of a list changes nothing but precision, which always divides by the
+cut. Equal to trec_eval's ndcg_cut, recall, success, P, recip_rank and map where no scores are tied; there,
+trec_eval orders ties by the document's id.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.lift.ranked import Codes, Doubles, Ranked
+from nightshift.lift.ranks import Codes, Doubles, Ranked
 
 __all__ = ["Codes", "Doubles", "Sums"]
 
@@ -41,16 +42,17 @@ class Sums:
 
 
 def placements(label: Doubles, score: Doubles, group: Codes) -> Doubles:
-    """For each positive row the negatives of its group that it beats (a tie is half); for each negative the positives that beat it."""
+    """For each positive row the negatives of its group that it beats (a tie is half); for each negative
+    the positives that beat it."""
     order = np.lexsort((score, group))
     y, s, g = label[order] > 0.5, score[order], group[order]
     fresh_group = np.r_[True, g[1:] != g[:-1]]
     fresh = fresh_group | np.r_[True, s[1:] != s[:-1]]
     first, tie = np.flatnonzero(fresh), np.cumsum(fresh) - 1
     beaten = _below(~y, fresh_group, first, tie)
-    beating = np.add.reduceat(y.astype(np.float64), np.flatnonzero(fresh_group))[np.cumsum(fresh_group) - 1] - _below(
-        y, fresh_group, first, tie
-    )
+    beating = np.add.reduceat(y.astype(np.float64), np.flatnonzero(fresh_group))[
+        np.cumsum(fresh_group) - 1
+    ] - _below(y, fresh_group, first, tie)
     placed = np.empty(len(y))
     placed[order] = np.where(y, beaten, beating)
     return placed
@@ -106,7 +108,10 @@ def logloss(label: Doubles, score: Doubles, user: Codes, users: int) -> Sums:
     """Summed negative log-likelihood and rows of each user."""
     chance = np.clip(score, 1e-7, 1 - 1e-7)
     loss = -(label * np.log(chance) + (1 - label) * np.log1p(-chance))
-    return Sums(np.bincount(user, loss, users).astype(np.float64), np.bincount(user, minlength=users).astype(np.float64))
+    return Sums(
+        np.bincount(user, loss, users).astype(np.float64),
+        np.bincount(user, minlength=users).astype(np.float64),
+    )
 
 
 def ndcg_at(ranked: Ranked, cut: int) -> Sums:
@@ -130,7 +135,9 @@ def precision_at(ranked: Ranked, cut: int) -> Sums:
 def hit_rate_at(ranked: Ranked, cut: int) -> Sums:
     """Whether any positive is among the first `cut`: one minus the chance that no block brings one there."""
     n, p, slots = ranked.size, ranked.positives, np.clip(cut - ranked.above, 0, ranked.size)
-    none = np.where(slots > n - p, -np.inf, _log_choose(n - p, np.minimum(slots, n - p)) - _log_choose(n, slots))
+    none = np.where(
+        slots > n - p, -np.inf, _log_choose(n - p, np.minimum(slots, n - p)) - _log_choose(n, slots)
+    )
     missed = np.exp(np.bincount(ranked.user, none, ranked.users))  # (users,)
     return _counted(ranked, 1.0 - missed)
 
@@ -139,7 +146,9 @@ def reciprocal_rank(ranked: Ranked, cut: int | None = None) -> Sums:
     """1 by the rank of the first positive, 0 when it lies beyond `cut`; its mean over users is MRR."""
     best = ranked.first
     user, above, n, p = ranked.user[best], ranked.above[best], ranked.size[best], ranked.positives[best]
-    places = np.minimum(n - p + 1, n if cut is None else np.clip(cut - above, 0, None))  # places the first positive can take
+    places = np.minimum(
+        n - p + 1, n if cut is None else np.clip(cut - above, 0, None)
+    )  # places the first positive can take
     block = np.repeat(np.arange(len(best)), places)
     place = np.arange(len(block)) - np.repeat(np.cumsum(places) - places, places) + 1
     chance = np.exp(_log_choose(n[block] - place, p[block] - 1) - _log_choose(n, p)[block])
@@ -147,11 +156,14 @@ def reciprocal_rank(ranked: Ranked, cut: int | None = None) -> Sums:
 
 
 def average_precision(ranked: Ranked, cut: int | None = None) -> Sums:
-    """Mean over a user's positives of the precision at their ranks, 0 for those beyond `cut`; its mean over users is MAP."""
+    """Mean over a user's positives of the precision at their ranks, 0 for those beyond `cut`; its mean
+    over users is MAP."""
     length = int((ranked.above + ranked.size).max(initial=0))
     cut = length if cut is None else min(cut, length)
     harmonic = _running(1.0 / (np.arange(cut) + 1.0))
-    slope = (ranked.positives - 1) / np.maximum(ranked.size - 1, 1)  # positives that each tied row ahead is worth
+    slope = (ranked.positives - 1) / np.maximum(
+        ranked.size - 1, 1
+    )  # positives that each tied row ahead is worth
     inside = _between(ranked, np.arange(cut + 1.0))
     offset = ranked.hits_above + 1.0 - slope * (ranked.above + 1.0)
     summed = ranked.positives / ranked.size * (slope * inside + offset * _between(ranked, harmonic))
@@ -165,7 +177,9 @@ def _running(values: NDArray[Any]) -> Doubles:
 def _between(ranked: Ranked, running: Doubles) -> Doubles:
     """What a block's ranks add up to, ranks beyond the end of `running` adding nothing."""
     last = len(running) - 1
-    return np.asarray(running[np.minimum(ranked.above + ranked.size, last)] - running[np.minimum(ranked.above, last)])
+    return np.asarray(
+        running[np.minimum(ranked.above + ranked.size, last)] - running[np.minimum(ranked.above, last)]
+    )
 
 
 def _hits(ranked: Ranked, cut: int) -> Doubles:

@@ -19,28 +19,33 @@ class LiftSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     arms: tuple[str, ...] = ("base", "text", "llm", "permuted", "template")
-    """Arms to judge, by name (see nightshift.lift.arms); one whose columns are absent is left out. Add `both` to ask what a
-    model's words add to a ranker that reads the source text already."""
+    """Arms to judge, by name (see nightshift.lift.arms); one whose columns are absent is left out. Add
+    `both` to ask what a model's words add to a ranker that reads the source text already."""
     leave_one_out: bool = False
-    """Adds an arm for each part of what `llm` reads (facts, hidden, tags, preferences) that is left out: doubles the time of
-    training. Trees only: `din` reads whole views."""
+    """Adds an arm for each part of what `llm` reads (facts, hidden, tags, preferences) that is left out:
+    doubles the time of training. Trees only: `din` reads whole views."""
     rankers: tuple[RankerName, ...] = Field(default=("lightgbm",), min_length=1)
-    """Rankers that every arm is trained with. `din` needs torch (extra `din`) and some minutes of training."""
+    """Rankers that every arm is trained with. `din` needs torch (extra `din`) and some minutes of
+    training."""
     seeds: int = Field(default=5, ge=1)
     """Rankers trained for every arm; their metrics are averaged and their spread is reported."""
     trials: int = Field(default=1, ge=1, le=6)
-    """Variants of a ranker's settings tried for each arm on the validation rows, the same ones for every arm; 1 is no search."""
+    """Variants of a ranker's settings tried for each arm on the validation rows, the same ones for every
+    arm; 1 is no search."""
     resamples: int = Field(default=2000, ge=100)
     """Bootstrap resamples of users, and sign flips of the randomization."""
     bootstrap_seed: int = 0
     """Seed of resamples and sign flips, the same for every comparison."""
     model_trained_until: date | None = None
-    """Last day that the language model's training data knew; adds a slice of the items created later, which it cannot have memorized."""
+    """Last day that the language model's training data knew; adds a slice of the items created later,
+    which it cannot have memorized."""
     probe_titles: int = Field(default=0, ge=0)
-    """Titles cut in half that the language model is asked to complete, to see whether it knows the catalogue by heart; each once a model.
-    They are asked whatever the budget says. 0: no probe. Changes no other number."""
+    """Titles cut in half that the language model is asked to complete, to see whether it knows the
+    catalogue by heart; each once a model. They are asked whatever the budget says. 0: no probe. Changes no
+    other number."""
     report: bool = True
-    """Writes `<home>/reports/as_of=<night>/lift.html` (needs the extra `report`; without it, says so and goes on)."""
+    """Writes `<home>/reports/as_of=<night>/lift.html` (needs the extra `report`; without it, says so and
+    goes on)."""
     lightgbm: LightGBMSettings = LightGBMSettings()
     """The trees, the same for every arm."""
     din: DINSettings = DINSettings()

@@ -1,12 +1,13 @@
 """Slices of the test rows, declared before looking. A slice is reported whether it flatters or not.
 
-Counts are those of the row's own moment (`base__item_events`, `base__user_events`). Head, middle, bottom and tail are shares of
-the items by events before t1, read back from the rows: an item's events before t1 are its count at its first row
-at or after t1, or one more than the count at its last row before it. Among candidates (implicit feedback), where an item
-need not have a row at each of its events, that is close to the count, not equal to it.
+Counts are those of the row's own moment (`base__item_events`, `base__user_events`). Head, middle, bottom
+and tail are shares of the items by events before t1, read back from the rows: an item's events before t1
+are its count at its first row at or after t1, or one more than the count at its last row before it. Among
+candidates (implicit feedback), where an item need not have a row at each of its events, that is close to
+the count, not equal to it.
 
-Slices of what is known about items and users beside the rows (`nightshift.lift.beside`) are there when it is handed over: users' groups
-as `group <column>=<value>`. A slice without rows is left out.
+Slices of what is known about items and users beside the rows (`nightshift.lift.descriptions`) are there
+when it is handed over: users' groups as `group <column>=<value>`. A slice without rows is left out.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.lift.beside import Beside
+from nightshift.lift.descriptions import Beside
 
 Mask = NDArray[np.bool_]
 MaskOf = Callable[[pl.DataFrame, pl.DataFrame], Mask]
@@ -29,8 +30,12 @@ YOUNG_DAYS = 30
 def events_before_cut(examples: pl.DataFrame) -> pl.DataFrame:
     """item_id, events before t1, for every item that has a row."""
     count, train = pl.col("base__item_events"), pl.col("split") == "train"
-    ordered = examples.select("item_id", "timestamp", "split", "base__item_events").sort("timestamp", maintain_order=True)
-    return ordered.group_by("item_id").agg(pl.coalesce(count.filter(~train).first(), count.filter(train).last() + 1).alias("events"))
+    ordered = examples.select("item_id", "timestamp", "split", "base__item_events").sort(
+        "timestamp", maintain_order=True
+    )
+    return ordered.group_by("item_id").agg(
+        pl.coalesce(count.filter(~train).first(), count.filter(train).last() + 1).alias("events")
+    )
 
 
 def _by_popularity(low: float, high: float) -> MaskOf:
@@ -49,7 +54,11 @@ def _between(column: str, low: float, high: float) -> MaskOf:
     def mask(test: pl.DataFrame, _: pl.DataFrame) -> Mask:
         if column not in test.columns:
             return np.zeros(test.height, np.bool_)
-        return test.select(pl.col(column).is_between(low, high, closed="left").fill_null(value=False)).to_series().to_numpy()
+        return (
+            test.select(pl.col(column).is_between(low, high, closed="left").fill_null(value=False))
+            .to_series()
+            .to_numpy()
+        )
 
     return mask
 
@@ -60,7 +69,10 @@ def _everything(test: pl.DataFrame, _: pl.DataFrame) -> Mask:
 
 def _thirds(what: str, column: str) -> dict[str, MaskOf]:
     """Items by their place among all items that have a value; see `about_items`."""
-    return {f"{what}: {name} third": _between(column, third, third + 1) for third, name in enumerate(("lowest", "middle", "highest"))}
+    return {
+        f"{what}: {name} third": _between(column, third, third + 1)
+        for third, name in enumerate(("lowest", "middle", "highest"))
+    }
 
 
 WHOLE = "all"
@@ -101,7 +113,11 @@ def masks_of(examples: pl.DataFrame, beside: Beside | None = None) -> dict[str, 
     """Every slice that has a test row, users' groups last."""
     beside = beside or Beside()
     test = examples.filter(pl.col("split") == "test")
-    rows = test if beside.items is None else test.join(beside.items, on="item_id", how="left", maintain_order="left")
+    rows = (
+        test
+        if beside.items is None
+        else test.join(beside.items, on="item_id", how="left", maintain_order="left")
+    )
     masks = {name: mask_of(rows, examples) for name, mask_of in SLICES.items()} | _groups(test, beside.users)
     return {name: mask for name, mask in masks.items() if mask.any()}
 

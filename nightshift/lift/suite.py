@@ -1,4 +1,5 @@
-"""Judge the arms: train every arm with every seed, score the test rows, compare metric by metric and slice by slice."""
+"""Judge the arms: train every arm with every seed, score the test rows, compare metric by metric and slice
+by slice."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,13 +9,13 @@ import polars as pl
 
 from nightshift.features.dealings import dealing_of
 from nightshift.lift.arms import COMPARISONS, pooled
-from nightshift.lift.beside import Beside
 from nightshift.lift.calibration import bias, smooth_ece
+from nightshift.lift.candidate_lists import judge_lists
+from nightshift.lift.descriptions import Beside
 from nightshift.lift.fairness import Groups, gap_rows, groups_of
-from nightshift.lift.forms import Form, compared, known
 from nightshift.lift.inference import Concordance, Draws, holm
-from nightshift.lift.lists import judge_lists
 from nightshift.lift.metrics import Codes, Doubles, Sums, gauc, logloss, ndcg
+from nightshift.lift.paired import Form, compared, known
 from nightshift.lift.settings import METRICS, LiftSettings
 from nightshift.lift.slices import GROUP, WHOLE, Mask, masks_of
 from nightshift.lift.training import Progress, Trained, train_arms
@@ -53,7 +54,8 @@ class SliceScores:
         return [measure(self.label, score, self.user, self.users) for score in self.scores[arm]]
 
     def calibration(self) -> list[dict[str, Any]]:
-        """Rows of `lift`, seeds averaged: whether an arm's probabilities mean what they say. None for scores that are no probabilities."""
+        """Rows of `lift`, seeds averaged: whether an arm's probabilities mean what they say. None for
+        scores that are no probabilities."""
         rows = list[dict[str, Any]]()
         for arm, scores in self.scores.items():
             if ((scores < 0) | (scores > 1)).any():
@@ -77,9 +79,12 @@ def judge(
     context: "Context | None" = None,
     beside: Beside | None = None,
 ) -> Judged:
-    """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has: `train_arms`, then `measure`."""
+    """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has:
+    `train_arms`, then `measure`."""
     trained = train_arms(examples, settings, progress, context)
-    return Judged(trained.scores, trained.rankers, measure(examples, trained.scores, settings, progress, beside))
+    return Judged(
+        trained.scores, trained.rankers, measure(examples, trained.scores, settings, progress, beside)
+    )
 
 
 def measure(
@@ -89,10 +94,12 @@ def measure(
     progress: Progress | None = None,
     beside: Beside | None = None,
 ) -> pl.DataFrame:
-    """The `lift` table from the `ranking_scores` table; `examples` and `beside` say which rows belong to which slice.
+    """The `lift` table from the `ranking_scores` table; `examples` and `beside` say which rows belong to
+    which slice.
 
-    Lists of candidates (implicit feedback) are judged by `judge_lists`, rows that users were shown by `compare`. The reported
-    value of a metric is its mean over seeds (not the metric of averaged scores, which would be an ensemble's).
+    Lists of candidates (implicit feedback) are judged by `judge_lists`, rows that users were shown by
+    `compare`. The reported value of a metric is its mean over seeds (not the metric of averaged scores,
+    which would be an ensemble's).
     """
     settings, tell = settings or LiftSettings(), progress or (lambda _: None)
     test = examples.filter(pl.col("split") == "test").select(ROW)
@@ -105,16 +112,27 @@ def measure(
     if examples["retrieved"].is_not_null().any():
         rows = _of_lists(examples, masks, arms, draws, tell, beside)
     else:
-        rows = [row for name in rankers for row in compare(examples, masks, arms[name], draws, tell, name, beside.users)]
+        rows = [
+            row
+            for name in rankers
+            for row in compare(examples, masks, arms[name], draws, tell, name, beside.users)
+        ]
     return LIFT.conform(corrected(pl.DataFrame(rows, schema=LIFT.schema)))
 
 
 def corrected(lift: pl.DataFrame) -> pl.DataFrame:
-    """With `p_holm`: each comparison's p-values of one metric, corrected over the slices; `all` is one test of its own.
+    """With `p_holm`: each comparison's p-values of one metric, corrected over the slices; `all` is one
+    test of its own.
 
     Groups of users are corrected among themselves, so that mapping them moves no other slice's number.
     """
-    family = pl.when(pl.col("slice") == "all").then(0).when(pl.col("slice").str.starts_with(GROUP)).then(1).otherwise(2)
+    family = (
+        pl.when(pl.col("slice") == "all")
+        .then(0)
+        .when(pl.col("slice").str.starts_with(GROUP))
+        .then(1)
+        .otherwise(2)
+    )
     place = pl.struct(pl.col("arm", "against", "ranker", "metric"), family=family)
     p_holm = np.full(lift.height, np.nan)
     p_value = lift["p_value"].fill_null(float("nan")).to_numpy()
@@ -124,7 +142,12 @@ def corrected(lift: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_lists(
-    examples: pl.DataFrame, masks: dict[str, Mask], arms: dict[str, dict[str, Doubles]], draws: Draws, tell: Progress, beside: Beside
+    examples: pl.DataFrame,
+    masks: dict[str, Mask],
+    arms: dict[str, dict[str, Doubles]],
+    draws: Draws,
+    tell: Progress,
+    beside: Beside,
 ) -> list[dict[str, Any]]:
     test = examples.filter(pl.col("split") == "test")
     tell(f"comparing the arms on {test['group_id'].n_unique()} lists of candidates")
@@ -135,7 +158,9 @@ def _by_arm(scores: pl.DataFrame, test: pl.DataFrame) -> dict[str, Doubles]:
     """Arm -> (seeds, test rows), rows in the order of `test`; the dealings of the placebo are one arm."""
     arms: dict[str, list[Doubles]] = {}
     named = scores.with_columns(pl.col("arm").replace({arm: pooled(arm) for arm in scores["arm"].unique()}))
-    for (arm, _), part in named.sort("seed", maintain_order=True).group_by("arm", "seed", maintain_order=True):
+    for (arm, _), part in named.sort("seed", maintain_order=True).group_by(
+        "arm", "seed", maintain_order=True
+    ):
         placed = test.join(part, on=ROW, how="left", maintain_order="left")["score"]
         arms.setdefault(str(arm), []).append(placed.to_numpy())
     return {arm: np.stack(seeds) for arm, seeds in arms.items()}
@@ -150,30 +175,46 @@ def compare(
     ranker: str = "lightgbm",
     users: pl.DataFrame | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows of `lift` of one ranker from scores (seeds, test rows) of each arm; test rows in the order of `examples`."""
+    """Rows of `lift` of one ranker from scores (seeds, test rows) of each arm; test rows in the order of
+    `examples`."""
     test, rows = examples.filter(pl.col("split") == "test"), list[dict[str, Any]]()
     for number, (name, mask) in enumerate(masks.items(), 1):
         tell(f"comparing the arms of {ranker} on slice {number} of {len(masks)}: {name}")
-        rows += _slice_rows(ranker, name, _cut(test, scores, mask), draws, groups_of(users, test) if name == WHOLE else [])
+        rows += _slice_rows(
+            ranker, name, _cut(test, scores, mask), draws, groups_of(users, test) if name == WHOLE else []
+        )
     return rows
 
 
 def _cut(test: pl.DataFrame, scores: dict[str, Doubles], mask: np.ndarray) -> SliceScores:
     label = test["label"].cast(pl.Float64).to_numpy()[mask]
     names, user = np.unique(test["user_id"].to_numpy()[mask], return_inverse=True)
-    return SliceScores(label, user.astype(np.int64), len(names), {arm: score[:, mask] for arm, score in scores.items()})
+    return SliceScores(
+        label, user.astype(np.int64), len(names), {arm: score[:, mask] for arm, score in scores.items()}
+    )
 
 
-def _slice_rows(ranker: str, name: str, part: SliceScores, draws: Draws, groupings: list[Groups]) -> list[dict[str, Any]]:
+def _slice_rows(
+    ranker: str, name: str, part: SliceScores, draws: Draws, groupings: list[Groups]
+) -> list[dict[str, Any]]:
     common = {"ranker": ranker, "slice": name, "n_users": part.users, "n_rows": len(part.label)}
     rows = []
     for metric in METRICS:
         forms = {arm: part.form(arm, metric) for arm in part.scores}
         rows += [
-            {"arm": arm, "against": arm, "metric": metric, "value": known(form.values.mean()), **common} for arm, form in forms.items()
+            {"arm": arm, "against": arm, "metric": metric, "value": known(form.values.mean()), **common}
+            for arm, form in forms.items()
         ]
         for arm, against in COMPARISONS:
             if arm in forms and against in forms:
-                rows.append({"arm": arm, "against": against, "metric": metric, **compared(forms, arm, against, draws), **common})
+                rows.append(
+                    {
+                        "arm": arm,
+                        "against": against,
+                        "metric": metric,
+                        **compared(forms, arm, against, draws),
+                        **common,
+                    }
+                )
         rows += gap_rows(forms, groupings, draws, {"ranker": ranker, "metric": metric})
     return rows + [row | common for row in part.calibration()]

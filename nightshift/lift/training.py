@@ -1,4 +1,5 @@
-"""Train the arms: every ranker with every arm and seed on the same split, and what each says about every test row."""
+"""Train the arms: every ranker with every arm and seed on the same split, and what each says about every
+test row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Training:
     """Folder in which a long training leaves where it stands."""
 
     def ranker(self, name: RankerName, arm: Arm) -> tuple[Ranker, pl.DataFrame]:
-        """The ranker of seed 0 of one arm, and the scores of all seeds. Seeds take turns where an arm has versions."""
+        """The ranker of seed 0 of one arm, and the scores of all seeds. Seeds take turns where an arm has
+        versions."""
         versions = arm.versions(self.splits["train"])
         contexts = [self.context.seeing(version.families) if self.context else None for version in versions]
         settings: Any = self.settings.of(name)
@@ -56,7 +58,13 @@ class Training:
             version, context = versions[seed % len(versions)], contexts[seed % len(versions)]
             file = self.checkpoints / f"{name}-{version.name}-{seed}.npz" if self.checkpoints else None
             ranker = build_ranker(variant, file, self.tell)
-            return ranker.fit(self.splits["train"], self.splits["valid"], version.features(self.splits["train"]), seed, context)
+            return ranker.fit(
+                self.splits["train"],
+                self.splits["valid"],
+                version.features(self.splits["train"]),
+                seed,
+                context,
+            )
 
         if self.settings.trials > 1:
             self.tell(f"choosing among {self.settings.trials} variants of {name} for arm {arm.name}")
@@ -65,7 +73,10 @@ class Training:
         for seed in range(self.settings.seeds):
             version, context = versions[seed % len(versions)], contexts[seed % len(versions)]
             width = len(version.features(self.splits["train"]))
-            self.tell(f"training arm {version.name} with {name}, seed {seed + 1} of {self.settings.seeds}, {width} features")
+            self.tell(
+                f"training arm {version.name} with {name}, seed {seed + 1} of {self.settings.seeds}, "
+                f"{width} features"
+            )
             ranker = fit(chosen, seed)
             rankers = rankers or [ranker]
             scores.append(_scores(name, version.name, seed, ranker, self.splits["test"], context))
@@ -81,8 +92,9 @@ def train_arms(
 ) -> Trained:
     """Every ranker with every arm and seed on the same split, and what each says about every test row.
 
-    `context` (`Context.of` the inputs that `examples` were built from) is needed by `din`. With a folder `checkpoints`, a killed
-    training goes on where it was. Raises SourceError when the train or the test split has no rows or one kind of label.
+    `context` (`Context.of` the inputs that `examples` were built from) is needed by `din`. With a folder
+    `checkpoints`, a killed training goes on where it was. Raises SourceError when the train or the test
+    split has no rows or one kind of label.
     """
     settings, tell = settings or LiftSettings(), progress or (lambda _: None)
     splits = {name: examples.filter(pl.col("split") == name) for name in ("train", "valid", "test")}
@@ -107,16 +119,21 @@ def check_splits(splits: dict[str, pl.DataFrame]) -> None:
             continue
         if rows.height and rows["label"].min() == 1.0:
             raise SourceError(
-                f"all {rows.height} rows of the {name} split are positive, so there is nothing to rank them against; is "
-                "sources.interactions.feedback right? (implicit: candidates are what is ranked; impressions and explicit need both labels)"
+                f"all {rows.height} rows of the {name} split are positive, so there is nothing to "
+                f"rank them against; is "
+                "sources.interactions.feedback right? (implicit: candidates are what is ranked; "
+                "impressions and explicit need both labels)"
             )
         raise SourceError(
-            f"the {name} split has {rows.height} rows and no positive among them; rows begin at the first published night: "
+            f"the {name} split has {rows.height} rows and no positive among them; rows begin at the "
+            f"first published night: "
             "run earlier nights (--as-of), or move examples.train_until and examples.valid_until"
         )
 
 
-def _scores(name: str, arm: str, seed: int, ranker: Ranker, test: pl.DataFrame, context: "Context | None") -> pl.DataFrame:
+def _scores(
+    name: str, arm: str, seed: int, ranker: Ranker, test: pl.DataFrame, context: "Context | None"
+) -> pl.DataFrame:
     """Rows of `ranking_scores`."""
     rows = test.select("user_id", "item_id", "timestamp", "label", "group_id", "split", "retrieved")
     named: dict[str, Any] = {"arm": pl.lit(arm), "ranker": pl.lit(name), "seed": pl.lit(seed, pl.Int32)}

@@ -24,7 +24,8 @@ def main_metric(lift: pl.DataFrame) -> str:
 
 
 def verdict(lift: pl.DataFrame, metric: str | None = None) -> list[str]:
-    """Sentences on every comparison, ranker by ranker: overall first, then by slice, then what to doubt; last, what candidates allow."""
+    """Sentences on every comparison, ranker by ranker: overall first, then by slice, then what to doubt;
+    last, what candidates allow."""
     metric = metric or main_metric(lift)
     rankers = lift.filter(pl.col("ranker") != SOURCE)["ranker"].unique(maintain_order=True).to_list()
     found = {name: _of_one(lift.filter(pl.col("ranker") == name), metric) for name in rankers}
@@ -36,16 +37,29 @@ def _allowed(own: pl.DataFrame, metric: str) -> list[str]:
     """What the candidate stage found, and what its sources reach alone."""
     found = own.filter(pl.col("arm") == "candidates")["value"].to_list()
     alone = own.filter(pl.col("metric") == metric).select("arm", "value").drop_nulls().rows()
-    said = [f"{share:.1%} of what users chose was among the candidates: no ranker of them can recall more" for share in found]
-    return said + ([f"alone, {', '.join(f'{arm} reaches {value:.4f}' for arm, value in alone)} {metric.upper()}"] if alone else [])
+    said = [
+        f"{share:.1%} of what users chose was among the candidates: no ranker of them can recall more"
+        for share in found
+    ]
+    return said + (
+        [f"alone, {', '.join(f'{arm} reaches {value:.4f}' for arm, value in alone)} {metric.upper()}"]
+        if alone
+        else []
+    )
 
 
 def _of_one(lift: pl.DataFrame, metric: str) -> list[str]:
     rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")))
     overall = rows.filter(pl.col("slice") == "all")
-    shown = pl.col("slice").is_in(MAIN_SLICES[1:]) & (pl.col("arm") == "llm") & pl.col("against").is_in(["base", "permuted"])
+    shown = (
+        pl.col("slice").is_in(MAIN_SLICES[1:])
+        & (pl.col("arm") == "llm")
+        & pl.col("against").is_in(["base", "permuted"])
+    )
     sliced = rows.filter(shown)
-    lines = [_sentence(row, metric) for row in _ordered(overall)] + [_sentence(row, metric) for row in _ordered(sliced)]
+    lines = [_sentence(row, metric) for row in _ordered(overall)] + [
+        _sentence(row, metric) for row in _ordered(sliced)
+    ]
     return lines + _doubts(overall)
 
 
@@ -53,7 +67,10 @@ def _ordered(rows: pl.DataFrame) -> list[dict[str, Any]]:
     order = {pair: place for place, pair in enumerate(COMPARISONS)}
     named = rows.to_dicts()
     slices = list(dict.fromkeys(row["slice"] for row in named))
-    return sorted(named, key=lambda row: (slices.index(row["slice"]), order.get((row["arm"], row["against"]), len(order))))
+    return sorted(
+        named,
+        key=lambda row: (slices.index(row["slice"]), order.get((row["arm"], row["against"]), len(order))),
+    )
 
 
 def _sentence(row: dict[str, Any], metric: str) -> str:
@@ -87,15 +104,22 @@ def _doubts(overall: pl.DataFrame) -> list[str]:
     doubts = []
     for pair, row in found.items():
         if row["metric"] == "auc" and pair[1] == "base" and (row["difference"] or 0.0) > TOO_GOOD:
-            doubts.append(f"{pair[0]} gains {row['difference']:+.4f} over base: more than +{TOO_GOOD} overall; look for a leak first")
+            doubts.append(
+                f"{pair[0]} gains {row['difference']:+.4f} over base: more than +{TOO_GOOD} overall; "
+                f"look for a leak first"
+            )
     placebo = found.get(("permuted", "base"))
     if placebo and placebo["ci_low"] is not None and placebo["ci_low"] > 0:
-        doubts.append("the placebo beats base: what llm gains over base is not all content; read the content lift instead")
+        doubts.append(
+            "the placebo beats base: what llm gains over base is not all content; read the content "
+            "lift instead"
+        )
     return doubts
 
 
 def gaps_told(lift: pl.DataFrame, metric: str | None = None) -> list[str]:
-    """Sentences on whether groups of users are served alike, ranker by ranker and column by column; none without such groups."""
+    """Sentences on whether groups of users are served alike, ranker by ranker and column by column; none
+    without such groups."""
     metric = metric or main_metric(lift)
     rows = lift.filter((pl.col("metric") == metric) & pl.col("slice").str.starts_with(GAP)).to_dicts()
     several = len({row["ranker"] for row in rows}) > 1
@@ -105,9 +129,16 @@ def gaps_told(lift: pl.DataFrame, metric: str | None = None) -> list[str]:
         base, llm = (found.get((ranker, place, arm, arm)) for arm in ("base", "llm"))
         if base is None or base["value"] is None:
             continue
-        said = f"users by {place.removeprefix(GAP)} ({base['n_users']:,} users): best and worst served group differ by {metric.upper()} "
-        said += f"{_gap(base, 'base')}" + (f" and {_gap(llm, 'llm')}" if llm and llm["value"] is not None else "")
-        told.append((f"{ranker}: " if several else "") + said + _moved(found.get((ranker, place, "llm", "base"))))
+        said = (
+            f"users by {place.removeprefix(GAP)} ({base['n_users']:,} users): best and worst served group "
+            f"differ by {metric.upper()} "
+        )
+        said += f"{_gap(base, 'base')}" + (
+            f" and {_gap(llm, 'llm')}" if llm and llm["value"] is not None else ""
+        )
+        told.append(
+            (f"{ranker}: " if several else "") + said + _moved(found.get((ranker, place, "llm", "base")))
+        )
     return told
 
 

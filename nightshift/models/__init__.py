@@ -1,1 +1,1 @@
-"""Bundled weights: where they come from, their sha256, how they are prepared, counted in tokens and computed in."""
+"""Language models, encoders and where their weights come from."""

@@ -1,7 +1,8 @@
-"""What a prompt is: the fields it may read, how a row becomes text, how an answer becomes a value, and its version.
+"""What a prompt is: the fields it may read, how a row becomes text, how an answer becomes a value, and its
+version.
 
-The allow-list is enforced here, not by good manners: `requests` hands `build` a row that holds nothing but the
-prompt's own `fields`, so a column that is not on the list cannot reach a model.
+The allow-list is enforced here, not by good manners: `requests` hands `build` a row that holds nothing but
+the prompt's own `fields`, so a column that is not on the list cannot reach a model.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,15 +13,23 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 from pydantic import BaseModel
 
-from nightshift.keys import canonical, content_key
-from nightshift.llm.base import Decoding, FinishReason, ModelIdentity, Question
+from nightshift.models.llm.base import Decoding, FinishReason, ModelIdentity, Question
+from nightshift.storage.content_key import canonical, content_key
 
 V = TypeVar("V", bound=BaseModel)
 
-REQUESTS: dict[str, Any] = {"content_key": pl.String, "row_id": pl.String, "text_key": pl.String, "text": pl.String, "worth": pl.Float64}
-"""Requests of one prompt: the row's id in its table, its text and the key of that text alone, and its worth (higher is asked first)."""
+REQUESTS: dict[str, Any] = {
+    "content_key": pl.String,
+    "row_id": pl.String,
+    "text_key": pl.String,
+    "text": pl.String,
+    "worth": pl.Float64,
+}
+"""Requests of one prompt: the row's id in its table, its text and the key of that text alone, and its
+worth (higher is asked first)."""
 SLICE = 50_000
-"""Rows whose texts are built at a time: a million texts as Python objects would hold more memory than the frame they become."""
+"""Rows whose texts are built at a time: a million texts as Python objects would hold more memory than the
+frame they become."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +49,16 @@ class Prompt(Generic[V]):
     build: Callable[[Mapping[str, Any]], str]
     """A row's own text."""
     parse: Callable[[str, FinishReason], V]
-    """What an answer says. Raises RejectedAnswer with the reason. Not part of the key: a better parser re-reads for free."""
+    """What an answer says. Raises RejectedAnswer with the reason. Not part of the key: a better parser
+    re-reads for free."""
     schema: type[V]
     """The value an answer becomes."""
     decoding: Decoding = field(default_factory=Decoding)
     questions: tuple[Question, ...] = ()
     """For prompts that are scored, not answered: the closed vocabulary."""
     again: Callable[[str, str], str] = lambda text, reason: text
-    """The text of the next attempt, from a row's text and the reason its last answer was rejected. Not part of the key."""
+    """The text of the next attempt, from a row's text and the reason its last answer was rejected. Not
+    part of the key."""
 
     @property
     def prompt_id(self) -> str:
@@ -59,7 +70,9 @@ class Prompt(Generic[V]):
         """Hash of instructions, schema, decoding and questions."""
         schema = "" if self.questions else canonical(self.schema.model_json_schema())
         questions = canonical([(q.name, q.stem, list(q.choices)) for q in self.questions])
-        return content_key(self.name, str(self.version), self.instructions, schema, canonical(self.decoding), questions)
+        return content_key(
+            self.name, str(self.version), self.instructions, schema, canonical(self.decoding), questions
+        )
 
     def hidden_id(self, model_id: str) -> str:
         """Encoder id of the model's own state while it answers this prompt."""
@@ -69,13 +82,20 @@ class Prompt(Generic[V]):
         """Content key of one row's text."""
         return content_key(identity.model_id, identity.arithmetic, self.digest, text)
 
-    def requests(self, rows: pl.DataFrame, identity: ModelIdentity, worth: pl.Series | None = None) -> pl.DataFrame:
-        """Requests for every row, worthiest first (ties by row id). Rows with equal text share a content key."""
+    def requests(
+        self, rows: pl.DataFrame, identity: ModelIdentity, worth: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Requests for every row, worthiest first (ties by row id). Rows with equal text share a content
+        key."""
         key = partial(self.key, identity)
-        slices = [_asked(self, key, part) for part in rows.select({self.row_key, *self.fields}).iter_slices(SLICE)]
+        slices = [
+            _asked(self, key, part) for part in rows.select({self.row_key, *self.fields}).iter_slices(SLICE)
+        ]
         frame = pl.concat(slices) if slices else pl.DataFrame(schema=REQUESTS).drop("worth")
         worths = worth if worth is not None else pl.Series([0.0]).new_from_index(0, rows.height)
-        return frame.with_columns(worths.cast(pl.Float64).alias("worth")).sort("worth", "row_id", descending=[True, False])
+        return frame.with_columns(worths.cast(pl.Float64).alias("worth")).sort(
+            "worth", "row_id", descending=[True, False]
+        )
 
 
 def _asked(prompt: Prompt[Any], key: Callable[[str], str], rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,5 @@
-"""What a ranker is to Nightshift: rows with float32 feature columns in, probabilities out, and a folder it can be read back from."""
+"""What a ranker is to Nightshift: rows with float32 feature columns in, probabilities out, and a folder it
+can be read back from."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -25,19 +26,30 @@ class Ranker(Protocol):
     features: tuple[str, ...]
     """Columns it was fitted on, in order; empty before the fit."""
 
-    def fit(self, train: Rows, valid: Rows, features: tuple[str, ...], seed: int = 0, context: "Context | None" = None) -> Self:
-        """Learn `label` from the feature columns; `valid` only decides when to stop. The same seed gives the same ranker.
+    def fit(
+        self,
+        train: Rows,
+        valid: Rows,
+        features: tuple[str, ...],
+        seed: int = 0,
+        context: "Context | None" = None,
+    ) -> Self:
+        """Learn `label` from the feature columns; `valid` only decides when to stop. The same seed gives
+        the same ranker.
 
-        `context` holds histories and item contents as of each row's moment, with the views that the arm may read.
+        `context` holds histories and item contents as of each row's moment, with the views that the arm
+        may read.
         """
         ...
 
     def predict(self, rows: Rows, context: "Context | None" = None) -> NDArray[np.float64]:
-        """Probability of a positive label (rows,). Missing values are fine; a missing column raises TableError."""
+        """Probability of a positive label (rows,). Missing values are fine; a missing column raises
+        TableError."""
         ...
 
     def importances(self) -> dict[str, float]:
-        """Share of each feature in what the ranker learnt, largest first; they add up to 1 (or to 0 when nothing was learnt)."""
+        """Share of each feature in what the ranker learnt, largest first; they add up to 1 (or to 0 when
+        nothing was learnt)."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -9,9 +9,12 @@ from nightshift.rankers.lightgbm import LightGBMRanker, LightGBMSettings
 
 
 def build_ranker(
-    settings: LightGBMSettings | DINSettings, checkpoint: Path | None = None, tell: Callable[[str], None] | None = None
+    settings: LightGBMSettings | DINSettings,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Ranker:
-    """A fresh ranker with these settings. `checkpoint`, a file, lets a killed DIN go on; trees are grown in seconds and need none."""
+    """A fresh ranker with these settings. `checkpoint`, a file, lets a killed DIN go on; trees are grown
+    in seconds and need none."""
     if isinstance(settings, LightGBMSettings):
         return LightGBMRanker(settings)
     from nightshift.rankers.din.ranker import DINRanker

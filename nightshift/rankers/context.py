@@ -1,8 +1,8 @@
 """What a ranker may read beside the flat rows: histories and item contents, both as of each row's moment.
 
-Trees need none of it. DIN attends to the history itself and reads similarities and semantic ids of an arm's own views,
-so an arm's permission is part of the context: `base` sees no view, `text` the raw one, `llm` what the model wrote, and
-`permuted` the same dealt to other items.
+Trees need none of it. DIN attends to the history itself and reads similarities and semantic ids of an
+arm's own views, so an arm's permission is part of the context: `base` sees no view, `text` the raw one,
+`llm` what the model wrote, and `permuted` the same dealt to other items.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ from nightshift.features.builder import Builder
 from nightshift.features.content import ItemCodes, NightContent, View
 from nightshift.features.dealings import dealing_of
 from nightshift.features.examples import ExampleInputs
+from nightshift.features.history import EventLog, Ints
 from nightshift.features.settings import ExampleSettings
-from nightshift.history import EventLog, Ints
 
 T = TypeVar("T")
 WRITTEN = ("hidden", "tags", "facts")
@@ -61,7 +61,12 @@ class Context:
 
     def _named(self, night: int, read: Callable[[NightContent], Mapping[str, T]]) -> dict[str, T]:
         opened = [(family, names, read(content)) for family, names, content in self._open(night)]
-        return {f"{family}__{name}": found[name] for family, names, found in opened for name in names if name in found}
+        return {
+            f"{family}__{name}": found[name]
+            for family, names, found in opened
+            for name in names
+            if name in found
+        }
 
     def _open(self, night: int) -> list[tuple[str, tuple[str, ...], NightContent]]:
         """(family, its views, the content to read them from) of every family that has views."""

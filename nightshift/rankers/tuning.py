@@ -1,7 +1,8 @@
-"""The same small search for every arm: a few fixed variants of a ranker's settings, judged on the validation rows.
+"""The same small search for every arm: a few fixed variants of a ranker's settings, judged on the
+validation rows.
 
-A baseline that was tuned less than what it is compared with flatters the comparison. Every arm gets the first `trials`
-of the same list; the first one is the settings as they are, so that one trial is no search.
+A baseline that was tuned less than what it is compared with flatters the comparison. Every arm gets the
+first `trials` of the same list; the first one is the settings as they are, so that one trial is no search.
 """
 
 from collections.abc import Callable
@@ -41,8 +42,16 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
 MOST_TRIALS = 6
 
 
-def choose(settings: S, name: str, trials: int, fit: Callable[[S], Ranker], valid: pl.DataFrame, context: "Context | None") -> S:
-    """The variant of the settings whose ranker has the lowest log-loss on `valid`; the settings themselves for one trial or no rows."""
+def choose(
+    settings: S,
+    name: str,
+    trials: int,
+    fit: Callable[[S], Ranker],
+    valid: pl.DataFrame,
+    context: "Context | None",
+) -> S:
+    """The variant of the settings whose ranker has the lowest log-loss on `valid`; the settings themselves
+    for one trial or no rows."""
     if trials == 1 or not valid.height:
         return settings
     variants = [settings.model_copy(update=change) for change in VARIANTS[name][:trials]]

@@ -1,7 +1,7 @@
 """Semantic ids of a night at serving: the paths themselves, and what the events say about their heads.
 
-Clicks of a head are those of its items, so they are summed once a night and, where events came in since, once more for the
-heads of those events; a request looks them up.
+Clicks of a head are those of its items, so they are summed once a night and, where events came in since,
+once more for the heads of those events; a request looks them up.
 """
 
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ import numpy as np
 
 from nightshift.features.content import ItemCodes
 from nightshift.features.counts import smoothed
+from nightshift.features.history import EventLog, Ints, Past
 from nightshift.features.prefixes import DEPTHS, head_columns, head_name
 from nightshift.features.rows import Columns, Doubles, float32, prefixed
-from nightshift.history import EventLog, Ints, Past
-from nightshift.serving.mapped import Arrays
+from nightshift.serving.memory_map import Arrays
 
 if TYPE_CHECKING:
     from nightshift.serving.live import Live
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def code_arrays(codes: dict[str, ItemCodes], tallies: Doubles, heads: bool) -> Arrays:
-    """Paths (items, levels) of every view, -1 for no code; with `heads`, the number of each head and the events of its items.
+    """Paths (items, levels) of every view, -1 for no code; with `heads`, the number of each head and the
+    events of its items.
 
     `tallies` (items + 1, ...): events and positive ones of every item by the night.
     """
@@ -31,7 +32,9 @@ def code_arrays(codes: dict[str, ItemCodes], tallies: Doubles, heads: bool) -> A
         for depth in DEPTHS if heads else ():
             head = np.append(found.prefix(depth), -1)
             arrays[f"codes_{view}_head{depth}"] = head.astype(np.int32)
-            arrays[f"codes_{view}_events{depth}"] = _summed(head, tallies[:, 0], tallies[:, 1], max(int(head.max()), 0) + 1)
+            arrays[f"codes_{view}_events{depth}"] = _summed(
+                head, tallies[:, 0], tallies[:, 1], max(int(head.max()), 0) + 1
+            )
     return arrays
 
 
@@ -44,7 +47,11 @@ def _summed(head: Ints, events: Doubles, positives: Doubles, heads: int) -> Doub
 
 def with_added(night: "ServedNight", added: EventLog) -> dict[tuple[str, int], Doubles]:
     """(heads, 2) events and positive ones by view and depth: the night's, and those since."""
-    return {(view, depth): _since(night, view, depth, added) for view in night.about["codebooks"] for depth in DEPTHS}
+    return {
+        (view, depth): _since(night, view, depth, added)
+        for view in night.about["codebooks"]
+        for depth in DEPTHS
+    }
 
 
 def _since(night: "ServedNight", view: str, depth: int, added: EventLog) -> Doubles:
@@ -56,7 +63,8 @@ def _since(night: "ServedNight", view: str, depth: int, added: EventLog) -> Doub
 
 
 def code_columns(live: "Live", view: str, item: Ints, past: Past) -> Columns:
-    """What `nightshift.features.prefixes.prefix_columns` gives for candidates (rows,) of one moment, after all known events."""
+    """What `nightshift.features.prefixes.prefix_columns` gives for candidates (rows,) of one moment, after
+    all known events."""
     columns: Columns = {}
     for depth in DEPTHS:
         head = live.night.arrays[f"codes_{view}_head{depth}"]

@@ -1,16 +1,17 @@
-"""The feature columns of candidates for one user at one moment: the families of `Builder`, by the same functions, for a single list."""
+"""The feature columns of candidates for one user at one moment: the families of `Builder`, by the same
+functions, for a single list."""
 
 import numpy as np
 
 from nightshift.features.affinity import attribute_columns
 from nightshift.features.collaborative import NAMES, applied
 from nightshift.features.counts import tally_columns
+from nightshift.features.history import Ints, Past
 from nightshift.features.lists import is_placed, one_list
 from nightshift.features.preferences import preferred
 from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.similarity import borrowed, dimension_columns, history_columns
 from nightshift.features.tags import tag_columns
-from nightshift.history import Ints, Past
 from nightshift.serving.codes import code_columns
 from nightshift.serving.live import History, Live, beside, past_of, user_tally
 from nightshift.serving.stage import stage_columns
@@ -19,8 +20,11 @@ FAMILIES = {"base": (), "text": ("raw",), "llm": ("hidden", "tags", "facts")}
 """Families that can be served, and the views each of them reads. The placebo cannot."""
 
 
-def candidate_columns(live: Live, user_id: str, history: History, item: Ints, moment: int, families: tuple[str, ...]) -> Columns:
-    """Columns (rows,), or (1,) where all rows share the value. `moment` is after all events of `live`; `item` are its numbers.
+def candidate_columns(
+    live: Live, user_id: str, history: History, item: Ints, moment: int, families: tuple[str, ...]
+) -> Columns:
+    """Columns (rows,), or (1,) where all rows share the value. `moment` is after all events of `live`;
+    `item` are its numbers.
 
     `history` is the user's, from `live.user`.
     """
@@ -29,7 +33,9 @@ def candidate_columns(live: Live, user_id: str, history: History, item: Ints, mo
     columns: Columns = {}
     if "base" in families:
         counted = _counts(live, item, user_tally(times, labels, moment, live), moment)
-        columns |= prefixed("base__", counted | _base(live, item, moment, past) | stage_columns(live.night, item, history))
+        columns |= prefixed(
+            "base__", counted | _base(live, item, moment, past) | stage_columns(live.night, item, history)
+        )
     for family in ("text", "llm"):
         if family in families:
             columns |= prefixed(f"{family}__", _views(live, item, past, FAMILIES[family]))
@@ -41,12 +47,18 @@ def candidate_columns(live: Live, user_id: str, history: History, item: Ints, mo
 def _counts(live: Live, item: Ints, user: dict[str, float], moment: int) -> Columns:
     seen = beside(live.item_tally(item, moment), user)
     both = tally_columns(seen, np.array([moment]), live.prior, live.night.settings.counts)
-    return {f"user_{name}": values[-1:] for name, values in both.items()} | {f"item_{name}": values[:-1] for name, values in both.items()}
+    return {f"user_{name}": values[-1:] for name, values in both.items()} | {
+        f"item_{name}": values[:-1] for name, values in both.items()
+    }
 
 
 def _base(live: Live, item: Ints, moment: int, past: Past) -> Columns:
     size = np.array([len(item) if live.night.about["lists"] else np.nan], np.float32)
-    return {"list_size": size} | attribute_columns(live.night.attributes, item, past) | _collaborative(live, item, moment, past)
+    return (
+        {"list_size": size}
+        | attribute_columns(live.night.attributes, item, past)
+        | _collaborative(live, item, moment, past)
+    )
 
 
 def _collaborative(live: Live, item: Ints, moment: int, past: Past) -> Columns:

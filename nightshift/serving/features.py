@@ -1,7 +1,8 @@
 """Features of a home for serving: the newest whole night, memory-mapped, and the events since.
 
-One object for a process and all its threads. Requests read one state from beginning to end; `refresh` and `add_events`
-make the next state beside it and put it in its place, so that a request never meets half of two nights.
+One object for a process and all its threads. Requests read one state from beginning to end; `refresh` and
+`add_events` make the next state beside it and put it in its place, so that a request never meets half of
+two nights.
 """
 
 import threading
@@ -15,17 +16,17 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from nightshift.candidates.settings import CandidateSettings
 from nightshift.errors import NightshiftError
+from nightshift.features.candidates.settings import CandidateSettings
+from nightshift.features.history import EventLog, Ints, without_duplicates
 from nightshift.features.rows import Columns
 from nightshift.features.settings import FeatureSettings
-from nightshift.history import EventLog, Ints, without_duplicates
 from nightshift.serving.columns import FAMILIES, candidate_columns
+from nightshift.serving.complete_night import WholeNight, newest_whole, whole_night
 from nightshift.serving.live import NOBODY, Live, no_events, refitted
 from nightshift.serving.night import ServedNight, key_of, open_night
 from nightshift.serving.recipe import newest_recipe
-from nightshift.serving.whole import WholeNight, newest_whole, whole_night
-from nightshift.store import Store
+from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, MOMENT
 
 FOLDER = "serving"
@@ -77,7 +78,9 @@ _MICROSECOND = datetime.resolution
 class Features:
     """The features of one home. Open it once a process."""
 
-    def __init__(self, store: Store, settings: FeatureSettings, folder: Path, live: Live, opened: "Opened") -> None:
+    def __init__(
+        self, store: Store, settings: FeatureSettings, folder: Path, live: Live, opened: "Opened"
+    ) -> None:
         self._store, self.settings, self.folder, self._opened = store, settings, folder, opened
         self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
         self._live, self._cut = live, live
@@ -96,15 +99,18 @@ class Features:
     ) -> "Features":
         """Open the newest whole night of a home, or the night `as_of`.
 
-        `settings` are those of the training rows (None: what the newest saved ranker was trained with). `folder` holds the
-        mapped arrays, `<home>/serving` unless another is named; where they are missing they are made, in seconds to minutes.
-        `codes`: nights count as whole only with their semantic ids, for a ranker that embeds them (columns of them ask by themselves).
-        `candidates`: settings of the candidate stage, for a ranker that reads its scores.
+        `settings` are those of the training rows (None: what the newest saved ranker was trained with).
+        `folder` holds the mapped arrays, `<home>/serving` unless another is named; where they are missing
+        they are made, in seconds to minutes. `codes`: nights count as whole only with their semantic ids,
+        for a ranker that embeds them (columns of them ask by themselves). `candidates`: settings of the
+        candidate stage, for a ranker that reads its scores.
         Raises NightshiftError when no night is whole, IntegrityError when a table of it is damaged.
         """
         home = Path(home)
         if not home.is_dir():
-            raise NightshiftError(f"{home} is not there; name the folder that holds tables/ and models/ (default: .nightshift)")
+            raise NightshiftError(
+                f"{home} is not there; name the folder that holds tables/ and models/ (default: .nightshift)"
+            )
         settings, folder = settings or newest_recipe(home), Path(folder) if folder else home / FOLDER
         store, opened = Store(home), Opened(as_of, codes or settings.codes, candidates)
         night = open_night(store, opened.whole(store), settings, folder, candidates)
@@ -131,16 +137,19 @@ class Features:
         return self._live.night
 
     def attach(self, reader: "Reader") -> None:
-        """Let a ranker read every night before it is served, this one first, for as long as somebody holds the ranker."""
+        """Let a ranker read every night before it is served, this one first, for as long as somebody holds
+        the ranker."""
         with self._writing:
             reader.read(self._live.night)
             self._readers.add(reader)
 
     def refresh(self) -> bool:
-        """Serve the newest whole night if it is another one; True when it is. Milliseconds when nothing changed.
+        """Serve the newest whole night if it is another one; True when it is. Milliseconds when nothing
+        changed.
 
-        Keeps the night that is served while it, or a newer one, is being published, and never goes back to an older one.
-        Events added before are kept where the new night does not know them yet. Safe beside requests; call it from a timer.
+        Keeps the night that is served while it, or a newer one, is being published, and never goes back to
+        an older one. Events added before are kept where the new night does not know them yet. Safe beside
+        requests; call it from a timer.
         """
         with self._writing:
             try:
@@ -157,11 +166,13 @@ class Features:
             return True
 
     def add_events(self, events: pl.DataFrame, until: datetime | None = None) -> Added:
-        """Let requests see events since the night: columns user_id, item_id, timestamp, label (1 positive, 0 negative).
+        """Let requests see events since the night: columns user_id, item_id, timestamp, label (1 positive,
+        0 negative).
 
-        `until` says up to where the stream is complete (default: the newest event): collaborative scores are refitted when
-        it passes a refit point, which takes seconds in this call and never in a request. Costs time in proportion to
-        the events since the night, so hand them over in batches. Raises PolarsError for a frame without these columns.
+        `until` says up to where the stream is complete (default: the newest event): collaborative scores
+        are refitted when it passes a refit point, which takes seconds in this call and never in a request.
+        Costs time in proportion to the events since the night, so hand them over in batches. Raises
+        PolarsError for a frame without these columns.
         """
         fresh = events.select(pl.col(name).cast(INTERACTIONS.schema[name]) for name in EVENT).drop_nulls()
         with self._writing:
@@ -170,17 +181,23 @@ class Features:
             return self._put(_live(self._live.night), known)
 
     def columns(self, user: str, candidates: Sequence[str], now: datetime | None = None) -> pl.DataFrame:
-        """The feature columns of candidates for a user, as `ranking_examples` has them for the same events and moment.
+        """The feature columns of candidates for a user, as `ranking_examples` has them for the same events
+        and moment.
 
         One row a candidate, in order. Where the source has lists (impressions), the candidates are one.
         """
         live, moment = self.at(now)
         families = tuple(name for name in FAMILIES if name in self.settings.families)
-        found = candidate_columns(live, user, live.user(user), live.night.items.of(candidates), moment, families)
-        return pl.DataFrame({"item_id": list(candidates)} | {name: _full(found, name, len(candidates)) for name in found})
+        found = candidate_columns(
+            live, user, live.user(user), live.night.items.of(candidates), moment, families
+        )
+        return pl.DataFrame(
+            {"item_id": list(candidates)} | {name: _full(found, name, len(candidates)) for name in found}
+        )
 
     def at(self, now: datetime | None) -> tuple[Live, int]:
-        """What is known at a moment, and the moment in microseconds: `now`, or the night's 00:00 UTC where `now` is before it."""
+        """What is known at a moment, and the moment in microseconds: `now`, or the night's 00:00 UTC where
+        `now` is before it."""
         live = self._live
         moment = max(microseconds(now or datetime.now(UTC)), live.night.moment)
         if moment > live.newest or not len(live.added.time):
@@ -216,9 +233,13 @@ def _encoded(events: pl.DataFrame, night: ServedNight) -> tuple[EventLog, dict[s
     user = night.users.of(names)
     absent = sorted({names[place] for place in np.flatnonzero(user >= len(night.users)).tolist()})
     new = {name: len(night.users) + place for place, name in enumerate(absent)}
-    user = np.array([new.get(name, number) for name, number in zip(names, user.tolist(), strict=True)], np.int64)
+    user = np.array(
+        [new.get(name, number) for name, number in zip(names, user.tolist(), strict=True)], np.int64
+    )
     time: Ints = whole["timestamp"].cast(MOMENT).to_physical().to_numpy()
-    return EventLog(NOBODY, NOBODY, user, night.items.of(whole["item_id"].to_list()), time, whole["label"].to_numpy()), new
+    return EventLog(
+        NOBODY, NOBODY, user, night.items.of(whole["item_id"].to_list()), time, whole["label"].to_numpy()
+    ), new
 
 
 def _full(columns: Columns, name: str, rows: int) -> pl.Series:

@@ -1,8 +1,10 @@
-"""The trees of a LightGBM ranker run by onnxruntime: the same routes through the same trees in about half the time.
+"""The trees of a LightGBM ranker run by onnxruntime: the same routes through the same trees in about half
+the time.
 
-Thresholds are doubles and features are float32, so each threshold is lowered to the next float32: the same values lie at or
-below it. Leaves are summed in float32, which moves a probability by less than 1e-6. A forest is held against LightGBM on rows
-that lie on and beside its thresholds before it is used; what does not agree (another objective, categorical splits) is not used.
+Thresholds are doubles and features are float32, so each threshold is lowered to the next float32: the same
+values lie at or below it. Leaves are summed in float32, which moves a probability by less than 1e-6. A
+forest is held against LightGBM on rows that lie on and beside its thresholds before it is used; what does
+not agree (another objective, categorical splits) is not used.
 """
 
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.history import Floats
+from nightshift.features.history import Floats
 from nightshift.rankers.lightgbm import LightGBMRanker
 
 Forest = Callable[[Floats], NDArray[np.float64]]
@@ -26,7 +28,8 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def forest_of(model: LightGBMRanker) -> Forest | None:
-    """The ranker's trees on onnxruntime; None where onnx or onnxruntime is not installed, or the two do not agree."""
+    """The ranker's trees on onnxruntime; None where onnx or onnxruntime is not installed, or the two do
+    not agree."""
     try:
         import onnx
         import onnxruntime
@@ -56,9 +59,14 @@ def _nodes(root: dict[str, Any], tree: int) -> list[dict[str, Any]]:
         node, parent, side = waiting.pop()
         if parent >= 0:
             found[parent][side] = len(found)
-        found.append(_leaf(node, tree, len(found)) if "leaf_value" in node else _split(node, tree, len(found)))
+        found.append(
+            _leaf(node, tree, len(found)) if "leaf_value" in node else _split(node, tree, len(found))
+        )
         if "leaf_value" not in node:
-            waiting += [(node["right_child"], len(found) - 1, "false"), (node["left_child"], len(found) - 1, "true")]
+            waiting += [
+                (node["right_child"], len(found) - 1, "false"),
+                (node["left_child"], len(found) - 1, "true"),
+            ]
     return found
 
 
@@ -71,7 +79,9 @@ def _split(node: dict[str, Any], tree: int, number: int) -> dict[str, Any]:
     """A split; its mode is empty when it is of a kind that cannot be taken over."""
     threshold = float(node["threshold"]) if node["decision_type"] == "<=" else 0.0
     known = node["decision_type"] == "<=" and node["missing_type"] in ("None", "NaN")
-    left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0  # without a type, NaN counts as 0
+    left = (
+        node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0
+    )  # without a type, NaN counts as 0
     return {
         "tree": tree, "node": number, "mode": "BRANCH_LEQ" if known else "", "feature": node["split_feature"],
         "threshold": _lowered(threshold), "missing": int(left),
@@ -87,7 +97,10 @@ def _lowered(threshold: float) -> float:
 
 def _session(onnx: Any, onnxruntime: Any, rows: list[dict[str, Any]], features: int) -> Any:
     """An inference session of one thread with a single operator, the trees."""
-    columns = {name: [row[name] for row in rows] for name in ("tree", "node", "mode", "feature", "threshold", "true", "false", "missing")}
+    columns = {
+        name: [row[name] for row in rows]
+        for name in ("tree", "node", "mode", "feature", "threshold", "true", "false", "missing")
+    }
     leaves = [row for row in rows if row["mode"] == "LEAF"]
     trees = onnx.helper.make_node(
         "TreeEnsembleRegressor", ["rows"], ["raw"], domain="ai.onnx.ml", n_targets=1, aggregate_function="SUM", post_transform="NONE",
@@ -97,25 +110,36 @@ def _session(onnx: Any, onnxruntime: Any, rows: list[dict[str, Any]], features: 
         target_nodeids=[row["node"] for row in leaves], target_ids=[0] * len(leaves), target_weights=[row["value"] for row in leaves],
     )  # fmt: skip
     sides = (("rows", features), ("raw", 1))
-    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, width]) for name, width in sides]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, width])
+        for name, width in sides
+    ]
     graph = onnx.helper.make_graph([trees], "forest", ends[:1], ends[1:])
     versions = [onnx.helper.make_opsetid("ai.onnx.ml", 3), onnx.helper.make_opsetid("", 18)]
     model = onnx.helper.make_model(graph, opset_imports=versions, ir_version=9)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def _on_the_edges(rows: list[dict[str, Any]], features: int) -> Floats:
-    """Rows whose values are thresholds, their neighbours and NaN: where two ways of reading a tree would part."""
+    """Rows whose values are thresholds, their neighbours and NaN: where two ways of reading a tree would
+    part."""
     random = np.random.default_rng(0)
     matrix = random.normal(size=(CHECKED_ROWS, features)).astype(np.float32)
     for feature in range(features):
-        edges = np.array([row["threshold"] for row in rows if row["mode"] != "LEAF" and row["feature"] == feature], np.float32)
+        edges = np.array(
+            [row["threshold"] for row in rows if row["mode"] != "LEAF" and row["feature"] == feature],
+            np.float32,
+        )
         if len(edges):
             drawn = random.choice(edges[np.isfinite(edges)], CHECKED_ROWS)
             toward = np.where(random.random(CHECKED_ROWS) < 0.5, np.float32(-LARGEST), np.float32(LARGEST))
-            matrix[:, feature] = np.where(random.random(CHECKED_ROWS) < 0.3, drawn, np.nextafter(drawn, toward))
+            matrix[:, feature] = np.where(
+                random.random(CHECKED_ROWS) < 0.3, drawn, np.nextafter(drawn, toward)
+            )
     matrix[np.abs(matrix) <= SMALLEST] = 0.0
     matrix[random.random(matrix.shape) < 0.1] = np.nan
     return matrix

@@ -1,4 +1,5 @@
-"""From ids to numbers, on arrays that can be memory-mapped: a sorted array of names and the number of each."""
+"""From ids to numbers, on arrays that can be memory-mapped: a sorted array of names and the number of
+each."""
 
 from collections.abc import Hashable, Sequence
 
@@ -6,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.history import Ints
+from nightshift.features.history import Ints
 
 REMEMBERED = 200_000
 """Looked-up ids kept in a dictionary (about 40 MB); when it is full it starts anew."""
@@ -58,4 +59,6 @@ class Ids:
         """Keep what was found; unknown ids are searched again, so that made-up ids cannot fill the memory."""
         if len(self._seen) > REMEMBERED:
             self._seen = _Seen()
-        self._seen.update((name, number) for name, number in zip(ids, numbers.tolist(), strict=True) if number < len(self))
+        self._seen.update(
+            (name, number) for name, number in zip(ids, numbers.tolist(), strict=True) if number < len(self)
+        )

@@ -1,7 +1,8 @@
-"""A night and what happened since: the events a request may know, counted for items at once and for a user at a time.
+"""A night and what happened since: the events a request may know, counted for items at once and for a user
+at a time.
 
-The night's own events are mapped; events added since then are few and held in memory. Counts of both together are kept
-for every item, so that a request only looks them up.
+The night's own events are mapped; events added since then are few and held in memory. Counts of both
+together are kept for every item, so that a request only looks them up.
 """
 
 from collections.abc import Mapping
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 from nightshift.features.collaborative import Fit, refit_moments
 from nightshift.features.counts import Tally
+from nightshift.features.history import DAY, EventLog, Floats, Ints, Past
 from nightshift.features.rows import Doubles
-from nightshift.history import DAY, EventLog, Floats, Ints, Past
 from nightshift.serving.codes import with_added
 from nightshift.serving.night import ServedNight
 from nightshift.serving.prepare import FIXED, fit_of
@@ -23,7 +24,8 @@ from nightshift.serving.prepare import FIXED, fit_of
 History = tuple[Ints, Ints, Floats]
 """Events of one user, oldest first: items, moments, labels."""
 SMALL_CATALOGUE = 50_000
-"""Items up to which the neighbours of all of them are counted when events come in; above, those of the candidates are."""
+"""Items up to which the neighbours of all of them are counted when events come in; above, those of the
+candidates are."""
 NOBODY = pl.Series("id", [], pl.String)
 
 
@@ -44,12 +46,14 @@ class Refit:
 
 @dataclass(frozen=True)
 class Live:
-    """What is known at a moment: a night, and the events since (`added`, none before the night), up to `until`."""
+    """What is known at a moment: a night, and the events since (`added`, none before the night), up to
+    `until`."""
 
     night: ServedNight
     added: EventLog
     until: int
-    """The stream of events is known up to here, in microseconds since 1970; collaborative refits follow it."""
+    """The stream of events is known up to here, in microseconds since 1970; collaborative refits follow
+    it."""
     new_users: Mapping[str, int] = field(default_factory=dict)
     """Numbers of users who had no event before the night."""
     refits: tuple["Refit", ...] = ()
@@ -67,7 +71,8 @@ class Live:
 
     @cached_property
     def prior(self) -> Doubles:
-        """(1,) overall click rate; as `overall_rate` of nightshift.features.counts for a moment after all events."""
+        """(1,) overall click rate; as `overall_rate` of nightshift.features.counts for a moment after all
+        events."""
         positives = self.night.about["positives"] + self.added.label.sum(dtype=np.float64)
         return np.array([(positives + 1.0) / (self.events + 2.0)])
 
@@ -97,7 +102,9 @@ class Live:
     def fresh(self) -> Doubles:
         """(items + 1, 2) added events and positive ones of every item."""
         size, item = len(self.night.items) + 1, self.added.item
-        return np.stack([np.bincount(item, minlength=size), np.bincount(item, self.added.label, size)], axis=1).astype(np.float64)
+        return np.stack(
+            [np.bincount(item, minlength=size), np.bincount(item, self.added.label, size)], axis=1
+        ).astype(np.float64)
 
     def borrowed(self, view: str, item: Ints) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
         """Events and positive ones of the neighbours of items (rows,), and whether there are neighbours."""
@@ -107,15 +114,22 @@ class Live:
 
     @cached_property
     def _near(self) -> dict[str, Doubles]:
-        """View -> (items + 1, 2) events of the neighbours of all items: the night's, or counted anew where the catalogue is small."""
+        """View -> (items + 1, 2) events of the neighbours of all items: the night's, or counted anew where
+        the catalogue is small."""
         views = self.night.about["views"]
         if not len(self.added.time):
             return {name: self.night.arrays[f"view_{name}_near"] for name in views}
-        return {name: self._near_of(name, slice(None)) for name in views} if len(self.night.items) <= SMALL_CATALOGUE else {}
+        return (
+            {name: self._near_of(name, slice(None)) for name in views}
+            if len(self.night.items) <= SMALL_CATALOGUE
+            else {}
+        )
 
     def _near_of(self, view: str, item: Ints | slice) -> Doubles:
         near = self.night.arrays[f"view_{view}_near"][item]
-        return np.asarray(near + self.fresh[self.night.arrays[f"view_{view}_neighbours"][item]].sum(1))  # -1 is the unknown item: no events
+        return np.asarray(
+            near + self.fresh[self.night.arrays[f"view_{view}_neighbours"][item]].sum(1)
+        )  # -1 is the unknown item: no events
 
     def _since(self, item: Ints, start: int) -> tuple[Doubles, Doubles]:
         """Events and positive ones of items (rows,) from a moment on."""
@@ -146,7 +160,11 @@ class Live:
         mine = slice(0, 0)
         if number < len(self.night.users):
             mine = slice(int(arrays["user_start"][number]), int(arrays["user_start"][number + 1]))
-        items, times, labels = arrays["user_item"][mine].astype(np.int64), arrays["user_time"][mine], arrays["user_label"][mine]
+        items, times, labels = (
+            arrays["user_item"][mine].astype(np.int64),
+            arrays["user_time"][mine],
+            arrays["user_label"][mine],
+        )
         if high == low:
             return items, times, labels
         fresh = slice(low, high)
@@ -187,8 +205,14 @@ def user_tally(times: Ints, labels: Floats, moment: int, live: Live) -> dict[str
     newest = max(len(times) - counts.recent_events, 0)
     found: dict[str, float] = {}
     for head, begin in (("", 0), ("recent_", recent), ("newest_", newest)):
-        found |= {f"{head}events": len(times) - begin, f"{head}positives": float(labels[begin:].sum(dtype=np.float64))}
-    return found | {"first": float(times[0]) if len(times) else 0.0, "last": float(times[-1]) if len(times) else 0.0}
+        found |= {
+            f"{head}events": len(times) - begin,
+            f"{head}positives": float(labels[begin:].sum(dtype=np.float64)),
+        }
+    return found | {
+        "first": float(times[0]) if len(times) else 0.0,
+        "last": float(times[-1]) if len(times) else 0.0,
+    }
 
 
 def beside(items: Tally, user: dict[str, float]) -> Tally:
@@ -204,7 +228,8 @@ def past_of(items: Ints, times: Ints, labels: Floats, moment: int, length: int) 
 
 
 def refitted(live: Live, earlier: tuple[Refit, ...] = ()) -> Live:
-    """The state with the collaborative fit that the training rows of `until` would have. A fit costs seconds; `earlier` ones are reused."""
+    """The state with the collaborative fit that the training rows of `until` would have. A fit costs
+    seconds; `earlier` ones are reused."""
     night, added = live.night, live.added
     own = (Refit(night.about["refit"], 0, night.fitted),) if night.fitted else ()
     moments = refit_moments([night.arrays["time"], added.time], night.settings.collaborative)

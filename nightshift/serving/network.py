@@ -1,7 +1,9 @@
-"""DIN at serving: a user's history as it is now against the candidates, by the functions that made its training rows.
+"""DIN at serving: a user's history as it is now against the candidates, by the functions that made its
+training rows.
 
-Item vectors do not depend on the request. They are made once a night and network, mapped like the night's other arrays,
-and looked up; so a request costs its columns, the similarities to its history, and one run of the graph.
+Item vectors do not depend on the request. They are made once a night and network, mapped like the night's
+other arrays, and looked up; so a request costs its columns, the similarities to its history, and one run
+of the graph.
 """
 
 from dataclasses import dataclass
@@ -12,15 +14,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.history import Floats, Ints
-from nightshift.keys import content_key
+from nightshift.features.history import Floats, Ints
 from nightshift.rankers.din.batches import Slots, gap_of
 from nightshift.rankers.din.onnx import BATCH, OnnxDIN
 from nightshift.rankers.din.saved import FEATURES_FILE, WEIGHTS_FILE
 from nightshift.rankers.din.tiers import shared_histograms
-from nightshift.serving.mapped import Arrays, opened
+from nightshift.serving.memory_map import Arrays, opened
 from nightshift.serving.night import ServedNight
 from nightshift.serving.request import Request, families_of
+from nightshift.storage.content_key import content_key
 
 KEPT = 8
 """Folders of item vectors that stay: a few rankers on a few nights."""
@@ -40,13 +42,15 @@ class Network:
 
     @classmethod
     def load(cls, saved: Path, folder: Path) -> "Network":
-        """Read a saved ranker. Raises ModelUnavailable when there is none, or onnxruntime is not installed."""
+        """Read a saved ranker. Raises ModelUnavailable when there is none, or onnxruntime is not
+        installed."""
         model = OnnxDIN.load(saved)
         digests = (sha256((saved / name).read_bytes()).hexdigest() for name in (FEATURES_FILE, WEIGHTS_FILE))
         return cls(model, content_key(*digests)[:16], folder)
 
     def read(self, night: ServedNight) -> None:
-        """Map the night's item vectors; make them first where they are not there yet, or where they are damaged."""
+        """Map the night's item vectors; make them first where they are not there yet, or where they are
+        damaged."""
         mine = self._folder / f"as_of={night.as_of}-{content_key(night.key, self._key)[:16]}"
         night.kept[self._key] = opened(mine, lambda: (self._made(night), {}), KEPT)[0]["vectors"]
 
@@ -57,21 +61,32 @@ class Network:
         return np.concatenate([self.model.score(dense[part], candidate[part], keys, mask) for part in parts])
 
     def given(self, request: Request) -> tuple[Floats, Floats, Floats, Floats]:
-        """What the graph eats: scaled columns (rows, width), candidates (rows, d), keys (1, length, d) and mask (1, length)."""
+        """What the graph eats: scaled columns (rows, width), candidates (rows, d), keys (1, length, d) and
+        mask (1, length)."""
         inputs, night = self.model.inputs, request.live.night
         vectors, past = night.kept[self._key], Recent.of(request, inputs.history_length)
         scaled = inputs.scaler(request.matrix(inputs.features, self._families))
-        return np.hstack([scaled, *self._tiers(night, request.item, past)]), vectors[request.item], *self._keys(vectors, past)
+        return (
+            np.hstack([scaled, *self._tiers(night, request.item, past)]),
+            vectors[request.item],
+            *self._keys(vectors, past),
+        )
 
     def _tiers(self, night: ServedNight, item: Ints, past: "Recent") -> list[Floats]:
         """Histograms (rows, 2 x tiers) of each view; zeros for a view that the night lacks."""
         inputs, views = self.model.inputs, night.content.views
         names = [name.split("__", 1)[1] for name in inputs.tier_views]
         nothing = np.zeros((len(item), 2 * inputs.tiers), np.float32)
-        return [shared_histograms(views[name], item, past.item, past.liked, inputs.tiers) if name in views else nothing for name in names]
+        return [
+            shared_histograms(views[name], item, past.item, past.liked, inputs.tiers)
+            if name in views
+            else nothing
+            for name in names
+        ]
 
     def _keys(self, vectors: Floats, past: "Recent") -> tuple[Floats, Floats]:
-        """Keys (1, length, d) of the history and their mask (1, length); one masked event where there is none."""
+        """Keys (1, length, d) of the history and their mask (1, length); one masked event where there is
+        none."""
         if not len(past.item):
             return np.zeros((1, 1, vectors.shape[1]), np.float32), np.zeros((1, 1), np.float32)
         return self.model.keys(vectors[past.item], past.kinds)[None], np.ones((1, len(past.item)), np.float32)
@@ -83,7 +98,9 @@ class Network:
         heads = catalogue.head_rows({name: found for name, found in codes.items() if found}, items)
         attributes = catalogue.attribute_rows(*_attributes(night), items)
         names = _in_order(night.items.names, night.items.numbers)
-        views = {one.name: night.content.views.get(one.name.split("__", 1)[1]) for one in catalogue.references}
+        views = {
+            one.name: night.content.views.get(one.name.split("__", 1)[1]) for one in catalogue.references
+        }
         vectors = catalogue.text_vectors({name: view for name, view in views.items() if view}, names)
         slots = Slots.of(catalogue.id_rows(names), heads, *attributes, vectors)
         return {"vectors": self.model.vectors(slots)}

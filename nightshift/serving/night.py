@@ -10,19 +10,19 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from nightshift.candidates.settings import CandidateSettings
+from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.collaborative import Fit
 from nightshift.features.content import ItemCodes, NightContent, TagScores, View
+from nightshift.features.history import midnight
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.tags import Marked
 from nightshift.features.whitening import Whitening
-from nightshift.history import midnight
-from nightshift.keys import canonical, content_key
+from nightshift.serving.complete_night import WholeNight
 from nightshift.serving.ids import Ids
-from nightshift.serving.mapped import Arrays, opened
+from nightshift.serving.memory_map import Arrays, opened
 from nightshift.serving.prepare import FORMAT, night_arrays
-from nightshift.serving.whole import WholeNight
-from nightshift.store import Store
+from nightshift.storage.content_key import canonical, content_key
+from nightshift.storage.store import Store
 
 FITTED = Whitening(np.zeros(0), np.zeros((0, 0)))
 """Vectors are stored whitened; nothing is whitened at serving."""
@@ -63,8 +63,14 @@ class ServedNight:
     @cached_property
     def attributes(self) -> sp.csr_array:
         """(items + 1, attributes)"""
-        parts = self.arrays["attributes_value"], self.arrays["attributes_code"], self.arrays["attributes_start"]
-        return sp.csr_array(parts, shape=(len(self.items) + 1, int(self.arrays["attributes_count"][0])), copy=False)
+        parts = (
+            self.arrays["attributes_value"],
+            self.arrays["attributes_code"],
+            self.arrays["attributes_start"],
+        )
+        return sp.csr_array(
+            parts, shape=(len(self.items) + 1, int(self.arrays["attributes_count"][0])), copy=False
+        )
 
     @cached_property
     def marked(self) -> Marked:
@@ -75,7 +81,10 @@ class ServedNight:
     @property
     def codes(self) -> dict[str, ItemCodes]:
         """Semantic ids by view (items, levels)."""
-        return {view: ItemCodes(codebook, self.arrays[f"codes_{view}_paths"]) for view, codebook in self.about["codebooks"].items()}
+        return {
+            view: ItemCodes(codebook, self.arrays[f"codes_{view}_paths"])
+            for view, codebook in self.about["codebooks"].items()
+        }
 
     @cached_property
     def content(self) -> NightContent:
@@ -97,7 +106,10 @@ class ServedNight:
         if self.about["refit"] is None:
             return None
         names = ("slot", "odds_liked", "odds_disliked", "cosine", "ease", "item_rate", "factors")
-        return Fit(**{name: self.arrays[f"fit_{name}"] for name in names}, overall=float(self.arrays["fit_overall"][0]))
+        return Fit(
+            **{name: self.arrays[f"fit_{name}"] for name in names},
+            overall=float(self.arrays["fit_overall"][0]),
+        )
 
 
 def key_of(night: WholeNight, settings: FeatureSettings, candidates: CandidateSettings | None = None) -> str:
@@ -106,9 +118,14 @@ def key_of(night: WholeNight, settings: FeatureSettings, candidates: CandidateSe
 
 
 def open_night(
-    store: Store, night: WholeNight, settings: FeatureSettings, folder: Path, candidates: CandidateSettings | None = None
+    store: Store,
+    night: WholeNight,
+    settings: FeatureSettings,
+    folder: Path,
+    candidates: CandidateSettings | None = None,
 ) -> ServedNight:
-    """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where they are damaged."""
+    """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where
+    they are damaged."""
     mine = folder / key_of(night, settings, candidates)
     arrays, about = opened(mine, lambda: night_arrays(store, night, settings, candidates))
     return ServedNight(night.as_of, mine.name, settings, arrays, about)

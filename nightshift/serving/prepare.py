@@ -1,8 +1,9 @@
-"""From a night's Parquet tables to the arrays that serving maps: whitened vectors, tallies, timelines, the collaborative fit.
+"""From a night's Parquet tables to the arrays that serving maps: whitened vectors, tallies, timelines, the
+collaborative fit.
 
-Everything that does not depend on the request is computed here, once a night, with the functions that make the training
-rows. Arrays of items have one row more than the catalogue: the last one is the item nobody knows, with no vector, no
-attribute and no event, so that an unknown candidate is a row like any other.
+Everything that does not depend on the request is computed here, once a night, with the functions that make
+the training rows. Arrays of items have one row more than the catalogue: the last one is the item nobody
+knows, with no vector, no attribute and no event, so that an unknown candidate is a row like any other.
 """
 
 from dataclasses import replace
@@ -12,25 +13,26 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.candidates.settings import CandidateSettings
 from nightshift.features.affinity import attribute_lists, attribute_matrix
+from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.collaborative import Fit, fit, refit_moments
 from nightshift.features.content import NightContent, Snapshot, View, night_content
 from nightshift.features.counts import tally
+from nightshift.features.history import EventLog, midnight
 from nightshift.features.settings import CountSettings, FeatureSettings
 from nightshift.features.tags import Marked
-from nightshift.history import EventLog, midnight
 from nightshift.serving.codes import code_arrays
+from nightshift.serving.complete_night import WholeNight
 from nightshift.serving.ids import Ids
-from nightshift.serving.mapped import Arrays
+from nightshift.serving.memory_map import Arrays
 from nightshift.serving.stage import served_sources, stage_arrays
-from nightshift.serving.whole import WholeNight
-from nightshift.store import Store
+from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEMS
 
 WRITTEN = ("item_tag_scores", "item_embeddings", "item_facts", "user_preferences", "user_embeddings")
 FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
-"""Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are whole in float64."""
+"""Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are
+whole in float64."""
 FORMAT = 4
 """Raised when the arrays change their names or meaning; part of the key."""
 
@@ -38,7 +40,8 @@ FORMAT = 4
 def night_arrays(
     store: Store, night: WholeNight, settings: FeatureSettings, candidates: CandidateSettings | None = None
 ) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays of a whole night, and what is to be said of them; with `candidates`, its stage too. IntegrityError: a damaged table."""
+    """The arrays of a whole night, and what is to be said of them; with `candidates`, its stage too.
+    IntegrityError: a damaged table."""
     items = night.read(store, ITEMS.name)
     snapshot = Snapshot(**{name: night.read(store, name) for name in (*WRITTEN, ITEM_CODES.name)})
     content = night_content(night.as_of, snapshot, items["item_id"], settings.similarity)
@@ -46,17 +49,26 @@ def night_arrays(
     log = EventLog.of(events, items["item_id"]).before(midnight(night.as_of))
     arrays, about = arrays_of(items, content, log, settings)
     arrays |= stage_arrays(log, night.as_of, candidates)
-    return arrays, about | {"stage": served_sources(candidates), "lists": events["request_id"].null_count() < events.height}
+    return arrays, about | {
+        "stage": served_sources(candidates),
+        "lists": events["request_id"].null_count() < events.height,
+    }
 
 
-def arrays_of(items: pl.DataFrame, content: NightContent, log: EventLog, settings: FeatureSettings) -> tuple[Arrays, dict[str, Any]]:
+def arrays_of(
+    items: pl.DataFrame, content: NightContent, log: EventLog, settings: FeatureSettings
+) -> tuple[Arrays, dict[str, Any]]:
     """The same from what the tables hold; `log` ends at the night."""
     assert content.as_of is not None
     moment = midnight(content.as_of)
-    arrays: Arrays = _prefixed("items", Ids.arrays(items["item_id"])) | _prefixed("users", Ids.arrays(log.users))
+    arrays: Arrays = _prefixed("items", Ids.arrays(items["item_id"])) | _prefixed(
+        "users", Ids.arrays(log.users)
+    )
     arrays |= _user_arrays(log) | _item_arrays(log, moment, settings.counts) | _attributes(items)
     for name, view in content.views.items():
-        arrays |= _prefixed(f"view_{name}", _view(view, arrays["item_tallies"], settings.similarity.emit_dimensions))
+        arrays |= _prefixed(
+            f"view_{name}", _view(view, arrays["item_tallies"], settings.similarity.emit_dimensions)
+        )
     arrays |= _prefixed("tags", _tags(Marked.of(content.tags))) | _preferences(content)
     arrays |= code_arrays(content.codes, arrays["item_tallies"], settings.codes)
     moments = refit_moments([log.time], settings.collaborative)
@@ -81,14 +93,20 @@ def _prefixed(prefix: str, arrays: dict[str, NDArray[Any]]) -> Arrays:
 
 
 def _starts(owner: NDArray[np.int64], owners: int) -> NDArray[np.int64]:
-    """(owners + 2,) where each owner's events begin and, one further, end; the last owner is the unknown one."""
+    """(owners + 2,) where each owner's events begin and, one further, end; the last owner is the unknown
+    one."""
     return np.searchsorted(owner, np.arange(owners + 2))
 
 
 def _user_arrays(log: EventLog) -> Arrays:
     line = log.by_user
     starts = _starts(line.owner, log.users.len())
-    mine: dict[str, NDArray[Any]] = {"start": starts, "item": line.other.astype(np.int32), "time": line.time, "label": line.label}
+    mine: dict[str, NDArray[Any]] = {
+        "start": starts,
+        "item": line.other.astype(np.int32),
+        "time": line.time,
+        "label": line.label,
+    }
     return _prefixed("user", mine) | {"time": log.time}
 
 
@@ -101,7 +119,13 @@ def _item_arrays(log: EventLog, moment: int, counts: CountSettings) -> Arrays:
     seen = tally(line, item, np.full(len(item), moment), counts)
     tallies = np.stack([getattr(seen, name) for name in FIXED], axis=1).astype(np.float64)
     starts = _starts(line.owner, log.items.len())
-    return {"item_tallies": tallies, "item_start": starts, "item_keys": keys, "item_running": running, "moments": moments}
+    return {
+        "item_tallies": tallies,
+        "item_start": starts,
+        "item_keys": keys,
+        "item_running": running,
+        "moments": moments,
+    }
 
 
 def _attributes(items: pl.DataFrame) -> Arrays:
@@ -109,7 +133,13 @@ def _attributes(items: pl.DataFrame) -> Arrays:
     ends = np.append(matrix.indptr, matrix.indptr[-1]).astype(np.int64)
     shape = np.array([matrix.shape[1]])
     named = np.array([name.encode() for name in names.to_list()], dtype=bytes)
-    parts: Arrays = {"start": ends, "code": matrix.indices, "value": matrix.data, "count": shape, "names": named}
+    parts: Arrays = {
+        "start": ends,
+        "code": matrix.indices,
+        "value": matrix.data,
+        "count": shape,
+        "names": named,
+    }
     return _prefixed("attributes", parts)
 
 
@@ -131,11 +161,20 @@ def _view(view: View, tallies: NDArray[np.float64], emitted: int) -> dict[str, N
 
 def _tags(marked: Marked) -> dict[str, NDArray[Any]]:
     shares = {"share": marked.share, "top_share": marked.top_share}
-    return {"scores": _beyond(marked.scores), "tops": _beyond(marked.tops.astype(np.uint8)), "present": _beyond(marked.present), **shares}
+    return {
+        "scores": _beyond(marked.scores),
+        "tops": _beyond(marked.tops.astype(np.uint8)),
+        "present": _beyond(marked.present),
+        **shares,
+    }
 
 
 def _preferences(content: NightContent) -> Arrays:
-    arrays: Arrays = {"liked_tags": content.liked_tags, "disliked_tags": content.disliked_tags, "user_facts": content.user_facts}
+    arrays: Arrays = {
+        "liked_tags": content.liked_tags,
+        "disliked_tags": content.disliked_tags,
+        "user_facts": content.user_facts,
+    }
     return _prefixed("preferring", Ids.arrays(content.user_ids)) | arrays
 
 
@@ -145,7 +184,13 @@ def _fit(past: EventLog, settings: FeatureSettings) -> dict[str, NDArray[Any]]:
     return {name: getattr(fitted, name) for name in names} | {"overall": np.array([fitted.overall])}
 
 
-def fit_of(user: NDArray[np.int64], item: NDArray[np.int64], label: NDArray[np.float32], items: int, settings: FeatureSettings) -> Fit:
+def fit_of(
+    user: NDArray[np.int64],
+    item: NDArray[np.int64],
+    label: NDArray[np.float32],
+    items: int,
+    settings: FeatureSettings,
+) -> Fit:
     """The collaborative fit of events, with a slot for the unknown item behind those of the catalogue."""
     numbered = np.unique(user, return_inverse=True)[1].astype(np.int64)
     fitted = fit(numbered, item, label, items, settings.collaborative)

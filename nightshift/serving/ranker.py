@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.candidates.settings import CandidateSettings
 from nightshift.errors import ConfigError, ModelUnavailable
+from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving.columns import FAMILIES
 from nightshift.serving.features import FOLDER, Features
@@ -33,7 +33,8 @@ class Ranked:
     probabilities: NDArray[np.float64]
     """Probability of a positive label."""
     known: NDArray[np.bool_]
-    """False for items that the night's catalogue lacks: scored like an item without text, attributes and events."""
+    """False for items that the night's catalogue lacks: scored like an item without text, attributes and
+    events."""
     user_known: bool
     """False for a user without a single event: scored by what is known of the items alone."""
     as_of: date
@@ -46,7 +47,9 @@ class Ranker:
     def __init__(self, scorer: Scorer, features: Features, as_of: date) -> None:
         _check(scorer.reads)
         if scorer.codes and not features.codes:
-            raise ConfigError("the ranker reads semantic ids; open its features with Features.open(home, codes=True)")
+            raise ConfigError(
+                "the ranker reads semantic ids; open its features with Features.open(home, codes=True)"
+            )
         self.features, self.as_of, self.engine, self.scorer = features, as_of, scorer.engine, scorer
         features.attach(scorer)
 
@@ -65,11 +68,13 @@ class Ranker:
         compiled: bool = True,
         ranker: str = "lightgbm",
     ) -> "Ranker":
-        """The newest saved ranker of an arm (or that of `as_of`), with `features`, or with the home's newest whole night.
+        """The newest saved ranker of an arm (or that of `as_of`), with `features`, or with the home's
+        newest whole night.
 
-        `ranker`: `lightgbm`, or `din`, which needs onnxruntime. `compiled`: run LightGBM's trees with onnxruntime where it is
-        installed and agrees with LightGBM (`nightshift.serving.forest`); changes speed only. Raises ModelUnavailable when the arm
-        has no such ranker, ConfigError when `features` were opened with other settings or the ranker reads what is not served.
+        `ranker`: `lightgbm`, or `din`, which needs onnxruntime. `compiled`: run LightGBM's trees with
+        onnxruntime where it is installed and agrees with LightGBM (`nightshift.serving.forest`); changes
+        speed only. Raises ModelUnavailable when the arm has no such ranker, ConfigError when `features`
+        were opened with other settings or the ranker reads what is not served.
         """
         if ranker not in RANKERS:
             raise ConfigError(f"ranker {ranker!r} is not served; served are {', '.join(RANKERS)}")
@@ -80,14 +85,18 @@ class Ranker:
         candidates = _candidates(folder, scorer.reads)
         features = features or Features.open(home, recipe, codes=scorer.codes, candidates=candidates)
         if features.settings != recipe or candidates not in (None, features.candidates):
-            raise ConfigError(f"{folder} was trained on features of other settings than these; open them with Ranker.load(home).features")
+            raise ConfigError(
+                f"{folder} was trained on features of other settings than these; open them with "
+                f"Ranker.load(home).features"
+            )
         return cls(scorer, features, date.fromisoformat(folder.name.removeprefix("as_of=")))
 
     def rank(self, user: str, candidates: Sequence[str], now: datetime | None = None) -> Ranked:
-        """Score candidates for a user at a moment (default: this one; before the night it counts as the night's 00:00 UTC).
+        """Score candidates for a user at a moment (default: this one; before the night it counts as the
+        night's 00:00 UTC).
 
-        Never raises for what it does not know: unknown users and items are scored with what there is, and marked. A
-        repeated candidate is returned once. Equal scores keep the order of the candidates.
+        Never raises for what it does not know: unknown users and items are scored with what there is, and
+        marked. A repeated candidate is returned once. Equal scores keep the order of the candidates.
         """
         items = tuple(dict.fromkeys(candidates))
         request = Request.of(self.features, user, items, now)
@@ -95,7 +104,9 @@ class Ranker:
         chance = self.scorer.chances(request) if items else np.zeros(0)
         order = np.argsort(-chance, kind="stable")
         known, user_known = request.item[order] < len(night.items), len(request.history[0]) > 0
-        return Ranked(tuple([items[place] for place in order.tolist()]), chance[order], known, user_known, night.as_of)
+        return Ranked(
+            tuple([items[place] for place in order.tolist()]), chance[order], known, user_known, night.as_of
+        )
 
 
 def _scorer(ranker: str, folder: Path, vectors: Path, compiled: bool) -> Scorer:
@@ -111,15 +122,21 @@ def _check(reads: tuple[str, ...]) -> None:
     """Raises ConfigError for what serving does not compute."""
     foreign = [name for name in families_of(reads) if name not in FAMILIES]
     if foreign:
-        raise ConfigError(f"the ranker reads columns of family {foreign[0]!r}; served are {', '.join(FAMILIES)}")
+        raise ConfigError(
+            f"the ranker reads columns of family {foreign[0]!r}; served are {', '.join(FAMILIES)}"
+        )
 
 
 def _candidates(folder: Path, reads: tuple[str, ...]) -> CandidateSettings | None:
-    """Settings of the candidate stage, where the ranker reads its scores. Raises ConfigError when they are not there."""
+    """Settings of the candidate stage, where the ranker reads its scores. Raises ConfigError when they are
+    not there."""
     scores, path = [name for name in reads if name.startswith("base__from_")], folder / CANDIDATES_FILE
     found = load_candidates(folder) if scores else None
     if scores and found is None:
-        raise ConfigError(f"the ranker reads {scores[0]!r}, a score of the candidate stage, and {path} is not there; train again")
+        raise ConfigError(
+            f"the ranker reads {scores[0]!r}, a score of the candidate stage, and {path} is not "
+            f"there; train again"
+        )
     return found
 
 
@@ -132,4 +149,7 @@ def _folder(home: Path, name: str, as_of: date | None) -> Path:
         return saved[max(saved)]
     there = sorted(path.name for path in (home / "models").glob("*-*/"))
     wanted = f"{name} of {as_of}" if as_of else name
-    raise ModelUnavailable(f"{home / 'models'} has no ranker {wanted}; there are {', '.join(there) or 'none'}. Train one: nightshift train")
+    raise ModelUnavailable(
+        f"{home / 'models'} has no ranker {wanted}; there are {', '.join(there) or 'none'}. Train "
+        f"one: nightshift train"
+    )

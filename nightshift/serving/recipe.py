@@ -1,4 +1,5 @@
-"""How a ranker's features are made: kept beside the saved ranker, so that serving makes the same ones without a configuration."""
+"""How a ranker's features are made: kept beside the saved ranker, so that serving makes the same ones
+without a configuration."""
 
 from datetime import date
 from pathlib import Path
@@ -6,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from nightshift.candidates.settings import CandidateSettings
-from nightshift.durable import replaced
 from nightshift.errors import IntegrityError
+from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.settings import FeatureSettings
+from nightshift.storage.durable import replaced
 
 if TYPE_CHECKING:
     from nightshift.rankers.base import Ranker
@@ -20,29 +21,37 @@ Kept = TypeVar("Kept", bound=BaseModel)
 
 
 def save_recipe(folder: Path, settings: FeatureSettings, candidates: CandidateSettings | None = None) -> None:
-    """Write the settings that a ranker's training rows were built with into its folder; `candidates` where a stage gave them."""
+    """Write the settings that a ranker's training rows were built with into its folder; `candidates` where
+    a stage gave them."""
     (folder / RECIPE_FILE).write_text(settings.model_dump_json(indent=1), "utf-8")
     if candidates is not None:
         (folder / CANDIDATES_FILE).write_text(candidates.model_dump_json(indent=1), "utf-8")
 
 
 def save_ranker(
-    home: Path, ranker: "Ranker", arm: str, as_of: date, settings: FeatureSettings, candidates: CandidateSettings | None = None
+    home: Path,
+    ranker: "Ranker",
+    arm: str,
+    as_of: date,
+    settings: FeatureSettings,
+    candidates: CandidateSettings | None = None,
 ) -> None:
-    """Keep a ranker with its recipe in `<home>/models/<ranker>-<arm>/as_of=<night>`, whole or not at all: who loads it meanwhile, or
-    after a kill, finds the one before."""
+    """Keep a ranker with its recipe in `<home>/models/<ranker>-<arm>/as_of=<night>`, whole or not at all:
+    who loads it meanwhile, or after a kill, finds the one before."""
     with replaced(home / "models" / f"{ranker.name}-{arm}" / f"as_of={as_of}") as folder:
         ranker.save(folder)
         save_recipe(folder, settings, candidates)
 
 
 def load_recipe(folder: Path) -> FeatureSettings:
-    """The settings beside a saved ranker, the defaults where there are none. Raises IntegrityError when they cannot be read."""
+    """The settings beside a saved ranker, the defaults where there are none. Raises IntegrityError when
+    they cannot be read."""
     return _read(folder / RECIPE_FILE, FeatureSettings) or FeatureSettings()
 
 
 def load_candidates(folder: Path) -> CandidateSettings | None:
-    """Those of its candidate stage, None where there was none. Raises IntegrityError when they cannot be read."""
+    """Those of its candidate stage, None where there was none. Raises IntegrityError when they cannot be
+    read."""
     return _read(folder / CANDIDATES_FILE, CandidateSettings)
 
 
@@ -52,7 +61,9 @@ def _read(path: Path, kind: type[Kept]) -> Kept | None:
     try:
         return kind.model_validate_json(path.read_text("utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
-        raise IntegrityError(f"{path} cannot be read by this version ({error}); train again: nightshift train") from error
+        raise IntegrityError(
+            f"{path} cannot be read by this version ({error}); train again: nightshift train"
+        ) from error
 
 
 def saved_rankers(home: Path, name: str) -> dict[date, Path]:
@@ -63,5 +74,8 @@ def saved_rankers(home: Path, name: str) -> dict[date, Path]:
 
 def newest_recipe(home: Path) -> FeatureSettings:
     """The settings of the ranker trained last, the defaults where none was."""
-    recipes = sorted((home / "models").glob(f"*/as_of=*/{RECIPE_FILE}"), key=lambda path: (path.parent.name, path.parent.parent.name))
+    recipes = sorted(
+        (home / "models").glob(f"*/as_of=*/{RECIPE_FILE}"),
+        key=lambda path: (path.parent.name, path.parent.parent.name),
+    )
     return load_recipe(recipes[-1].parent) if recipes else FeatureSettings()

@@ -1,4 +1,5 @@
-"""One request, and what a ranker is to serving: something that reads nights and gives candidates their chances."""
+"""One request, and what a ranker is to serving: something that reads nights and gives candidates their
+chances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.history import Floats, Ints
+from nightshift.features.history import Floats, Ints
 from nightshift.serving.columns import candidate_columns
 from nightshift.serving.features import Features
 from nightshift.serving.live import History, Live

@@ -1,7 +1,8 @@
-"""Scores of the candidate stage at serving: `popular`, `item_knn` and `ease`, as the night's fit has them for the history as it is now.
+"""Scores of the candidate stage at serving: `popular`, `item_knn` and `ease`, as the night's fit has them
+for the history as it is now.
 
-The fit is that of the night (`nightshift.candidates.fits`), made once with its arrays; a request adds up the rows of what the
-user liked until now, for its candidates alone.
+The fit is that of the night (`nightshift.features.candidates.fits`), made once with its arrays; a request
+adds up the rows of what the user liked until now, for its candidates alone.
 """
 
 from datetime import date
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightshift.candidates.fits import Fits
-from nightshift.candidates.settings import COLLABORATIVE, CandidateSettings
+from nightshift.features.candidates.fits import Fits
+from nightshift.features.candidates.settings import COLLABORATIVE, CandidateSettings
+from nightshift.features.history import EventLog, Ints
 from nightshift.features.rows import Columns, Doubles, float32
-from nightshift.history import EventLog, Ints
-from nightshift.serving.mapped import Arrays
+from nightshift.serving.memory_map import Arrays
 
 if TYPE_CHECKING:
     from nightshift.serving.live import History
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 def served_sources(settings: CandidateSettings | None) -> list[str]:
     """Sources whose scores are columns."""
-    return [source for source in settings.sources if source in COLLABORATIVE] if settings and settings.score_columns else []
+    return (
+        [source for source in settings.sources if source in COLLABORATIVE]
+        if settings and settings.score_columns
+        else []
+    )
 
 
 def stage_arrays(log: EventLog, night: date, settings: CandidateSettings | None) -> Arrays:
@@ -36,14 +41,19 @@ def stage_arrays(log: EventLog, night: date, settings: CandidateSettings | None)
     if "item_knn" in sources:
         near = fit.neighbours
         starts = np.append(near.indptr, near.indptr[-1]).astype(np.int64)
-        arrays |= {"stage_near_start": starts, "stage_near_item": near.indices.astype(np.int32), "stage_near_value": near.data}
+        arrays |= {
+            "stage_near_start": starts,
+            "stage_near_item": near.indices.astype(np.int32),
+            "stage_near_value": near.data,
+        }
     if "ease" in sources:
         arrays |= {"stage_ease_items": fit.ease.items, "stage_ease_weights": fit.ease.weights}
     return arrays
 
 
 def stage_columns(night: "ServedNight", item: Ints, history: "History") -> Columns:
-    """`from_<source>` (rows,) for candidates of one user; NaN where the source has nothing to say, as `Stage.columns` gives it."""
+    """`from_<source>` (rows,) for candidates of one user; NaN where the source has nothing to say, as
+    `Stage.columns` gives it."""
     liked = np.unique(history[0][history[2] > 0.5])
     found = {f"from_{source}": SCORES[source](night.arrays, item, liked) for source in night.about["stage"]}
     return float32({name: scores.astype(np.float32) for name, scores in found.items()})

@@ -28,11 +28,14 @@ class Trees:
     def chances(self, request: Request) -> NDArray[np.float64]:
         """Probabilities (rows,) in the order of the candidates.
 
-        Trees are walked row by row: like rows beside each other take the same branches, which a processor foresees. Rows go
-        in by their click rate (a tenth of the time of 308 trees saved), and come back in their own order.
+        Trees are walked row by row: like rows beside each other take the same branches, which a processor
+        foresees. Rows go in by their click rate (a tenth of the time of 308 trees saved), and come back in
+        their own order.
         """
         seen = request.live.tallies[request.item, :2]
         order = np.argsort(seen[:, 1] / (seen[:, 0] + 10.0))
         chance = np.empty(len(order))
-        chance[order] = self._predict(replace(request, item=request.item[order]).matrix(self.model.features, self._families))
+        chance[order] = self._predict(
+            replace(request, item=request.item[order]).matrix(self.model.features, self._families)
+        )
         return chance

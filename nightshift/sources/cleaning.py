@@ -1,9 +1,10 @@
 """Text that may reach a prompt: one line, normalised, without markup and without what a person cannot see.
 
-Kept: every script, right-to-left text, emoji with their joiners, addresses of web pages (their words say something). Removed: HTML
-(`nightshift.sources.markup`), control characters, lone surrogates, characters that override the reading direction, the invisible
-tag characters (U+E0000 to U+E007F) and byte-order marks in which instructions can be hidden from people but not from a model, and
-the label of a link at the end of a preview ("Read more").
+Kept: every script, right-to-left text, emoji with their joiners, addresses of web pages (their words say
+something). Removed: HTML (`nightshift.sources.markup`), control characters, lone surrogates, characters
+that override the reading direction, the invisible tag characters (U+E0000 to U+E007F) and byte-order marks
+in which instructions can be hidden from people but not from a model, and the label of a link at the end of
+a preview ("Read more").
 """
 
 from collections.abc import Callable
@@ -16,9 +17,11 @@ from nightshift.sources.markup import maybe_markup, without_markup
 LINE_BREAKS = r"[\t\n\x0B\f\r\u{85}\u{2028}\u{2029}]+"
 INVISIBLE = r"[\p{Cc}\u{202A}-\u{202E}\u{2066}-\u{2069}\u{FEFF}\u{E0000}-\u{E007F}]"
 SPACES = r"\s\s+|[\s--\x20]"
-"""Spaces that are not one blank: a run, a tab, a no-break space. Four times faster to replace than all of them."""
+"""Spaces that are not one blank: a run, a tab, a no-break space. Four times faster to replace than all of
+them."""
 NORMAL = r"\x00-\u{2FF}\u{400}-\u{482}\u{48A}-\u{52F}\u{2010}-\u{2027}\u{2030}-\u{205E}\u{4E00}-\u{9FFF}"
-"""Characters that are in form C among themselves: Latin, Cyrillic, dashes and quotes, Chinese. Other texts are normalised."""
+"""Characters that are in form C among themselves: Latin, Cyrillic, dashes and quotes, Chinese. Other texts
+are normalised."""
 PREVIEW_END = r"""((?:\.|!|\?|…)["”)]?)\s*(?:(?:Read|See|Show) (?:more|less)[\s.…›»>]*)+$"""
 """The label of a link after the end of a sentence, at the end of the text."""
 TAIL = 60
@@ -27,7 +30,8 @@ TAIL = 60
 MAX_ATTRIBUTE_CHARS = 100
 """Longest attribute kept, in characters; a category name is shorter."""
 MAX_PASSES = 8
-"""How deep markup inside markup is undone. Deeper nesting stays visible as what it is; nobody writes it by accident."""
+"""How deep markup inside markup is undone. Deeper nesting stays visible as what it is; nobody writes it by
+accident."""
 
 
 def cleaned(column: pl.Expr) -> pl.Expr:
@@ -39,7 +43,11 @@ def _cleaned(texts: pl.Series) -> pl.Series:
     """Each step looks only at the texts that need it, which is much quicker to know than to do."""
     texts = _unmarked(_visible(texts.cast(pl.String)))
     texts = _where(texts, texts.str.contains(rf"{SPACES}|^ | $"), _single_spaced)
-    texts = _where(texts, texts.str.tail(TAIL).str.contains(r"more|less"), lambda some: some.str.replace(PREVIEW_END, "${1}"))
+    texts = _where(
+        texts,
+        texts.str.tail(TAIL).str.contains(r"more|less"),
+        lambda some: some.str.replace(PREVIEW_END, "${1}"),
+    )
     return texts.set(texts.str.len_bytes() == 0, None)
 
 
@@ -98,7 +106,8 @@ def as_text(column: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def as_attributes(column: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
-    """A list column, a list of lists (flattened), or text to split -> cleaned attributes, each once, in their order."""
+    """A list column, a list of lists (flattened), or text to split -> cleaned attributes, each once, in
+    their order."""
     parts = _split(column, dtype, separator)
     element = capped(cleaned(pl.element()), MAX_ATTRIBUTE_CHARS)
     return parts.list.eval(element).list.drop_nulls().list.unique(maintain_order=True)
@@ -107,7 +116,9 @@ def as_attributes(column: str, dtype: pl.DataType, separator: str | None) -> pl.
 def _split(column: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
     if isinstance(dtype, pl.List):
         nested = isinstance(dtype.inner, pl.List)
-        return (pl.col(column).list.eval(pl.element().explode()) if nested else pl.col(column)).cast(pl.List(pl.String))
+        return (pl.col(column).list.eval(pl.element().explode()) if nested else pl.col(column)).cast(
+            pl.List(pl.String)
+        )
     text = pl.col(column).cast(pl.String)
     if separator is not None:
         return text.str.split(separator)

@@ -11,12 +11,17 @@ FALSE = ("0", "0.0", "false", "f", "no")
 
 
 def id_of(setting: str, column: str, dtype: pl.DataType, place: str) -> pl.Expr:
-    """An id as text, without surrounding space; null where it is missing or empty. 17.0 and 17 are the same id."""
+    """An id as text, without surrounding space; null where it is missing or empty. 17.0 and 17 are the
+    same id."""
     if dtype.is_integer():
         return pl.col(column).cast(pl.String)
     if dtype.is_float():
         whole = pl.col(column).cast(pl.Int64, strict=False)
-        return pl.when(whole == pl.col(column)).then(whole.cast(pl.String)).otherwise(pl.col(column).fill_nan(None).cast(pl.String))
+        return (
+            pl.when(whole == pl.col(column))
+            .then(whole.cast(pl.String))
+            .otherwise(pl.col(column).fill_nan(None).cast(pl.String))
+        )
     if not isinstance(dtype, (pl.String, pl.Categorical, pl.Enum, pl.Binary, pl.Null)):
         raise SourceError(wrong_type(setting, column, place, dtype, "an id should be text or a whole number"))
     text = pl.col(column).cast(pl.String).str.strip_chars()
@@ -29,7 +34,11 @@ def label_of(source: InteractionsSource, schema: pl.Schema | dict[str, pl.DataTy
         return pl.lit(1.0, pl.Float32)
     dtype = schema[source.label]
     clicks = source.feedback == "impressions"
-    if not (dtype.is_numeric() or isinstance(dtype, (pl.String, pl.Null)) or (clicks and isinstance(dtype, pl.Boolean))):
+    if not (
+        dtype.is_numeric()
+        or isinstance(dtype, (pl.String, pl.Null))
+        or (clicks and isinstance(dtype, pl.Boolean))
+    ):
         fix = f"feedback {source.feedback} needs {'0/1 or true/false' if clicks else 'numbers'}"
         raise SourceError(wrong_type("sources.interactions.label", source.label, place, dtype, fix))
     return _rating(source, dtype) if source.feedback == "explicit" else _click(source.label)
@@ -37,7 +46,11 @@ def label_of(source: InteractionsSource, schema: pl.Schema | dict[str, pl.DataTy
 
 def _rating(source: InteractionsSource, dtype: pl.DataType) -> pl.Expr:
     text = pl.col(source.label or "")
-    rating = (text.str.strip_chars() if isinstance(dtype, pl.String) else text).cast(pl.Float64, strict=False).fill_nan(None)
+    rating = (
+        (text.str.strip_chars() if isinstance(dtype, pl.String) else text)
+        .cast(pl.Float64, strict=False)
+        .fill_nan(None)
+    )
     return (rating >= source.positive_from).cast(pl.Float32)
 
 

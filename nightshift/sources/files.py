@@ -1,8 +1,8 @@
 """Finding and opening source files: Parquet, CSV, TSV and JSONL behind one lazy face.
 
-Text formats are read without guessing types (CSV and TSV columns arrive as text, so the id "007" stays "007"); the
-mapping says what a column means. Every row keeps its place: the number of its file and its row, counted from 1
-without the header.
+Text formats are read without guessing types (CSV and TSV columns arrive as text, so the id "007" stays
+"007"); the mapping says what a column means. Every row keeps its place: the number of its file and its
+row, counted from 1 without the header.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from typing import TypeVar
 import polars as pl
 
 from nightshift.errors import SourceError
-from nightshift.keys import canonical
 from nightshift.sources.settings import InteractionsSource, ItemsSource, UsersSource
 from nightshift.sources.torn import bad_line
 from nightshift.sources.wording import missing_column, shown
+from nightshift.storage.content_key import canonical
 
 T = TypeVar("T")
 
@@ -60,23 +60,31 @@ class SourceFile:
 
 
 def find_files(block: str, pattern: str, root: Path) -> list[SourceFile]:
-    """The files a path or glob names, sorted. Raises SourceError when there are none or a format is not known.
+    """The files a path or glob names, sorted. Raises SourceError when there are none or a format is not
+    known.
 
-    Hidden files, files whose name starts with an underscore and empty text files are left out, as Spark writes them.
+    Hidden files, files whose name starts with an underscore and empty text files are left out, as Spark
+    writes them.
     """
     if "://" in pattern:
         raise SourceError(
-            f"sources.{block}.path {pattern!r} is a URL; only files of this machine are read: mount the bucket, or copy it first"
+            f"sources.{block}.path {pattern!r} is a URL; only files of this machine are read: mount "
+            f"the bucket, or copy it first"
         )
     paths = sorted(_matches(root / Path(pattern).expanduser()))
     if not paths:
-        raise SourceError(f"no file matches {pattern!r} in {root}; set sources.{block}.path to a file or glob relative to nightshift.yaml")
+        raise SourceError(
+            f"no file matches {pattern!r} in {root}; set sources.{block}.path to a file or glob "
+            f"relative to nightshift.yaml"
+        )
     files = [SourceFile(path, _place(path, root), number) for number, path in enumerate(paths)]
     for file in files:
         _check_format(block, file)
     full = [file for file in files if file.path.stat().st_size or file.ending == ".parquet"]
     if not full:
-        raise SourceError(f"{files[0].place} is empty (0 bytes): sources.{block}.path names no file with rows")
+        raise SourceError(
+            f"{files[0].place} is empty (0 bytes): sources.{block}.path names no file with rows"
+        )
     return full
 
 
@@ -96,7 +104,10 @@ def _place(path: Path, root: Path) -> str:
 def _check_format(block: str, file: SourceFile) -> None:
     if file.ending not in SCANNERS or file.path.name.endswith(".parquet.gz"):
         known = ", ".join(SCANNERS)
-        raise SourceError(f"{file.place} is not a format that sources.{block} reads; use {known} (text also with .gz), or narrow the path")
+        raise SourceError(
+            f"{file.place} is not a format that sources.{block} reads; use {known} (text also with "
+            f".gz), or narrow the path"
+        )
 
 
 def columns_of(block: str, file: SourceFile, wanted: Iterable[tuple[str, str]]) -> Mapping[str, pl.DataType]:
@@ -121,21 +132,33 @@ def place_of(files: list[SourceFile]) -> pl.Expr:
 
 
 def guarded(file: SourceFile, read: Callable[[], T]) -> T:
-    """What `read` gives; what polars could not read becomes a SourceError that names the file, and the line of a text format."""
+    """What `read` gives; what polars could not read becomes a SourceError that names the file, and the
+    line of a text format."""
     try:
         return read()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeDecodeError) as error:  # a hole in Parquet panics
+    except (
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        OSError,
+        UnicodeDecodeError,
+    ) as error:  # a hole in Parquet panics
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = bad_line(file.path, file.ending) or shown(first)
-        raise SourceError(f"{file.place} cannot be read as {file.ending[1:]}: {reason}; repair or remove the file") from error
+        raise SourceError(
+            f"{file.place} cannot be read as {file.ending[1:]}: {reason}; repair or remove the file"
+        ) from error
 
 
 def source_digest(source: ItemsSource | InteractionsSource | UsersSource, root: Path) -> str:
-    """SHA-256 over the mapping and the name, size and modification time of every file: equal while nothing changed.
+    """SHA-256 over the mapping and the name, size and modification time of every file: equal while nothing
+    changed.
 
-    Contents are not read, so a sensor can ask every minute. A touched file counts as changed; the night it starts
-    finds every answer in the ledger.
+    Contents are not read, so a sensor can ask every minute. A touched file counts as changed; the night it
+    starts finds every answer in the ledger.
     """
     stats = [(file.place, file.path.stat()) for file in find_files(source.block, source.path, root)]
-    parts = [source.model_dump(mode="json"), *([place, stat.st_size, stat.st_mtime_ns] for place, stat in stats)]
+    parts = [
+        source.model_dump(mode="json"),
+        *([place, stat.st_size, stat.st_mtime_ns] for place, stat in stats),
+    ]
     return hashlib.sha256(canonical(parts).encode()).hexdigest()

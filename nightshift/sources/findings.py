@@ -1,4 +1,5 @@
-"""What is odd about sources that were read: how many rows, the first of them with its place, column and value, and the way out."""
+"""What is odd about sources that were read: how many rows, the first of them with its place, column and
+value, and the way out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def _of(source: ItemsSource | InteractionsSource, read: Read) -> Iterator[Findin
 
 
 def _column(source: ItemsSource | InteractionsSource, reason: str) -> str:
-    """The user's column behind a reason: reasons begin with the setting's name, save that of unknown items."""
+    """The user's column behind a reason: reasons begin with the setting's name, save that of unknown
+    items."""
     return str(getattr(source, "item_id" if reason == UNKNOWN else reason.split(" ", maxsplit=1)[0]))
 
 
@@ -78,10 +80,20 @@ def remarks(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> I
     """What is not about single rows that were dropped."""
     cap = sources.items.max_text_chars
     if items.capped:
-        fix = f"Raise sources.items.max_text_chars (now {cap:,}) to keep more; the longer items are then asked again."
-        yield _counted(f"texts are longer than {cap:,} characters and are cut", items.capped, items.frame.height, fix)
+        fix = (
+            f"Raise sources.items.max_text_chars (now {cap:,}) to keep more; the longer items are then "
+            f"asked again."
+        )
+        yield _counted(
+            f"texts are longer than {cap:,} characters and are cut", items.capped, items.frame.height, fix
+        )
     if items.untitled:
-        yield _counted("items have no title and carry their id", items.untitled, items.frame.height, "Map title, or fill the column.")
+        yield _counted(
+            "items have no title and carry their id",
+            items.untitled,
+            items.frame.height,
+            "Map title, or fill the column.",
+        )
     if events.duplicates:
         fix = "None needed: one of each is kept. Times of whole days make equal events of repeated ones."
         yield _counted("events repeat another in user, item and moment", events.duplicates, events.rows, fix)
@@ -106,7 +118,9 @@ def _of_times(source: InteractionsSource, frame: pl.DataFrame) -> Iterator[Findi
         return
     if (frame["timestamp"].dt.time().to_physical() == 0).all():
         fix = "Map a column with the time of day if there is one; a night still knows whole days only."
-        yield Finding("times are whole days: what came first inside a day is unknown", column=source.timestamp, fix=fix)
+        yield Finding(
+            "times are whole days: what came first inside a day is unknown", column=source.timestamp, fix=fix
+        )
     single = frame.group_by("user_id").len().select((pl.col("len") == 1).mean()).item()
     if single is not None and single > 0.5:
         fix = "Preferences are written for users with a history; the others are ranked by items alone."

@@ -36,10 +36,14 @@ LAST_IN_ORDER = datetime(2000, 12, 31, 12, tzinfo=UTC)
 """Where the last event of every user is laid when a source has an order and no times."""
 
 
-def read_interactions(source: InteractionsSource, root: Path, items: pl.DataFrame, *, before: datetime | None, now: datetime) -> EventsRead:
-    """The events strictly before `before` (None: all of them); paths are relative to `root`, the folder of nightshift.yaml.
+def read_interactions(
+    source: InteractionsSource, root: Path, items: pl.DataFrame, *, before: datetime | None, now: datetime
+) -> EventsRead:
+    """The events strictly before `before` (None: all of them); paths are relative to `root`, the folder of
+    nightshift.yaml.
 
-    `items` is the catalogue (only `item_id` is used), `now` the wall clock: what claims to be later than it is dropped.
+    `items` is the catalogue (only `item_id` is used), `now` the wall clock: what claims to be later than
+    it is dropped.
     Raises SourceError when a file, column, type or unit is missing or wrong, or too many rows cannot be read.
     """
     files = find_files("interactions", source.path, root)
@@ -51,15 +55,25 @@ def read_interactions(source: InteractionsSource, root: Path, items: pl.DataFram
     known = rows["item_id"].is_in(items["item_id"].implode())
     rows = rows.with_columns(_reason(known, utc(now)).alias(REASON))
     rows = rows.with_columns(_value().alias(VALUE))
-    found = _result(source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before)
+    found = _result(
+        source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before
+    )
     return dataclasses.replace(found, other_kinds=read.height - rows.height)
 
 
 def _read_file(source: InteractionsSource, now: datetime, file: SourceFile) -> pl.DataFrame:
     settings = ("user_id", "item_id", "timestamp", "label", "group", "kind")
-    schema = dict(columns_of("interactions", file, [(name, column) for name in settings if (column := getattr(source, name))]))
-    unit = "us" if source.timestamp_unit == "order" else source.timestamp_unit  # an order becomes moments in `_laid_back`
-    time = moment_of("sources.interactions.timestamp", source.timestamp, schema[source.timestamp], unit, file.place)
+    schema = dict(
+        columns_of(
+            "interactions", file, [(name, column) for name in settings if (column := getattr(source, name))]
+        )
+    )
+    unit = (
+        "us" if source.timestamp_unit == "order" else source.timestamp_unit
+    )  # an order becomes moments in `_laid_back`
+    time = moment_of(
+        "sources.interactions.timestamp", source.timestamp, schema[source.timestamp], unit, file.place
+    )
     label = label_of(source, schema, file.place)
     columns = {
         "user_id": id_of("sources.interactions.user_id", source.user_id, schema[source.user_id], file.place),
@@ -69,7 +83,9 @@ def _read_file(source: InteractionsSource, now: datetime, file: SourceFile) -> p
         "kind": pl.col(source.kind).cast(pl.String) if source.kind else pl.lit(None, pl.String),
         "request_id": _group(source, schema, file),
         "_raw_time": pl.when(time.is_null() | (time > now)).then(pl.col(source.timestamp).cast(pl.String)),
-        "_raw_label": pl.when(label.is_null()).then(pl.col(source.label).cast(pl.String)) if source.label else pl.lit(None, pl.String),
+        "_raw_label": pl.when(label.is_null()).then(pl.col(source.label).cast(pl.String))
+        if source.label
+        else pl.lit(None, pl.String),
     }
     return numbered(file, columns).collect()
 
@@ -89,22 +105,35 @@ def _positive(source: InteractionsSource, files: list[SourceFile], read: pl.Data
         found = shown(read["kind"].drop_nulls().unique(maintain_order=True).head(12).to_list())
         named = shown(list(source.positive_kinds))
         fix = f"column {source.kind!r} holds {found}; name some of these"
-        raise SourceError(f"no event of {files[0].place} is of a kind in sources.interactions.positive_kinds {named}; {fix}")
+        raise SourceError(
+            f"no event of {files[0].place} is of a kind in sources.interactions.positive_kinds {named}; {fix}"
+        )
     return rows
 
 
-def _check_units(source: InteractionsSource, files: list[SourceFile], rows: pl.DataFrame, now: datetime) -> None:
+def _check_units(
+    source: InteractionsSource, files: list[SourceFile], rows: pl.DataFrame, now: datetime
+) -> None:
     if source.timestamp_unit == "order":
         return
     middles = dict(rows.group_by(FILE).agg(pl.col("timestamp").median()).iter_rows())
     for file in files:
-        check_unit("sources.interactions.timestamp", source.timestamp, source.timestamp_unit, file, middles.get(file.number), now)
+        check_unit(
+            "sources.interactions.timestamp",
+            source.timestamp,
+            source.timestamp_unit,
+            file,
+            middles.get(file.number),
+            now,
+        )
 
 
 def _laid_back(rows: pl.DataFrame) -> pl.DataFrame:
-    """One day for each place in a user's order, counted back from a last day that all users share. Rows that are dropped do not count.
+    """One day for each place in a user's order, counted back from a last day that all users share. Rows
+    that are dropped do not count.
 
-    Counted from the end, so that the events strictly before anybody's last one are all events but the last ones.
+    Counted from the end, so that the events strictly before anybody's last one are all events but the last
+    ones.
     """
     place = pl.when(pl.col(REASON).is_null()).then("timestamp")
     days = place.rank("dense", descending=True).over("user_id").cast(pl.Int64) - 1
@@ -135,7 +164,11 @@ def _value() -> pl.Expr:
 
 
 def _result(
-    source: InteractionsSource, files: list[SourceFile], rows: pl.DataFrame, items: pl.DataFrame, before: datetime | None
+    source: InteractionsSource,
+    files: list[SourceFile],
+    rows: pl.DataFrame,
+    items: pl.DataFrame,
+    before: datetime | None,
 ) -> EventsRead:
     later = pl.lit(False) if before is None else (pl.col("timestamp") >= utc(before)) & _readable()
     tonight = rows.filter(~later.fill_null(False))
@@ -156,18 +189,29 @@ def _result(
 
 
 def _readable() -> pl.Expr:
-    """Rows that are in order, or that only lack their item in the catalogue, which may come with a later night."""
+    """Rows that are in order, or that only lack their item in the catalogue, which may come with a later
+    night."""
     return pl.col(REASON).is_null() | (pl.col(REASON) == UNKNOWN)
 
 
-def _check_unknown(source: InteractionsSource, any_known: bool, listed: pl.DataFrame, items: pl.DataFrame, unknown: int) -> None:
+def _check_unknown(
+    source: InteractionsSource, any_known: bool, listed: pl.DataFrame, items: pl.DataFrame, unknown: int
+) -> None:
     if not unknown or (source.unknown_item == "drop" and any_known):
         return
     first = listed.filter(pl.col("reason") == UNKNOWN).row(0, named=True)
-    example = f"{first['key']} has item {shown(first['answer'])}, the catalogue has ids such as {shown(items['item_id'].head(3).to_list())}"
+    example = (
+        f"{first['key']} has item {shown(first['answer'])}, the catalogue has ids such as "
+        f"{shown(items['item_id'].head(3).to_list())}"
+    )
     if not any_known:
-        raise SourceError(f"no event's item is in the catalogue: {example}. Map item_id of both sources to columns that hold the same ids")
-    raise SourceError(f"events of items that are not in the catalogue: {unknown:,}. {example}. Set unknown_item to drop")
+        raise SourceError(
+            f"no event's item is in the catalogue: {example}. Map item_id of both sources to columns "
+            f"that hold the same ids"
+        )
+    raise SourceError(
+        f"events of items that are not in the catalogue: {unknown:,}. {example}. Set unknown_item to drop"
+    )
 
 
 def _each_once(accepted: pl.DataFrame) -> pl.DataFrame:

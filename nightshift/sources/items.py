@@ -10,7 +10,17 @@ from nightshift.errors import SourceError
 from nightshift.sources.cleaning import as_attributes, as_text, capped, cleaned
 from nightshift.sources.columns import id_of
 from nightshift.sources.files import FILE, SourceFile, columns_of, find_files, guarded, numbered, place_of
-from nightshift.sources.reads import NO_ITEM, REASON, TWICE, UNDATED, VALUE, ItemsRead, check_share, counts, rejects
+from nightshift.sources.reads import (
+    NO_ITEM,
+    REASON,
+    TWICE,
+    UNDATED,
+    VALUE,
+    ItemsRead,
+    check_share,
+    counts,
+    rejects,
+)
 from nightshift.sources.settings import ItemsSource
 from nightshift.sources.times import check_unit, moment_of, unreadable
 from nightshift.sources.wording import shown, wrong_type
@@ -22,8 +32,8 @@ Schema = dict[str, pl.DataType]
 def read_items(source: ItemsSource, root: Path) -> ItemsRead:
     """The catalogue; paths are relative to `root`, the folder of nightshift.yaml.
 
-    Raises SourceError when a file, column or type is missing or wrong, an id appears twice (unless `keep_first`), or
-    no item is left. Rows without an id are dropped and listed in `rejects`.
+    Raises SourceError when a file, column or type is missing or wrong, an id appears twice (unless
+    `keep_first`), or no item is left. Rows without an id are dropped and listed in `rejects`.
     """
     files = find_files("items", source.path, root)
     rows = pl.concat([guarded(file, partial(_read_file, source, file)) for file in files])
@@ -37,7 +47,9 @@ def read_items(source: ItemsSource, root: Path) -> ItemsRead:
 
 def _read_file(source: ItemsSource, file: SourceFile) -> pl.DataFrame:
     wanted = [("item_id", source.item_id), *(("text", column) for column in source.text_columns)]
-    wanted += [(name, column) for name in ("title", "attributes", "created_at") if (column := getattr(source, name))]
+    wanted += [
+        (name, column) for name in ("title", "attributes", "created_at") if (column := getattr(source, name))
+    ]
     schema = dict(columns_of("items", file, wanted))
     columns = {
         "item_id": id_of("sources.items.item_id", source.item_id, schema[source.item_id], file.place),
@@ -56,7 +68,9 @@ def _text(setting: str, names: tuple[str, ...], schema: Schema, file: SourceFile
         _check_texts(setting, name, schema[name], file, depth=1)
     if not names:
         return pl.lit(None, pl.String)
-    return cleaned(pl.concat_str([as_text(name, schema[name]) for name in names], separator=" ", ignore_nulls=True))
+    return cleaned(
+        pl.concat_str([as_text(name, schema[name]) for name in names], separator=" ", ignore_nulls=True)
+    )
 
 
 def _check_texts(setting: str, column: str, dtype: pl.DataType, file: SourceFile, depth: int) -> None:
@@ -79,7 +93,13 @@ def _attributes(source: ItemsSource, schema: Schema, file: SourceFile) -> pl.Exp
 def _created_at(source: ItemsSource, schema: Schema, file: SourceFile) -> pl.Expr:
     if source.created_at is None:
         return pl.lit(None, MOMENT)
-    return moment_of("sources.items.created_at", source.created_at, schema[source.created_at], source.created_at_unit, file.place)
+    return moment_of(
+        "sources.items.created_at",
+        source.created_at,
+        schema[source.created_at],
+        source.created_at_unit,
+        file.place,
+    )
 
 
 def _undated(source: ItemsSource, schema: Schema, file: SourceFile) -> pl.Expr:
@@ -102,7 +122,9 @@ def _refuse_duplicates(source: ItemsSource, files: list[SourceFile], rows: pl.Da
     again = rows.filter(pl.col("item_id").is_not_null() & pl.col("item_id").is_duplicated())
     if again.is_empty():
         return
-    twice = again.filter(pl.col("item_id") == again["item_id"][0]).select(place_of(files).alias("place"))["place"]
+    twice = again.filter(pl.col("item_id") == again["item_id"][0]).select(place_of(files).alias("place"))[
+        "place"
+    ]
     extra = again.height - again["item_id"].n_unique()
     where = f"is in {twice[0]} and in {twice[1]}; {extra:,} rows repeat an id"
     fix = "Repair the catalogue, or set sources.items.duplicate_item to keep_first"
@@ -136,5 +158,8 @@ def _result(source: ItemsSource, files: list[SourceFile], rows: pl.DataFrame) ->
 
 def _items(source: ItemsSource, kept: pl.DataFrame) -> pl.DataFrame:
     title = pl.coalesce("title", cleaned(pl.col("item_id")), "item_id")
-    columns = {"title": capped(title, source.max_title_chars), "text": capped(pl.col("text"), source.max_text_chars)}
+    columns = {
+        "title": capped(title, source.max_title_chars),
+        "text": capped(pl.col("text"), source.max_text_chars),
+    }
     return ITEMS.conform(kept.with_columns(**columns).select(list(ITEMS.columns)))

@@ -1,8 +1,10 @@
-"""HTML in item texts -> what a reader would see: tags, comments, scripts and styles go, entities become their characters.
+"""HTML in item texts -> what a reader would see: tags, comments, scripts and styles go, entities become
+their characters.
 
-Shops export descriptions as HTML, and often escape it twice. Only what is certainly markup is taken for it: the elements that
-descriptions use, and any element with an attribute. `a < b`, `I <3 you`, `List<String>` and `R&D` stay as they are, which an HTML
-parser would not leave alone: lexbor drops `<String>`.
+Shops export descriptions as HTML, and often escape it twice. Only what is certainly markup is taken for
+it: the elements that descriptions use, and any element with an attribute. `a < b`, `I <3 you`,
+`List<String>` and `R&D` stay as they are, which an HTML parser would not leave alone: lexbor drops
+`<String>`.
 """
 
 import html
@@ -18,7 +20,9 @@ BLOCK += "|img|li|nav|nobr|noscript|ol|p|picture|pre|script|section|style|table|
 """Elements that do."""
 ATTRIBUTE = r"""\s+[a-z][\w:.-]*\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
 """A quoted value may hold `>`."""
-SWITCH = r"\s+(?:allowfullscreen|async|compact|controls|defer|disabled|hidden|itemscope|noshade|nowrap|reversed)\b"
+SWITCH = (
+    r"\s+(?:allowfullscreen|async|compact|controls|defer|disabled|hidden|itemscope|noshade|nowrap|reversed)\b"
+)
 INSIDE = rf"(?:{ATTRIBUTE}|{SWITCH})*\s*/?"
 """What may stand between an element's name and `>`: in `a<b and c>d` stands something else."""
 
@@ -38,7 +42,8 @@ def maybe_markup(texts: pl.Series) -> pl.Series:
 
 
 def without_markup(texts: pl.Series) -> pl.Series:
-    """Each text as a reader sees it, once over: what was escaped twice may turn out to be a tag, which the next call removes."""
+    """Each text as a reader sees it, once over: what was escaped twice may turn out to be a tag, which the
+    next call removes."""
     texts = texts.str.replace_all(ESCAPED, "&")
     known = texts.str.extract_all(ENTITY).explode().drop_nulls().unique().to_list()
     if known:

@@ -69,7 +69,8 @@ class EventsRead(Read):
     duplicates: int
     """Events equal to another in user, item and timestamp; one of each was kept."""
     other_kinds: int = 0
-    """Events of a kind that `positive_kinds` does not name: left out before anything else is asked of them."""
+    """Events of a kind that `positive_kinds` does not name: left out before anything else is asked of
+    them."""
 
     @property
     def unknown_items(self) -> int:
@@ -100,7 +101,12 @@ class EventsRead(Read):
 def counts(frame: pl.DataFrame) -> dict[str, int]:
     """Rows by reason, most frequent first; rows without a reason are not counted."""
     grouped = (
-        frame.lazy().filter(pl.col(REASON).is_not_null()).group_by(REASON).len().sort("len", REASON, descending=[True, False]).collect()
+        frame.lazy()
+        .filter(pl.col(REASON).is_not_null())
+        .group_by(REASON)
+        .len()
+        .sort("len", REASON, descending=[True, False])
+        .collect()
     )
     return dict(zip(grouped[REASON].to_list(), grouped["len"].to_list(), strict=True))
 
@@ -112,12 +118,21 @@ def rejects(table: str, frame: pl.DataFrame, files: list[SourceFile]) -> pl.Data
     none = [pl.lit(None, pl.String).alias(name) for name in ("prompt_id", "model_id", "content_key")]
     value = pl.col(VALUE).str.head(MAX_VALUE_CHARS).alias("answer")
     return REJECTS.conform(
-        sample.select(pl.lit(table).alias("table"), place_of(files).alias("key"), pl.col(REASON).alias("reason"), value, *none)
+        sample.select(
+            pl.lit(table).alias("table"),
+            place_of(files).alias("key"),
+            pl.col(REASON).alias("reason"),
+            value,
+            *none,
+        )
     )
 
 
-def check_share(source: ItemsSource | InteractionsSource, rows: int, dropped: dict[str, int], listed: pl.DataFrame) -> None:
-    """Raise SourceError, naming the first row of the most frequent reason, when more than `max_rejected_share` of the rows are bad."""
+def check_share(
+    source: ItemsSource | InteractionsSource, rows: int, dropped: dict[str, int], listed: pl.DataFrame
+) -> None:
+    """Raise SourceError, naming the first row of the most frequent reason, when more than
+    `max_rejected_share` of the rows are bad."""
     bad = {reason: count for reason, count in dropped.items() if reason not in HARMLESS}
     if sum(bad.values()) <= source.max_rejected_share * rows:
         return
@@ -125,9 +140,14 @@ def check_share(source: ItemsSource | InteractionsSource, rows: int, dropped: di
     first = listed.filter(pl.col("reason") == reason).row(0, named=True)
     value = "" if first["answer"] is None else f" holds {shown(first['answer'])}"
     limit = f"sources.{source.block}.max_rejected_share {source.max_rejected_share:g}"
-    share = f"{sum(bad.values()):,} of {rows:,} rows of {source.path} cannot be used, more than {limit} allows"
+    share = (
+        f"{sum(bad.values()):,} of {rows:,} rows of {source.path} cannot be used, more than {limit} allows"
+    )
     where = f"first in {first['key']}, column {_column(source, reason)!r}{value}"
-    raise SourceError(f"{share}. Most often: {reason}, {where}. {HINTS.get(reason, 'Repair the rows, or map another column')}")
+    raise SourceError(
+        f"{share}. Most often: {reason}, {where}. "
+        f"{HINTS.get(reason, 'Repair the rows, or map another column')}"
+    )
 
 
 def _column(source: ItemsSource | InteractionsSource, reason: str) -> str:

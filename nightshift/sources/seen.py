@@ -1,14 +1,15 @@
-"""What the source files held when they were last looked at, so that a sensor can tell new data from a touched file."""
+"""What the source files held when they were last looked at, so that a sensor can tell new data from a
+touched file."""
 
 import hashlib
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from nightshift.downloads import sha256_of
-from nightshift.keys import canonical
 from nightshift.sources.files import find_files
 from nightshift.sources.settings import SourcesSettings
+from nightshift.storage.content_key import canonical
+from nightshift.storage.downloads import sha256_of
 
 
 class SeenFile(BaseModel, extra="forbid", frozen=True):
@@ -28,7 +29,8 @@ class Seen(BaseModel, extra="forbid", frozen=True):
 
     @property
     def digest(self) -> str:
-        """Equal for two looks at the same files. Times are in it: an older file that was put back is another look than the first at it."""
+        """Equal for two looks at the same files. Times are in it: an older file that was put back is
+        another look than the first at it."""
         seen = [[name, file.sha256, file.modified_ns] for name, file in sorted(self.files.items())]
         return hashlib.sha256(canonical(seen).encode()).hexdigest()
 
@@ -43,14 +45,17 @@ def _content(seen: Seen, name: str) -> str | None:
 
 
 def look(sources: SourcesSettings, root: Path, before: Seen | None) -> Seen:
-    """The files of both sources now. Only files whose size or modification time moved since `before` are read.
+    """The files of both sources now. Only files whose size or modification time moved since `before` are
+    read.
 
     Raises SourceError when a source names no file.
     """
     known, found = before.files if before else {}, {}
     for source in (sources.items, sources.interactions):
         for file in find_files(source.block, source.path, root):
-            found[f"{source.block}: {file.place}"] = _seen(file.path, known.get(f"{source.block}: {file.place}"))
+            found[f"{source.block}: {file.place}"] = _seen(
+                file.path, known.get(f"{source.block}: {file.place}")
+            )
     return Seen(files=found)
 
 

@@ -76,8 +76,14 @@ class Description:
 
     def lines(self) -> list[str]:
         """The description in words, one fact a line."""
-        span = f"from {self.first:%Y-%m-%d %H:%M} to {self.last:%Y-%m-%d %H:%M} UTC" if self.first and self.last else "no time span"
-        quantiles = ", ".join(f"{name} {value:,}" for name, value in self.text_chars.items()) or "no item has text"
+        span = (
+            f"from {self.first:%Y-%m-%d %H:%M} to {self.last:%Y-%m-%d %H:%M} UTC"
+            if self.first and self.last
+            else "no time span"
+        )
+        quantiles = (
+            ", ".join(f"{name} {value:,}" for name, value in self.text_chars.items()) or "no item has text"
+        )
         lines = [
             f"items: {self.items:,}, {self.items_with_events:,} of them with events",
             f"events: {self.events:,} ({self.feedback} feedback) by {self.users:,} users, {span}",
@@ -93,13 +99,21 @@ class Description:
             f"{self.other_kinds:,} events are of kinds that positive_kinds does not name": self.other_kinds,
             "times are only an order, counted back in days from each user's last event": self.ordered,
         }
-        found = [f"{one.rows:,} {one.what}" if one.rows else one.what for one in self.findings if one.where is None]
+        found = [
+            f"{one.rows:,} {one.what}" if one.rows else one.what for one in self.findings if one.where is None
+        ]
         dropped = [f"dropped: {count:,} rows of {reason}" for reason, count in self.dropped.items()]
         return [remark for remark, count in said.items() if count] + found + dropped
 
 
-def describe(sources: SourcesSettings, items: ItemsRead, events: EventsRead, languages: Mapping[str, float] | None = None) -> Description:
-    """What `nightshift check` tells about sources that were read; `languages` is the share of items by language, where it was counted."""
+def describe(
+    sources: SourcesSettings,
+    items: ItemsRead,
+    events: EventsRead,
+    languages: Mapping[str, float] | None = None,
+) -> Description:
+    """What `nightshift check` tells about sources that were read; `languages` is the share of items by
+    language, where it was counted."""
     lengths = items.frame["text"].str.len_chars().drop_nulls()
     span = events.frame.select(first=pl.col("timestamp").min(), last=pl.col("timestamp").max()).row(0)
     return Description(
@@ -156,7 +170,11 @@ def _activity(times: pl.Series) -> tuple[int, ...]:
 
 
 def _quantiles(values: pl.Series) -> dict[str, int]:
-    return {name: int(values.quantile(q, "nearest") or 0) for name, q in QUANTILES.items()} if values.len() else {}
+    return (
+        {name: int(values.quantile(q, "nearest") or 0) for name, q in QUANTILES.items()}
+        if values.len()
+        else {}
+    )
 
 
 def _mean(values: pl.Series) -> float:

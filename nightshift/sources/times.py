@@ -24,19 +24,27 @@ def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def moment_of(setting: str, column: str, dtype: pl.DataType, unit: TimestampUnit | None, place: str) -> pl.Expr:
-    """The column as UTC microseconds, null where a value cannot be read. Raises SourceError when type and unit do not fit.
+def moment_of(
+    setting: str, column: str, dtype: pl.DataType, unit: TimestampUnit | None, place: str
+) -> pl.Expr:
+    """The column as UTC microseconds, null where a value cannot be read. Raises SourceError when type and
+    unit do not fit.
 
-    `setting` is the one that names the column, such as `sources.interactions.timestamp`; its unit is `<setting>_unit`.
+    `setting` is the one that names the column, such as `sources.interactions.timestamp`; its unit is
+    `<setting>_unit`.
     """
     if isinstance(dtype, pl.Null):
         return pl.lit(None, MOMENT)
     if isinstance(dtype, (pl.Datetime, pl.Date)):
         if unit is not None:
-            raise SourceError(wrong_type(setting, column, place, dtype, f"remove {setting}_unit, which is for numbers"))
+            raise SourceError(
+                wrong_type(setting, column, place, dtype, f"remove {setting}_unit, which is for numbers")
+            )
         return _from_datetime(pl.col(column), dtype)
     if not (dtype.is_numeric() or dtype == pl.String):
-        raise SourceError(wrong_type(setting, column, place, dtype, "it should be a datetime, ISO 8601 text or a number"))
+        raise SourceError(
+            wrong_type(setting, column, place, dtype, "it should be a datetime, ISO 8601 text or a number")
+        )
     if unit is not None:
         return _from_number(pl.col(column), dtype, unit)
     if dtype.is_numeric():
@@ -67,7 +75,8 @@ def _from_number(column: pl.Expr, dtype: pl.DataType, unit: TimestampUnit) -> pl
 
 
 def _from_text(column: pl.Expr) -> pl.Expr:
-    """ISO 8601: a date, or date and time with a blank or T, seconds optional, Z, an offset or nothing (UTC)."""
+    """ISO 8601: a date, or date and time with a blank or T, seconds optional, Z, an offset or nothing
+    (UTC)."""
     text = column.str.strip_chars().str.replace("T", " ", literal=True).str.replace(r"[zZ]$", "+00:00")
     text = text.str.replace(r"^(\d{4}-\d\d-\d\d)$", "${1} 00:00:00")
     text = text.str.replace(r"^(\d{4}-\d\d-\d\d \d\d:\d\d)([+-].*)?$", "${1}:00${2}")
@@ -75,18 +84,34 @@ def _from_text(column: pl.Expr) -> pl.Expr:
     return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", strict=False, time_unit="us", time_zone="UTC")
 
 
-def check_unit(setting: str, column: str, unit: TimestampUnit | None, file: SourceFile, middle: datetime | None, now: datetime) -> None:
-    """Raise SourceError when a file's middle moment shows that the unit is wrong, with the unit that would fit."""
+def check_unit(
+    setting: str,
+    column: str,
+    unit: TimestampUnit | None,
+    file: SourceFile,
+    middle: datetime | None,
+    now: datetime,
+) -> None:
+    """Raise SourceError when a file's middle moment shows that the unit is wrong, with the unit that would
+    fit."""
     if unit is None or middle is None or PLAUSIBLE_FROM <= middle <= now + timedelta(days=366):
         return
-    value: Any = file.scan().select(pl.col(column).cast(pl.Float64, strict=False).drop_nulls().first()).collect().item()
+    value: Any = (
+        file.scan()
+        .select(pl.col(column).cast(pl.Float64, strict=False).drop_nulls().first())
+        .collect()
+        .item()
+    )
     fitting = [other for other in MICROSECONDS if PLAUSIBLE_FROM.year <= _year(value, other) <= now.year + 1]
     if not fitting and middle < PLAUSIBLE_FROM:
         return  # small numbers, such as steps of a simulation: odd, and no unit is better
     fix = "none of s, ms, us, ns puts it near the present"
     if fitting:
         fix = f"{fitting[0]} would put it in {_year(value, fitting[0])}: set {setting}_unit to {fitting[0]}"
-    found = f"column {column!r} of {file.place}: {setting}_unit {unit} puts {shown(int(value))} in year {_year(value, unit)}"
+    found = (
+        f"column {column!r} of {file.place}: {setting}_unit {unit} puts {shown(int(value))} in year "
+        f"{_year(value, unit)}"
+    )
     raise SourceError(f"{found}; {fix}")
 
 

@@ -11,11 +11,17 @@ from nightshift.sources.wording import shown
 
 
 def bad_line(path: Path, ending: str) -> str | None:
-    """`line 17 is not JSON: '...'`, for the first line that is wrong; None when no line is, or the format has no lines."""
+    """`line 17 is not JSON: '...'`, for the first line that is wrong; None when no line is, or the format
+    has no lines."""
     if ending == ".parquet":
         return None
     try:
-        return next(_not_json(path) if ending in (".jsonl", ".ndjson") else _not_rectangular(path, "\t" if ending == ".tsv" else ","), None)
+        return next(
+            _not_json(path)
+            if ending in (".jsonl", ".ndjson")
+            else _not_rectangular(path, "\t" if ending == ".tsv" else ","),
+            None,
+        )
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         return f"{shown(str(error))} (torn?)"
 
@@ -50,7 +56,10 @@ def _not_rectangular(path: Path, separator: str) -> Iterator[str]:
     width = len(next(rows, []))
     for row in rows:
         if len(row) > width:
-            yield f"line {rows.line_num} has {len(row)} fields, the header has {width}: {shown(separator.join(row))}"
+            yield (
+                f"line {rows.line_num} has {len(row)} fields, the header has {width}: "
+                f"{shown(separator.join(row))}"
+            )
 
 
 def _not_utf8(line: bytes) -> bool:

@@ -16,7 +16,8 @@ def shown(value: Any) -> str:
 
 
 def unsplit(columns: Sequence[str]) -> str | None:
-    """What stands between the values of a file whose header was not split, such as `semicolons`; None where it was.
+    """What stands between the values of a file whose header was not split, such as `semicolons`; None
+    where it was.
 
     >>> unsplit(["id;title"]), unsplit(["id", "a;b"])
     ('semicolons', None)
@@ -28,8 +29,13 @@ def unsplit(columns: Sequence[str]) -> str | None:
 def missing_column(setting: str, column: str, place: str, columns: Sequence[str]) -> str:
     """That a mapped column is not in a file, with the nearest one that is."""
     if mark := unsplit(columns):
-        return f"{place} has one column, {columns[0]!r}: its values are separated by {mark}. Save it as Parquet, or with commas"
-    near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5) or [name for name in columns if name.lower() == column.lower()]
+        return (
+            f"{place} has one column, {columns[0]!r}: its values are separated by {mark}. Save it as "
+            f"Parquet, or with commas"
+        )
+    near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5) or [
+        name for name in columns if name.lower() == column.lower()
+    ]
     hint = f"; did you mean {near[0]!r}?" if near else "."
     listed = shown(list(columns)) if len(columns) > 12 else ", ".join(map(repr, columns))
     return f"{place} has no column {column!r}, which {setting} names{hint} It has {listed}"

@@ -6,15 +6,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.failing import plainly
-from jobs.afterwards import first_failure
+from assets.failures import plainly
+from jobs.after_run import first_failure
 from nightshift.errors import ConfigError, NightFailed, NightshiftError, SourceError
 
 TOLD = "items.csv row 3 has no id; remove the row"
 
 
 def failed(error: Exception) -> list[dg.DagsterEvent]:
-    """The events of a run whose only asset raises the error, several calls deep and because of another one."""
+    """The events of a run whose only asset raises the error, several calls deep and because of another
+    one."""
 
     def refuse() -> None:
         try:

@@ -1,4 +1,5 @@
-"""The graph as Dagster loads it, against a snapshot: an asset, dependency, check or schedule cannot change unnoticed.
+"""The graph as Dagster loads it, against a snapshot: an asset, dependency, check or schedule cannot change
+unnoticed.
 
 After a wanted change: `python tests/assets/test_graph.py > tests/assets/graph.json`.
 """
@@ -26,16 +27,25 @@ def graph() -> dict[str, Any]:
             "group": spec.group_name,
             "kinds": sorted(spec.kinds),
             "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
-            "checks": sorted(f"{key.name}{'' if blocks else ' (warns)'}" for key, blocks in blocking.items() if key.asset_key == spec.key),
+            "checks": sorted(
+                f"{key.name}{'' if blocks else ' (warns)'}"
+                for key, blocks in blocking.items()
+                if key.asset_key == spec.key
+            ),
             "columns": [column.name for column in spec.metadata["dagster/column_schema"].columns],
         }
         for name, spec in sorted(specs.items())
     }
     jobs = {
-        name: sorted(key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.executable_asset_keys)
+        name: sorted(
+            key.to_user_string()
+            for key in definitions.resolve_job_def(name).asset_layer.executable_asset_keys
+        )
         for name in ("nightly_enrichment", "weekly_training")
     }
-    schedules = {name: definitions.resolve_schedule_def(name).cron_schedule for name in ("every_night", "every_week")}
+    schedules = {
+        name: definitions.resolve_schedule_def(name).cron_schedule for name in ("every_night", "every_week")
+    }
     return {"assets": assets, "jobs": jobs, "schedules": schedules}
 
 
@@ -44,7 +54,9 @@ def test_the_graph_is_the_one_in_the_snapshot() -> None:
 
 
 def test_every_table_is_an_asset_with_its_columns_and_a_description() -> None:
-    specs = {spec.key.to_user_string(): spec for spec in build(ROOT / "nightshift.yaml").resolve_all_asset_specs()}
+    specs = {
+        spec.key.to_user_string(): spec for spec in build(ROOT / "nightshift.yaml").resolve_all_asset_specs()
+    }
     assert set(specs) == set(TABLES)
     for name, spec in specs.items():
         assert spec.description

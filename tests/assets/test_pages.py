@@ -1,4 +1,5 @@
-"""What an asset's page shows, after three nights and a training of a small shop: numbers to plot, pictures, lineage, files."""
+"""What an asset's page shows, after three nights and a training of a small shop: numbers to plot,
+pictures, lineage, files."""
 
 import math
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ import pytest
 from assets.columns import column_lineage
 from assets.samples import IN_SIGHT
 from jobs.graph import build
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.night import PROMPTED
+from nightshift.night.night import PROMPTED
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import ORIGINS, TABLES
 from tests.shop import Shop, open_shop
 
@@ -37,12 +38,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture(scope="module")
 def pages(shop: Shop) -> Iterator[Pages]:
-    """The metadata of every table's newest materialization of every night, by table and the night's number."""
+    """The metadata of every table's newest materialization of every night, by table and the night's
+    number."""
     definitions, found = build(shop.config), Pages()
     with dg.DagsterInstance.ephemeral() as instance:
         for number, night in enumerate(shop.nights()):
             for job in ("nightly_enrichment", *(["weekly_training"] if number == 2 else [])):
-                result = definitions.resolve_job_def(job).execute_in_process(partition_key=night.isoformat(), instance=instance)
+                result = definitions.resolve_job_def(job).execute_in_process(
+                    partition_key=night.isoformat(), instance=instance
+                )
                 for event in result.get_asset_materialization_events():
                     told = event.step_materialization_data.materialization
                     found[told.asset_key.to_user_string(), number] = dict(told.metadata)
@@ -73,7 +77,10 @@ def test_every_page_counts_rows_and_says_where_its_files_are(pages: Pages, shop:
 
 @pytest.mark.parametrize("table", PROMPTED)
 def test_what_a_model_does_for_a_table_can_be_plotted(pages: Pages, table: str) -> None:
-    names = "requests, calls, hits, hit rate, avoided calls, rejected, deferred, prompt tokens, cached tokens, new tokens, seconds"
+    names = (
+        "requests, calls, hits, hit rate, avoided calls, rejected, deferred, prompt tokens, cached "
+        "tokens, new tokens, seconds"
+    )
     for night in range(3):
         for name in (*names.split(", "), "cost (USD)", "model minutes", "planned minutes", "coverage"):
             assert number(pages[table, night], name) >= 0
@@ -85,7 +92,9 @@ def test_every_origin_is_counted_every_night_also_at_zero(pages: Pages, table: s
         page = pages[table, night]
         counts = {origin: number(page, f"origin: {origin}") for origin in ORIGINS}
         assert sum(counts.values()) == number(page, "rows")
-        assert number(page, "coverage") == pytest.approx((counts["llm"] + counts["carried"]) / number(page, "rows"), abs=1e-4)
+        assert number(page, "coverage") == pytest.approx(
+            (counts["llm"] + counts["carried"]) / number(page, "rows"), abs=1e-4
+        )
 
 
 def test_a_small_budget_covers_more_rows_every_night(pages: Pages) -> None:
@@ -104,7 +113,9 @@ def test_the_metric_and_the_gain_of_every_arm_can_be_plotted(pages: Pages) -> No
     page = pages["lift", 2]
     arms = [name for name in page if name.startswith("AUC: ") and " - " not in name]
     assert {"AUC: base", "AUC: text", "AUC: llm", "AUC: permuted"} <= set(arms)
-    assert number(page, "AUC: llm - base") == pytest.approx(number(page, "AUC: llm") - number(page, "AUC: base"), abs=1e-4)
+    assert number(page, "AUC: llm - base") == pytest.approx(
+        number(page, "AUC: llm") - number(page, "AUC: base"), abs=1e-4
+    )
 
 
 def picture(value: dg.MetadataValue[Any]) -> ElementTree.Element:
@@ -153,7 +164,9 @@ def test_the_map_of_the_items_has_a_point_for_every_vector(pages: Pages) -> None
     assert 60 * 2 <= points <= number(pages["item_embeddings", 2], "rows")
 
 
-def test_lineage_on_a_page_names_columns_of_assets_that_the_asset_depends_on(pages: Pages, shop: Shop) -> None:
+def test_lineage_on_a_page_names_columns_of_assets_that_the_asset_depends_on(
+    pages: Pages, shop: Shop
+) -> None:
     graph = build(shop.config).resolve_asset_graph()
     for (name, night), page in pages.items():
         if night == 2 and name not in ("items", "rejects"):
@@ -164,7 +177,9 @@ def test_lineage_on_a_page_names_columns_of_assets_that_the_asset_depends_on(pag
             assert set(lineage.deps_by_column) <= own
             for dep in [dep for deps in lineage.deps_by_column.values() for dep in deps]:
                 assert dep.column_name in TABLES[dep.asset_key.to_user_string()].columns
-                assert dep.asset_key.to_user_string() in parents, f"{name} reads {dep} without depending on it"
+                assert dep.asset_key.to_user_string() in parents, (
+                    f"{name} reads {dep} without depending on it"
+                )
 
 
 @pytest.mark.parametrize("table", ["item_features", "user_features", "ranking_examples"])
@@ -185,10 +200,17 @@ def test_definitions_name_their_code_their_docs_and_the_model_they_pay_for(shop:
         page, anchor = str(spec.metadata["docs"].value).split("#")
         assert f"## {anchor}" in (Path(__file__).parents[2] / page).read_text()
     assert {name for name, spec in specs.items() if spec.tags.get("model") == "llm"} == set(PROMPTED)
-    assert {name for name, spec in specs.items() if spec.tags.get("model") == "encoder"} == {"item_embeddings", "user_embeddings"}
+    assert {name for name, spec in specs.items() if spec.tags.get("model") == "encoder"} == {
+        "item_embeddings",
+        "user_embeddings",
+    }
 
 
 def test_owners_of_the_configuration_stand_on_every_asset(tmp_path: Path) -> None:
-    owned = open_shop(tmp_path, make_world(SyntheticSettings(n_users=5, n_items=5, days=6)), owners=["team:ranking", "ana@shop.example"])
+    owned = open_shop(
+        tmp_path,
+        make_world(SyntheticSettings(n_users=5, n_items=5, days=6)),
+        owners=["team:ranking", "ana@shop.example"],
+    )
     for spec in build(owned.config).resolve_all_asset_specs():
         assert spec.owners == ["team:ranking", "ana@shop.example"]

@@ -16,7 +16,12 @@ def widest(table: str) -> float:
 
 
 def facts(word: str, item_id: str = "1") -> pl.DataFrame:
-    columns = {"item_id": item_id, "title": "GoldenEye (1995)", "summary": f"A film of {word} at sea.", "origin": "template"}
+    columns = {
+        "item_id": item_id,
+        "title": "GoldenEye (1995)",
+        "summary": f"A film of {word} at sea.",
+        "origin": "template",
+    }
     return pl.DataFrame(columns | {"tags": [["teenagers", "melancholy"]]})
 
 

@@ -12,14 +12,14 @@ from benchmarks.lift.content import night_of
 from benchmarks.lift.movielens_1m import night_before, recording
 from benchmarks.lift.page import Judged
 from benchmarks.lift.telling import ARMS, line, shown
-from nightshift.datasets.base import Dataset
-from nightshift.datasets.movielens import MAPPING
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.lift.settings import LiftSettings
 from nightshift.rankers.lightgbm import LightGBMSettings
+from nightshift.sources.datasets.base import Dataset
+from nightshift.sources.datasets.movielens import MAPPING
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEMS, LIFT, RANKING_SCORES
 
 
@@ -48,8 +48,15 @@ def test_recorded_sentences_find_their_films_by_title_whatever_the_encoding(tmp_
     said.write_parquet(tmp_path / "said.parquet")
     official = recording(tmp_path / "said.parquet", dataset("1", "2"), tmp_path / "mine")
     assert official == tmp_path / "said.parquet", "its own ids are known: nothing is matched"
-    mapped = recording(tmp_path / "said.parquet", dataset("Toy Story (1995)", "Misérables, Les (1995)", "Fargo (1996)"), tmp_path / "mine")
-    assert sorted(pl.read_parquet(mapped).rows()) == [("Misérables, Les (1995)", "Misery."), ("Toy Story (1995)", "Toys.")]
+    mapped = recording(
+        tmp_path / "said.parquet",
+        dataset("Toy Story (1995)", "Misérables, Les (1995)", "Fargo (1996)"),
+        tmp_path / "mine",
+    )
+    assert sorted(pl.read_parquet(mapped).rows()) == [
+        ("Misérables, Les (1995)", "Misery."),
+        ("Toy Story (1995)", "Toys."),
+    ]
 
 
 def test_the_night_begins_after_its_share_of_the_events() -> None:
@@ -68,23 +75,36 @@ def test_the_quoted_line_holds_difference_interval_and_p_of_what_was_measured() 
     ))  # fmt: skip
     assert shown(rows[0]) == "+0.0020 [+0.0010, +0.0030] p 0.004"
     assert line(lift) == (
-        "AUC: all llm - permuted +0.0020 [+0.0010, +0.0030] p 0.004, tail llm - permuted +0.0030 [+0.0020, +0.0040] p 0.004"
+        "AUC: all llm - permuted +0.0020 [+0.0010, +0.0030] p 0.004, tail llm - permuted +0.0030 "
+        "[+0.0020, +0.0040] p 0.004"
     )
 
 
-def test_a_benchmark_leaves_tables_and_a_report_whose_proofs_were_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_benchmark_leaves_tables_and_a_report_whose_proofs_were_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     world = make_world(SyntheticSettings(n_users=60, n_items=120, days=20))
     as_of = date(2024, 1, 5)
-    snapshot = Snapshot(item_tag_scores=world.tag_scores(), item_embeddings=ITEM_EMBEDDINGS.conform(world.embeddings()))
+    snapshot = Snapshot(
+        item_tag_scores=world.tag_scores(), item_embeddings=ITEM_EMBEDDINGS.conform(world.embeddings())
+    )
     inputs = ExampleInputs(world.items, world.interactions, {as_of: snapshot})
     settings = ExampleSettings(features=FeatureSettings(families=("base", "text", "llm", "permuted")))
     builder = inputs.builder(settings)
     night = night_of(MAPPING, as_of, tmp_path, tmp_path)
     judged = Judged(night, inputs, settings, builder, build_examples(inputs, settings, builder))
-    judged.tell("lift.world", LiftSettings(arms=ARMS, seeds=1, resamples=100, lightgbm=LightGBMSettings(rounds=20)))
+    judged.tell(
+        "lift.world", LiftSettings(arms=ARMS, seeds=1, resamples=100, lightgbm=LightGBMSettings(rounds=20))
+    )
     said = capsys.readouterr().out
     assert "proof recompute: 0 differences" in said
     assert "lift.world: AUC: all llm - base" in said
     page = Path(said.splitlines()[-1].removeprefix("report: "))
     assert "0 differences" in page.read_text("utf-8")
-    assert night.store.read(RANKING_SCORES, as_of)["arm"].unique().sort().to_list() == ["base", "both", "llm", "permuted", "text"]
+    assert night.store.read(RANKING_SCORES, as_of)["arm"].unique().sort().to_list() == [
+        "base",
+        "both",
+        "llm",
+        "permuted",
+        "text",
+    ]

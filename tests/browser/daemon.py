@@ -1,4 +1,5 @@
-"""Dagster's GraphQL interface, as far as an on-call engineer uses the pages: switch a sensor on, read its ticks and runs, run again."""
+"""Dagster's GraphQL interface, as far as an on-call engineer uses the pages: switch a sensor on, read its
+ticks and runs, run again."""
 
 import json
 import time
@@ -10,10 +11,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 LOCATION, REPOSITORY = "jobs.definitions", "__repository__"
 PATIENCE = 420.0
-"""Seconds that something may take to happen on a crowded machine; on an idle one the slowest takes one minute."""
+"""Seconds that something may take to happen on a crowded machine; on an idle one the slowest takes one
+minute."""
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 
-SWITCH_ON = "mutation ($sensor: SensorSelector!) {startSensor(sensorSelector: $sensor) {__typename ... on PythonError {message}}}"
+SWITCH_ON = (
+    "mutation ($sensor: SensorSelector!) {startSensor(sensorSelector: $sensor) {__typename ... on "
+    "PythonError {message}}}"
+)
 TICKS = """query ($sensor: SensorSelector!) {sensorOrError(sensorSelector: $sensor) {
   __typename ... on Sensor {sensorState {status ticks(limit: 50) {timestamp status skipReason runIds runKeys error {message}}}}}}"""
 RUNS = """query ($filter: RunsFilter) {runsOrError(filter: $filter) {
@@ -35,7 +40,8 @@ class Daemon:
     url: str
 
     def ask(self, query: str, **variables: Any) -> Any:
-        """The one field that a query or mutation asks for. Raises AssertionError with what Dagster said when it refused."""
+        """The one field that a query or mutation asks for. Raises AssertionError with what Dagster said
+        when it refused."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         asked = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(asked, timeout=PATIENCE) as reply:
@@ -55,7 +61,10 @@ class Daemon:
 
     def tick(self, sensor: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The newest tick that is as wanted, once there is one."""
-        return until(lambda: next((tick for tick in self.ticks(sensor) if wanted(tick)), None), lambda: self.ticks(sensor))
+        return until(
+            lambda: next((tick for tick in self.ticks(sensor) if wanted(tick)), None),
+            lambda: self.ticks(sensor),
+        )
 
     def runs(self, **wanted: Any) -> list[dict[str, Any]]:
         """Runs, newest first, their tags and steps as dicts."""
@@ -71,7 +80,10 @@ class Daemon:
 
     def finished(self, run_id: str) -> dict[str, Any]:
         """The run, once it has ended."""
-        return until(lambda: next((run for run in self.runs(runIds=[run_id]) if run["status"] in FINISHED), None), self.runs)
+        return until(
+            lambda: next((run for run in self.runs(runIds=[run_id]) if run["status"] in FINISHED), None),
+            self.runs,
+        )
 
     def reexecute(self, run_id: str) -> str:
         """Run again what failed and what comes after it. Returns the new run's id."""
@@ -84,11 +96,21 @@ class Daemon:
 
     def backfill_again(self, backfill: str) -> str:
         """Launch what a backfill left undone. Returns the new backfill's id."""
-        return str(self.ask(BACKFILL_AGAIN, again={"parentRunId": backfill, "strategy": "FROM_FAILURE"})["backfillId"])
+        return str(
+            self.ask(BACKFILL_AGAIN, again={"parentRunId": backfill, "strategy": "FROM_FAILURE"})[
+                "backfillId"
+            ]
+        )
 
     def backfilled(self, backfill: str) -> dict[str, Any]:
         """The backfill, once it has ended."""
-        return until(lambda: told if (told := self.ask(BACKFILLED, id=backfill))["status"] not in ("REQUESTED", "FAILING") else None)
+        return until(
+            lambda: (
+                told
+                if (told := self.ask(BACKFILLED, id=backfill))["status"] not in ("REQUESTED", "FAILING")
+                else None
+            )
+        )
 
 
 def _sensor(name: str) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Dagster's pages, as far as the story walks through them: where things are, what to click, what a page must show."""
+"""Dagster's pages, as far as the story walks through them: where things are, what to click, what a page
+must show."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ PATIENT = 180_000
 """Milliseconds that a page may take to show what it must, on a loaded machine."""
 SIZE = {"width": 1400, "height": 900}
 UPRIGHT = """localStorage.setItem("asset-graph-direction", '"vertical"')"""
-"""The choice "vertical orientation" of the graph's menu: the whole graph fits into sight. A script to run before the first page."""
+"""The choice "vertical orientation" of the graph's menu: the whole graph fits into sight. A script to run
+before the first page."""
 
 
 @dataclass
@@ -29,8 +31,12 @@ class Ui:
         self.page.add_init_script(UPRIGHT)
         self.page.on("pageerror", lambda error: self._complain(True, f"uncaught: {error}"))
         self.page.on("console", lambda said: self._complain(said.type == "error", f"console: {said.text}"))
-        self.page.on("response", lambda reply: self._complain(reply.status >= 400, f"{reply.status}: {reply.url}"))
-        self.page.on("request", lambda asked: self._complain(_leaves(asked.url), f"left the machine: {asked.url}"))
+        self.page.on(
+            "response", lambda reply: self._complain(reply.status >= 400, f"{reply.status}: {reply.url}")
+        )
+        self.page.on(
+            "request", lambda asked: self._complain(_leaves(asked.url), f"left the machine: {asked.url}")
+        )
 
     def _complain(self, wrong: bool, what: str) -> None:
         if wrong:
@@ -46,7 +52,8 @@ class Ui:
         return place
 
     def see(self, text: str | re.Pattern[str], count: int | None = None) -> None:
-        """Wait until the text stands somewhere on the page, as the whole text of an element; `count` times when given."""
+        """Wait until the text stands somewhere on the page, as the whole text of an element; `count` times
+        when given."""
         from playwright.sync_api import expect
 
         found = self.page.get_by_text(text, exact=True).filter(visible=True)
@@ -65,7 +72,8 @@ class Ui:
         self.see("ranking_examples")
 
     def choose_nights(self, job: str, nights: str) -> Any:
-        """The dialog that materializes a job's assets, with these nights chosen: `2024-01-04`, or `[2024-01-05...2024-01-07]`."""
+        """The dialog that materializes a job's assets, with these nights chosen: `2024-01-04`, or
+        `[2024-01-05...2024-01-07]`."""
         self.open(f"/locations/{LOCATION}/jobs/{job}")
         self.page.get_by_role("button", name="Materialize all…").click()
         chosen = self.page.get_by_placeholder(re.compile("^ex:"))
@@ -74,7 +82,8 @@ class Ui:
         return self.page.get_by_role("button", name=re.compile("^Launch"))
 
     def materialize(self, job: str, nights: str) -> None:
-        """Launch from the dialog and follow the link that Dagster offers: to the run of one night, or to the backfill of several."""
+        """Launch from the dialog and follow the link that Dagster offers: to the run of one night, or to
+        the backfill of several."""
         self.choose_nights(job, nights).click()
         self.page.get_by_text(re.compile("^Launched|^Created")).first.wait_for()
         self.page.get_by_role("link", name="View", exact=True).click()

@@ -1,7 +1,9 @@
-"""Pictures of Dagster's pages for the documentation: `python -m tests.browser.screenshots [--config nightshift.yaml] [--out docs/images]`.
+"""Pictures of Dagster's pages for the documentation: `python -m tests.browser.screenshots [--config
+nightshift.yaml] [--out docs/images]`.
 
-Without `--config`, a small synthetic world is made and three of its nights are run on the fake model and encoder. With it, the pages show
-the nights that its home already holds; nothing is run. Pictures are reduced to 256 colours, which keeps each under 200 kB.
+Without `--config`, a small synthetic world is made and three of its nights are run on the fake model and
+encoder. With it, the pages show the nights that its home already holds; nothing is run. Pictures are
+reduced to 256 colours, which keeps each under 200 kB.
 """
 
 import argparse
@@ -14,8 +16,8 @@ from pathlib import Path
 from PIL import Image
 
 from jobs.running import run_job
-from nightshift.config import load_settings
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from nightshift.night.config import load_settings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from tests.browser.pages import SIZE, Ui
 from tests.browser.serving import ROOT, served
 from tests.chromium import executable
@@ -26,13 +28,18 @@ MOST_BYTES = 200_000
 LARGE = {"width": 1760, "height": 1160}
 """Pixels of the graph's window: enough for every asset in it."""
 SETTLED = 5000
-"""Milliseconds in which states are coloured and what has moved comes to rest. Nothing on the page says that it has."""
+"""Milliseconds in which states are coloured and what has moved comes to rest. Nothing on the page says
+that it has."""
 
 
 def main() -> None:
     """Serve, look, shoot."""
     wanted = argparse.ArgumentParser(description=__doc__)
-    wanted.add_argument("--config", type=Path, help="nightshift.yaml of a home with nights (default: a small synthetic world is made)")
+    wanted.add_argument(
+        "--config",
+        type=Path,
+        help="nightshift.yaml of a home with nights (default: a small synthetic world is made)",
+    )
     wanted.add_argument("--out", type=Path, default=IMAGES, help="folder of the pictures")
     chosen = wanted.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -75,7 +82,9 @@ def asset(ui: Ui, _: date) -> None:
     ui.page.set_viewport_size(SIZE)
     ui.open_asset("item_facts")
     ui.metadata("sample").locator("td").last.wait_for()
-    ui.page.get_by_text("Metadata", exact=True).first.evaluate("heading => heading.scrollIntoView({block: 'start'})")
+    ui.page.get_by_text("Metadata", exact=True).first.evaluate(
+        "heading => heading.scrollIntoView({block: 'start'})"
+    )
     ui.page.wait_for_timeout(SETTLED)
 
 
@@ -92,7 +101,8 @@ def backfill(ui: Ui, first: date) -> None:
 
 
 def reduced(picture: Path, out: Path) -> None:
-    """The picture in 256 colours. Raises SystemExit when that is still too large for a page of documentation."""
+    """The picture in 256 colours. Raises SystemExit when that is still too large for a page of
+    documentation."""
     place = out / picture.name
     Image.open(picture).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(place, optimize=True)
     print(f"{place}  {place.stat().st_size / 1000:.0f} kB")

@@ -1,4 +1,5 @@
-"""`nightshift ui` as a user starts it: a process of its own, and gone afterwards with everything that it started."""
+"""`nightshift ui` as a user starts it: a process of its own, and gone afterwards with everything that it
+started."""
 
 import json
 import os
@@ -23,12 +24,23 @@ PATIENCE = 180.0
 
 @contextmanager
 def served(config: Path) -> Iterator[str]:
-    """The address of Dagster's pages for this nightshift.yaml while the block runs. Raises RuntimeError with the server's last words."""
+    """The address of Dagster's pages for this nightshift.yaml while the block runs. Raises RuntimeError
+    with the server's last words."""
     port = free_port()
     log = config.with_name("ui.log")
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*_dies_with_us(), sys.executable, "-m", "jobs.cli", "ui", "--config", str(config), "--port", str(port)],
+            [
+                *_dies_with_us(),
+                sys.executable,
+                "-m",
+                "jobs.cli",
+                "ui",
+                "--config",
+                str(config),
+                "--port",
+                str(port),
+            ],
             cwd=config.parent,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -51,7 +63,9 @@ def stop(process: "subprocess.Popen[bytes]", patience: float = 30.0) -> None:
         process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(patience)
-    _, alive = psutil.wait_procs([member for member in session | members(process.pid) if member.is_running()], timeout=5)
+    _, alive = psutil.wait_procs(
+        [member for member in session | members(process.pid) if member.is_running()], timeout=5
+    )
     for member in alive:
         with suppress(psutil.NoSuchProcess):
             member.kill()
@@ -76,7 +90,9 @@ def _dies_with_us() -> list[str]:
 
 def _environment() -> dict[str, str]:
     """This one's, without settings of other nightshifts, and with this checkout in front."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NIGHTSHIFT_", "DAGSTER_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("NIGHTSHIFT_", "DAGSTER_"))
+    }
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
 
 
@@ -90,13 +106,19 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
                     return
                 break
         time.sleep(0.5)
-    raise RuntimeError(f"Dagster did not come up at {url} within {PATIENCE:.0f} s; it said\n{log.read_text('utf-8')[-3000:]}")
+    raise RuntimeError(
+        f"Dagster did not come up at {url} within {PATIENCE:.0f} s; it said\n{log.read_text('utf-8')[-3000:]}"
+    )
 
 
 def _loaded(url: str) -> str | None:
     """What became of the code location: RepositoryLocation, PythonError, or None while it loads."""
-    query = {"query": "{workspaceOrError {... on Workspace {locationEntries {locationOrLoadError {__typename}}}}}"}
-    asked = urllib.request.Request(f"{url}/graphql", json.dumps(query).encode(), {"Content-Type": "application/json"})
+    query = {
+        "query": "{workspaceOrError {... on Workspace {locationEntries {locationOrLoadError {__typename}}}}}"
+    }
+    asked = urllib.request.Request(
+        f"{url}/graphql", json.dumps(query).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(asked, timeout=30) as reply:
         entries = json.load(reply)["data"]["workspaceOrError"]["locationEntries"]
     found = entries[0]["locationOrLoadError"] if entries else None

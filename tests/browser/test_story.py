@@ -1,6 +1,8 @@
-"""A night watched in a browser, on a real `nightshift ui`: graph, night, checks, backfill, a bad row, and what a second run costs.
+"""A night watched in a browser, on a real `nightshift ui`: graph, night, checks, backfill, a bad row, and
+what a second run costs.
 
-A small synthetic world on the fake model and encoder, so that a night takes seconds. The tests are one story, in this order.
+A small synthetic world on the fake model and encoder, so that a night takes seconds. The tests are one
+story, in this order.
 """
 
 import json
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nightshift.datasets.synthetic import make_world
+from nightshift.sources.datasets.synthetic import make_world
 from tests.browser.pages import PATIENT, SIZE, Ui
 from tests.browser.serving import served
 from tests.browser.world import WORLD, answers, drop_the_repeated, repeat_an_item
@@ -59,7 +61,9 @@ def test_a_night_materialized_from_the_page_succeeds(ui: Ui, shop: Shop) -> None
     ui.materialize(JOB, FIRST)
     ui.see("Success")
     ui.see(f"partition: {FIRST}")
-    assert (shop.folder / ".nightshift" / "tables" / "user_features" / f"as_of={FIRST}" / "_manifest.json").exists()
+    assert (
+        shop.folder / ".nightshift" / "tables" / "user_features" / f"as_of={FIRST}" / "_manifest.json"
+    ).exists()
 
 
 def test_the_nights_checks_are_green_on_the_assets_page(ui: Ui) -> None:
@@ -89,7 +93,10 @@ def test_the_assets_pictures_are_drawn(ui: Ui) -> None:
     ui.open_asset("item_facts")
     pictures = ui.metadata("tokens by night").locator("xpath=ancestor::table[1]").locator("img")
     expect(pictures.first).to_be_visible()
-    widths = [picture.evaluate("image => image.decode().then(() => image.naturalWidth)") for picture in pictures.all()]
+    widths = [
+        picture.evaluate("image => image.decode().then(() => image.naturalWidth)")
+        for picture in pictures.all()
+    ]
     assert len(widths) >= 3
     assert min(widths) > 0
 

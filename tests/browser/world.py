@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from nightshift.datasets.synthetic import SyntheticSettings
-from nightshift.ledger import Ledgers
+from nightshift.sources.datasets.synthetic import SyntheticSettings
+from nightshift.storage.ledger import Ledgers
 from tests.shop import Shop
 
 WORLD = SyntheticSettings(seed=7, n_users=30, n_items=40, days=9)
@@ -38,7 +38,8 @@ def events(shop: Shop) -> Path:
 
 
 def settle(path: Path, seconds: float = 60.0) -> None:
-    """The file was written some time ago, and not in the last seconds, when it might still be being written."""
+    """The file was written some time ago, and not in the last seconds, when it might still be being
+    written."""
     then = time.time() - seconds
     os.utime(path, (then, then))
 

@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 def asked(port: int, path: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"content-type": "application/json"})
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", data, {"content-type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=20) as reply:
         return json.loads(reply.read())
 
@@ -50,8 +52,21 @@ def home(tmp_path: Path) -> Served:
 @pytest.fixture
 def port(home: Served) -> Iterator[int]:
     number = free_port()
-    command = [sys.executable, "-m", "uvicorn", "examples.serve_fastapi:app", "--port", str(number), "--log-level", "warning"]
-    environment = os.environ | {"NIGHTSHIFT_HOME": str(home.home), "REFRESH_SECONDS": "0.2", "PYTHONPATH": str(ROOT)}
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "examples.serve_fastapi:app",
+        "--port",
+        str(number),
+        "--log-level",
+        "warning",
+    ]
+    environment = os.environ | {
+        "NIGHTSHIFT_HOME": str(home.home),
+        "REFRESH_SECONDS": "0.2",
+        "PYTHONPATH": str(ROOT),
+    }
     server = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         when_up(number, server)
@@ -72,7 +87,11 @@ def test_candidates_are_ranked_events_count_and_a_new_night_is_picked_up(home: S
     assert [row["item"] for row in first["items"] if not row["known"]] == ["nobody-knows-me"]
     event = {"user_id": "newcomer", "item_id": items[0], "timestamp": "2024-01-21T11:00:00Z", "label": 1}
     assert not asked(port, "/rank", body | {"user": "newcomer"})["user_known"]
-    assert asked(port, "/events", {"events": [event]}) == {"known": 1, "before_the_night": 0, "of_unknown_items": 0}
+    assert asked(port, "/events", {"events": [event]}) == {
+        "known": 1,
+        "before_the_night": 0,
+        "of_unknown_items": 0,
+    }
     assert asked(port, "/rank", body | {"user": "newcomer"})["user_known"]
     home.publish(NIGHTS[2])
     until = time.monotonic() + 30

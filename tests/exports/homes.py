@@ -9,8 +9,14 @@ from tests.served import NIGHTS, Served, snapshot
 
 
 def written(home: Served) -> pl.DataFrame:
-    """Facts of the items, as a model would have chosen them: the best topic as tag; a title that JSON must escape is not rare."""
-    topics = snapshot(home.world, NIGHTS[-1]).item_tag_scores.sort("score").group_by("item_id").agg(pl.col("tag").last().alias("tag"))
+    """Facts of the items, as a model would have chosen them: the best topic as tag; a title that JSON must
+    escape is not rare."""
+    topics = (
+        snapshot(home.world, NIGHTS[-1])
+        .item_tag_scores.sort("score")
+        .group_by("item_id")
+        .agg(pl.col("tag").last().alias("tag"))
+    )
     rows = home.world.items.select("item_id").join(topics, "item_id", "left", maintain_order="left")
     return rows.select(
         "item_id", pl.format('A "{}".', "item_id").alias("summary"), pl.concat_list(pl.col("tag")).list.drop_nulls().alias("tags"),

@@ -1,6 +1,8 @@
-"""Load an export in Feast: apply, a point-in-time join, the online store. Usage: load_feast.py FOLDER EVENTS.parquet
+"""Load an export in Feast: apply, a point-in-time join, the online store. Usage: load_feast.py FOLDER
+EVENTS.parquet
 
-EVENTS has user_id, item_id, event_timestamp. Writes FOLDER/joined.parquet and prints one JSON line. Needs feast alone.
+EVENTS has user_id, item_id, event_timestamp. Writes FOLDER/joined.parquet and prints one JSON line. Needs
+feast alone.
 """
 
 import json
@@ -15,7 +17,9 @@ from feast import FeatureStore
 
 def main() -> None:
     folder, events = sys.argv[1], pandas.read_parquet(sys.argv[2])
-    subprocess.run([Path(sys.executable).with_name("feast"), "-c", folder, "apply"], check=True, capture_output=True)
+    subprocess.run(
+        [Path(sys.executable).with_name("feast"), "-c", folder, "apply"], check=True, capture_output=True
+    )
     store = FeatureStore(repo_path=folder)
     service = store.get_feature_service("ranking")
     joined = store.get_historical_features(events, features=service, full_feature_names=True).to_df()

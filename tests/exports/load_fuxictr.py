@@ -1,4 +1,5 @@
-"""Load an export in FuxiCTR: its own feature processor, embedding layer and one training step. Usage: load_fuxictr.py FOLDER
+"""Load an export in FuxiCTR: its own feature processor, embedding layer and one training step. Usage:
+load_fuxictr.py FOLDER
 
 Prints one JSON line. Needs fuxictr and torch, nothing of Nightshift's.
 """
@@ -21,7 +22,10 @@ def main() -> None:
     os.chdir(sys.argv[1])
     config = yaml.safe_load(Path("dataset_config.yaml").read_text())["nightshift"]
     processor = FeatureProcessor(
-        feature_cols=config["feature_cols"], label_col=config["label_col"], dataset_id="processed", data_root=config["data_root"]
+        feature_cols=config["feature_cols"],
+        label_col=config["label_col"],
+        dataset_id="processed",
+        data_root=config["data_root"],
     )
     train = processor.preprocess(processor.read_data(config["train_data"], data_format="parquet"))
     processor.fit(train, min_categr_count=config["min_categr_count"])
@@ -37,7 +41,16 @@ def main() -> None:
     label = torch.tensor(np.asarray(seen["label"])).float()
     loss = torch.nn.functional.binary_cross_entropy_with_logits(head(vectors.flatten(1)).squeeze(1), label)
     loss.backward()
-    print(json.dumps({"rows": len(label), "fields": vectors.shape[1], "loss": loss.item(), "worst": worst(config, processor, layer)}))
+    print(
+        json.dumps(
+            {
+                "rows": len(label),
+                "fields": vectors.shape[1],
+                "loss": loss.item(),
+                "worst": worst(config, processor, layer),
+            }
+        )
+    )
 
 
 def worst(config, processor, layer) -> dict[str, float]:
@@ -48,7 +61,11 @@ def worst(config, processor, layer) -> dict[str, float]:
         if "pretrained_emb" in column:
             table = pl.read_parquet(column["pretrained_emb"])
             rows = [vocabulary[column["name"]][key] for key in table["key"]]
-            weight = layer.embedding_layer.embedding_layers[column["name"]].pretrain_embedding.weight.detach().numpy()
+            weight = (
+                layer.embedding_layer.embedding_layers[column["name"]]
+                .pretrain_embedding.weight.detach()
+                .numpy()
+            )
             found[column["name"]] = float(np.abs(weight[rows] - table["value"].to_numpy()).max())
     return found
 

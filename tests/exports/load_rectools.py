@@ -1,4 +1,5 @@
-"""Load an export in RecTools: a Dataset with features, flat and dense, and a model fitted on it. Usage: load_rectools.py FOLDER
+"""Load an export in RecTools: a Dataset with features, flat and dense, and a model fitted on it. Usage:
+load_rectools.py FOLDER
 
 Prints one JSON line. Needs rectools and pyarrow, nothing of Nightshift's.
 """

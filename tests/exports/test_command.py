@@ -12,11 +12,29 @@ ROOT = Path(__file__).parents[2]
 
 def nightshift(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-    return subprocess.run([sys.executable, "-m", "jobs.cli", *words], cwd=cwd, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.cli", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
 
 
 def test_the_command_writes_a_folder_and_says_where_it_is(home: Served, shop: Shop) -> None:
-    done = nightshift("export", "--to", "duckdb", "--out", "out", "--home", str(home.home), "--as-of", "2024-01-16", cwd=shop.folder)
+    done = nightshift(
+        "export",
+        "--to",
+        "duckdb",
+        "--out",
+        "out",
+        "--home",
+        str(home.home),
+        "--as-of",
+        "2024-01-16",
+        cwd=shop.folder,
+    )
     assert done.returncode == 0, done.stderr
     assert "nightshift.sql" in done.stdout
     assert f"night 2024-01-15 for duckdb is in {shop.folder / 'out'}" in done.stdout
@@ -30,7 +48,9 @@ def test_wrong_options_end_with_2_and_name_the_way_out(home: Served, shop: Shop)
     early = nightshift("export", "--to", "lightgbm", "--out", "out", cwd=shop.folder)
     assert early.returncode == 2
     assert "nightshift train" in early.stderr
-    taken = nightshift("export", "--to", "duckdb", "--out", "sources", "--home", str(home.home), cwd=shop.folder)
+    taken = nightshift(
+        "export", "--to", "duckdb", "--out", "sources", "--home", str(home.home), cwd=shop.folder
+    )
     assert taken.returncode == 2
     assert "no export wrote" in taken.stderr
     assert not (shop.folder / "out").exists()

@@ -27,7 +27,9 @@ def load(tool: str, *words: object) -> dict[str, Any]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def test_fuxictr_puts_every_vector_in_the_row_of_its_id_and_trains_on_the_rows(home: Served, tmp_path: Path) -> None:
+def test_fuxictr_puts_every_vector_in_the_row_of_its_id_and_trains_on_the_rows(
+    home: Served, tmp_path: Path
+) -> None:
     out = export(home.store, "fuxictr", tmp_path / "out")
     told = load("fuxictr", out.out)
     assert told["rows"] == out.files["train.parquet"]
@@ -40,11 +42,17 @@ def test_feast_joins_the_newest_night_before_each_event_as_we_do(home: Served, t
     log = home.store.read(INTERACTIONS, NIGHTS[-1])
     events = log.select("user_id", "item_id", "timestamp").gather_every(7)
     stranger = {"user_id": "nobody", "item_id": "nothing", "timestamp": datetime(2024, 1, 20, tzinfo=UTC)}
-    edge = {"user_id": log["user_id"][0], "item_id": log["item_id"][0], "timestamp": datetime(2024, 1, 15, tzinfo=UTC)}
+    edge = {
+        "user_id": log["user_id"][0],
+        "item_id": log["item_id"][0],
+        "timestamp": datetime(2024, 1, 15, tzinfo=UTC),
+    }
     events = pl.concat([events, pl.DataFrame([stranger, edge], schema=events.schema)])
     events.rename({"timestamp": "event_timestamp"}).write_parquet(tmp_path / "events.parquet")
     told = load("feast", out, tmp_path / "events.parquet")
-    assert {"item_features", "user_features", "item_embeddings_facts", "user_embeddings_facts"} <= set(told["views"])
+    assert {"item_features", "user_features", "item_embeddings_facts", "user_embeddings_facts"} <= set(
+        told["views"]
+    )
     joined = pl.read_parquet(out / "joined.parquet")
     assert joined.height == events.height
     ours = join_features(events, {night: home.store.scan(USER_FEATURES, night) for night in NIGHTS})
@@ -52,7 +60,9 @@ def test_feast_joins_the_newest_night_before_each_event_as_we_do(home: Served, t
     theirs = joined.with_columns(pl.col("event_timestamp").cast(ours.schema["timestamp"])).sort(keys)
     ours = ours.rename({"timestamp": "event_timestamp"}).sort(keys)
     for name in ("base__events", "base__rate", "llm__facts_liked_00"):
-        assert theirs[f"user_features__{name}"].cast(pl.Float32).fill_nan(None).equals(ours[name].fill_nan(None)), name
+        assert (
+            theirs[f"user_features__{name}"].cast(pl.Float32).fill_nan(None).equals(ours[name].fill_nan(None))
+        ), name
     assert 0 < ours["base__events"].is_nan().sum() < ours.height  # some events come before the first night
     [online] = told["online"]["base__events"]
     features = home.store.read("item_features", NIGHTS[-1])
@@ -68,6 +78,9 @@ def test_rectools_builds_its_dataset_and_recommends(home: Served, tmp_path: Path
     assert told["interactions"] == log.height
     assert told["liked"] == log.filter(pl.col("label") > 0).height
     assert told["categories"] == ["attribute", "tag"]
-    assert told["dense"] == [home.world.items.height, len(home.store.read("item_features", NIGHTS[-1]).columns) - 1]
+    assert told["dense"] == [
+        home.world.items.height,
+        len(home.store.read("item_features", NIGHTS[-1]).columns) - 1,
+    ]
     assert told["finite"]
     assert told["recommended"] == {"PopularModel": 25, "ImplicitItemKNNWrapperModel": 25}

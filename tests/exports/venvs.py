@@ -13,13 +13,17 @@ import pytest
 TOOLS = {
     "feast": ("feast==0.67.0",),
     "fuxictr": ("fuxictr==2.3.10", "torch==2.13.0"),
-    "rectools": ("rectools==0.19.0", "pyarrow==25.0.1"),  # RecTools 0.19 pins NumPy 1, which pyarrow 26 refuses
+    "rectools": (
+        "rectools==0.19.0",
+        "pyarrow==25.0.1",
+    ),  # RecTools 0.19 pins NumPy 1, which pyarrow 26 refuses
 }
 MOST_SECONDS = 170
 
 
 def python_with(tool: str) -> Path:
-    """The Python of an environment with the tool in it; skips the test, saying why, when pip cannot install it in time."""
+    """The Python of an environment with the tool in it; skips the test, saying why, when pip cannot
+    install it in time."""
     cache = Path(os.environ.get("NIGHTSHIFT_CACHE", Path.home() / ".cache" / "nightshift")) / "venvs"
     folder = cache / f"{tool}-{sha256(' '.join((sys.version, *TOOLS[tool])).encode()).hexdigest()[:12]}"
     cache.mkdir(parents=True, exist_ok=True)
@@ -34,7 +38,18 @@ def python_with(tool: str) -> Path:
 
 def _make(folder: Path, tool: str) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-    pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--only-binary", ":all:", "--timeout", "10", "--retries", "1", *TOOLS[tool]]
+    pip = [
+        str(folder / "bin" / "pip"),
+        "install",
+        "--quiet",
+        "--only-binary",
+        ":all:",
+        "--timeout",
+        "10",
+        "--retries",
+        "1",
+        *TOOLS[tool],
+    ]
     try:
         done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=MOST_SECONDS)
     except subprocess.TimeoutExpired:

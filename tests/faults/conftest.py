@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from tests.faults import nights
 from tests.faults.forks import Forks
 from tests.shop import Shop, open_shop
@@ -24,7 +24,9 @@ class Calm:
     def home(self, number: int = 0) -> Path:
         """The home after the night of this number and all before it."""
         while len(self._homes) <= number:
-            code, printed = self.forks.run(self.shop.folder, "run", "--as-of", str(self.shop.nights()[len(self._homes)]))
+            code, printed = self.forks.run(
+                self.shop.folder, "run", "--as-of", str(self.shop.nights()[len(self._homes)])
+            )
             assert code == 0, printed
             kept = self.shop.folder / f"home-{len(self._homes)}"
             shutil.copytree(self.shop.folder / ".nightshift", kept)

@@ -1,8 +1,10 @@
-"""The command line in processes that cost milliseconds to start: forks of one that has imported everything and done nothing.
+"""The command line in processes that cost milliseconds to start: forks of one that has imported everything
+and done nothing.
 
-A fork runs `nightshift ...` in a shop's folder, as the installed command would, and may be told to meet with an accident:
-SIGKILL right before its n-th change of a file under its home, or SIGKILL from another process a few milliseconds after
-it; a clock that is set back while it works. Every call of the fake model is written to a log the moment it is made.
+A fork runs `nightshift ...` in a shop's folder, as the installed command would, and may be told to meet
+with an accident: SIGKILL right before its n-th change of a file under its home, or SIGKILL from another
+process a few milliseconds after it; a clock that is set back while it works. Every call of the fake model
+is written to a log the moment it is made.
 """
 
 import importlib
@@ -22,8 +24,17 @@ ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL
 IMPORTED = (
     *("jobs.cli", "jobs.running", "pipelines.answer_prompts", "pipelines.embed_texts"),
-    *(f"assets.{name}" for name in ("embedding", "features", "items", "rankers", "rejected", "sources", "users")),
-    *("alembic.command", "dagster._core.storage.sqlite_storage", "faiss", "scipy.linalg", "scipy.sparse.linalg"),
+    *(
+        f"assets.{name}"
+        for name in ("embedding", "features", "items", "rankers", "rejected", "sources", "users")
+    ),
+    *(
+        "alembic.command",
+        "dagster._core.storage.sqlite_storage",
+        "faiss",
+        "scipy.linalg",
+        "scipy.sparse.linalg",
+    ),
 )
 CALLS = "calls.log"
 """In the shop's folder: one content key a line, for every row that the model was asked."""
@@ -38,7 +49,8 @@ class Accident:
     kill_at: int = 0
     """Number of the change of a file at which it is killed; 0 spares it."""
     delay: float | None = None
-    """Seconds from that change to the kill, which then comes from outside; None kills right before the change."""
+    """Seconds from that change to the kill, which then comes from outside; None kills right before the
+    change."""
     clock_back: float = 0.0
     """Seconds by which the clock is set back while the command works, at every hundredth look at it."""
 
@@ -59,7 +71,9 @@ class Killer:
     def _changes(self, event: str, words: tuple[Any, ...]) -> bool:
         if event == "open":  # mode None is an fsync's os.open: what was written is not yet safe
             return str(words[0]).startswith(self.folders) and words[1] in ("w", "wb", None)
-        return event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir") and str(words[0]).startswith(self.folders)
+        return event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir") and str(words[0]).startswith(
+            self.folders
+        )
 
 
 def watch(folder: Path, accident: Accident) -> Killer:
@@ -101,7 +115,7 @@ def _set_clock_back(seconds: float) -> None:
 
 def count_calls(folder: Path) -> None:
     """Write the key of every row that the fake model is asked in this process to the log."""
-    from nightshift.llm.echo import EchoLLM
+    from nightshift.models.llm.echo import EchoLLM
 
     log = os.open(folder / CALLS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for name in ("answer", "score"):
@@ -122,7 +136,9 @@ class Forks:
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.faults.forks"]
         environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-        self._server = subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._server = subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def _ask(self, **question: Any) -> Any:
         assert self._server.stdin
@@ -158,7 +174,10 @@ def _serve() -> None:
         if "wait" in question:
             print(os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1]), flush=True)
         else:
-            print(_fork(Path(question["folder"]), question["words"], Accident(**question["accident"])), flush=True)
+            print(
+                _fork(Path(question["folder"]), question["words"], Accident(**question["accident"])),
+                flush=True,
+            )
 
 
 def _fork(folder: Path, words: list[str], accident: Accident) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from nightshift.config import load_settings
 from nightshift.errors import NightFailed
-from nightshift.ledger import Ledgers
-from nightshift.store import Store
+from nightshift.night.config import load_settings
+from nightshift.storage.ledger import Ledgers
+from nightshift.storage.store import Store
 from tests.shop import Shop
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,9 @@ def command_line(shop: Shop, *words: str) -> "subprocess.Popen[str]":
     """Start `nightshift ...` in the shop's folder, as a user does."""
     command = [str(Path(sys.executable).with_name("nightshift")), *words]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-    return subprocess.Popen(command, cwd=shop.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=shop.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def said(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -64,14 +66,21 @@ def readable(home: Path) -> bool:
 
 def _true(manifest: Path) -> bool:
     files = json.loads(manifest.read_text())["files"]
-    return all(hashlib.sha256((manifest.parent / file["name"]).read_bytes()).hexdigest() == file["sha256"] for file in files)
+    return all(
+        hashlib.sha256((manifest.parent / file["name"]).read_bytes()).hexdigest() == file["sha256"]
+        for file in files
+    )
 
 
 def paid(home: Path) -> pl.DataFrame:
     """`content_key` of everything that was ever stored as said, as often as it was stored."""
     ledgers = Ledgers(home)
     parts = [part for ledger in (ledgers.answers, ledgers.rejects) for part in ledger.parts()]
-    return pl.concat([pl.read_parquet(part, columns=["content_key"]) for part in parts]) if parts else pl.DataFrame({"content_key": []})
+    return (
+        pl.concat([pl.read_parquet(part, columns=["content_key"]) for part in parts])
+        if parts
+        else pl.DataFrame({"content_key": []})
+    )
 
 
 def tables(home: Path, as_of: date) -> dict[str, pl.DataFrame]:
@@ -84,8 +93,12 @@ def tables(home: Path, as_of: date) -> dict[str, pl.DataFrame]:
 
 
 def differences(ours: dict[str, pl.DataFrame], theirs: dict[str, pl.DataFrame]) -> list[str]:
-    """Names of the tables that are not equal; sums of Float32 may differ in their last digits between two processes."""
-    return sorted((ours.keys() ^ theirs.keys()) | {name for name in ours.keys() & theirs.keys() if not _alike(ours[name], theirs[name])})
+    """Names of the tables that are not equal; sums of Float32 may differ in their last digits between two
+    processes."""
+    return sorted(
+        (ours.keys() ^ theirs.keys())
+        | {name for name in ours.keys() & theirs.keys() if not _alike(ours[name], theirs[name])}
+    )
 
 
 def _alike(ours: pl.DataFrame, theirs: pl.DataFrame) -> bool:

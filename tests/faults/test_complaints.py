@@ -8,21 +8,21 @@ from typing import Any
 import polars as pl
 from typer.testing import CliRunner
 
-from assets.asking import planned, spend
+from assets.answering import planned, spend
 from jobs.cli import OVER_BUDGET, app
 from jobs.nights import partitions
 from jobs.planning import requests_of
 from jobs.rejected import Chosen, retry
-from nightshift.answers import Values, read_values
-from nightshift.checks import reject_share
-from nightshift.config import Settings, load_settings
-from nightshift.encoders import identify_encoder
-from nightshift.heartbeat import Beat, Heartbeat
-from nightshift.ledger import Ledgers
-from nightshift.llm.base import Decoding
-from nightshift.night import PROMPTED, Night
-from nightshift.plan import Spent, TablePlan
-from nightshift.store import Store
+from nightshift.enrichments.answers import Values, read_values
+from nightshift.models.encoders import identify_encoder
+from nightshift.models.llm.base import Decoding
+from nightshift.night.checks import reject_share
+from nightshift.night.config import Settings, load_settings
+from nightshift.night.heartbeat import Beat, Heartbeat
+from nightshift.night.night import PROMPTED, Night
+from nightshift.night.plan import Spent, TablePlan
+from nightshift.storage.ledger import Ledgers
+from nightshift.storage.store import Store
 from pipelines.answer_prompts import answer_prompts
 from tests.faults import nights
 from tests.faults.forks import CALLS, KILLED, Accident, Forks
@@ -41,11 +41,17 @@ def ask_facts(night: Night) -> Values:
         answer_prompts(night.settings, plan.table, night.as_of, night.run_id, plan.reserved)
 
     spend(lambda: plan_facts(night), answer)
-    return read_values(night.prompts["item_facts"], requests_of(night)["item_facts"], night.ledgers, night.identity)
+    return read_values(
+        night.prompts["item_facts"], requests_of(night)["item_facts"], night.ledgers, night.identity
+    )
 
 
 def rename_an_item(shop: Shop, row: int, title: str) -> None:
-    shop.write_items(shop.items().with_columns(title=pl.when(pl.int_range(pl.len()) == row).then(pl.lit(title)).otherwise("title")))
+    shop.write_items(
+        shop.items().with_columns(
+            title=pl.when(pl.int_range(pl.len()) == row).then(pl.lit(title)).otherwise("title")
+        )
+    )
 
 
 def replying(shop: Shop, reply: str, **changes: Any) -> Shop:
@@ -54,8 +60,11 @@ def replying(shop: Shop, reply: str, **changes: Any) -> Shop:
     return shop
 
 
-def test_a_crash_at_half_way_costs_at_most_the_batch_in_flight(small: Shop, calm, first, forks: Forks) -> None:
-    """Elsewhere a crash loses the work: ray-project/ray#55008, vllm-project/vllm#52505, dagster-io/dagster#11790."""
+def test_a_crash_at_half_way_costs_at_most_the_batch_in_flight(
+    small: Shop, calm, first, forks: Forks
+) -> None:
+    """Elsewhere a crash loses the work: ray-project/ray#55008, vllm-project/vllm#52505,
+    dagster-io/dagster#11790."""
     rows = set(calm.paid()["content_key"])
     code, _ = forks.run(small.folder, "run", "--as-of", str(first), accident=Accident(kill_at=100))
     assert code == KILLED
@@ -76,13 +85,17 @@ def test_one_bad_row_is_a_reject_that_can_be_asked_again_and_the_night_goes_on(s
     assert reject_share(values.rejects, 24, most=0.05).passed
     failed = reject_share(values.rejects, 24, most=0.01)
     assert not failed.passed
-    assert values.rejects["key"][0] in failed.message, "the night fails over a threshold only, and says which row and why"
+    assert values.rejects["key"][0] in failed.message, (
+        "the night fails over a threshold only, and says which row and why"
+    )
     assert plan_facts(night).pending.is_empty()
     retry(night.ledgers, Chosen(table="item_facts", rows=(values.rejects["key"][0],)))
     assert plan_facts(night).pending["row_id"].to_list() == values.rejects["key"].to_list()
 
 
-def test_spend_is_foreseen_stops_before_the_limit_and_the_night_is_published(small: Shop, first, forks: Forks) -> None:
+def test_spend_is_foreseen_stops_before_the_limit_and_the_night_is_published(
+    small: Shop, first, forks: Forks
+) -> None:
     """Elsewhere spend is seen afterwards: dagster-io/dagster discussion 34254, argilla-io/distilabel#462."""
     facts = foreseen(small, first)
     limit = (facts["prompt_tokens"] + facts["new_tokens"]) // 2
@@ -98,7 +111,11 @@ def test_spend_is_foreseen_stops_before_the_limit_and_the_night_is_published(sma
     assert 0.5 * limit < (spent.by_table or {})["item_facts"] <= limit
     facts_table, manifest = Store(home).read("item_facts", first), Store(home).manifest("item_facts", first)
     assert facts_table.height == 24
-    assert sum(manifest.fallbacks.values()) == facts_table.filter(pl.col("origin") != "llm").height == manifest.metadata["deferred"]
+    assert (
+        sum(manifest.fallbacks.values())
+        == facts_table.filter(pl.col("origin") != "llm").height
+        == manifest.metadata["deferred"]
+    )
 
 
 def foreseen(shop: Shop, as_of: date) -> dict[str, Any]:
@@ -109,7 +126,8 @@ def foreseen(shop: Shop, as_of: date) -> dict[str, Any]:
 
 
 def test_a_night_in_which_nothing_changed_asks_nothing_and_says_so(after: Shop, first, forks: Forks) -> None:
-    """Elsewhere unchanged rows are paid again: Curator's key holds the whole data set, diskcache evicts at 1 GiB."""
+    """Elsewhere unchanged rows are paid again: Curator's key holds the whole data set, diskcache evicts at
+    1 GiB."""
     (after.folder / CALLS).unlink(missing_ok=True)
     code, printed = forks.run(after.folder, "run", "--as-of", str(first))
     assert code == 0, printed
@@ -117,7 +135,8 @@ def test_a_night_in_which_nothing_changed_asks_nothing_and_says_so(after: Shop, 
 
 
 def test_what_shapes_an_answer_moves_its_key_and_a_parser_does_not(small: Shop) -> None:
-    """Elsewhere answers are stale after a change: bespokelabsai/curator#408, open-metadata/OpenMetadata#29404."""
+    """Elsewhere answers are stale after a change: bespokelabsai/curator#408,
+    open-metadata/OpenMetadata#29404."""
     settings = load_settings(small.config)
     night = Night(settings, small.nights()[0])
     prompt, text = night.prompts["item_facts"], "Item: Lamp"
@@ -141,20 +160,24 @@ def encoder_of(settings: Settings, dimension: int) -> str:
 
 
 def test_a_better_parser_reads_old_answers_without_a_call(small: Shop) -> None:
-    """The parser is not in the key (bespokelabsai/curator#408): what it rejected before is read again for free."""
+    """The parser is not in the key (bespokelabsai/curator#408): what it rejected before is read again for
+    free."""
     small.write(facts={"max_summary_words": 5}, beam={"batch_rows": nights.BATCH_ROWS})
     strict = ask_facts(small.night())
     assert strict.rejects.height > 0
     asked = nights.paid(small.folder / ".nightshift").height
     small.write(facts={"max_summary_words": 40}, beam={"batch_rows": nights.BATCH_ROWS})
     lenient = small.night()
-    values = read_values(lenient.prompts["item_facts"], requests_of(lenient)["item_facts"], lenient.ledgers, lenient.identity)
+    values = read_values(
+        lenient.prompts["item_facts"], requests_of(lenient)["item_facts"], lenient.ledgers, lenient.identity
+    )
     assert values.frame.height == 24
     assert nights.paid(small.folder / ".nightshift").height == asked
 
 
 def test_a_failure_is_never_stored_as_an_answer_and_a_row_is_asked_twice_at_most(small: Shop) -> None:
-    """Elsewhere failures are cached as answers: ucbepic/docetl#50; endless answers: vllm-project/vllm#38696."""
+    """Elsewhere failures are cached as answers: ucbepic/docetl#50; endless answers:
+    vllm-project/vllm#38696."""
     night = replying(small, "").night()
     values = ask_facts(night)
     assert values.frame.is_empty()
@@ -166,8 +189,11 @@ def test_a_failure_is_never_stored_as_an_answer_and_a_row_is_asked_twice_at_most
     assert night.ledgers.rejects.scan().collect().height == rejects.height
 
 
-def test_partitions_are_nights_and_a_changed_row_is_the_only_one_asked_in_its_step(after: Shop, first, forks: Forks) -> None:
-    """Elsewhere partitions do not fit rows: dagster-io/dagster#33456, #20925 (rows lost by dynamic retries)."""
+def test_partitions_are_nights_and_a_changed_row_is_the_only_one_asked_in_its_step(
+    after: Shop, first, forks: Forks
+) -> None:
+    """Elsewhere partitions do not fit rows: dagster-io/dagster#33456, #20925 (rows lost by dynamic
+    retries)."""
     keys = partitions(load_settings(after.config).nights).get_partition_keys()
     assert keys[0] == str(first)
     assert len(keys) == (after.nights()[-1] - first).days + 1, "a night each, however many rows"
@@ -191,7 +217,9 @@ def test_a_long_step_says_how_far_it_is_from_a_ledger_that_anyone_can_read(small
         beats.append(beat)
         seen.append(pl.read_parquet(parts / "*.parquet").height if any(parts.glob("*.parquet")) else 0)
 
-    with Heartbeat(night.ledgers, "item_facts", night.run_id, plan.reserved.height, plan.answered, emit, every=0.002):
+    with Heartbeat(
+        night.ledgers, "item_facts", night.run_id, plan.reserved.height, plan.answered, emit, every=0.002
+    ):
         answer_prompts(night.settings, "item_facts", night.as_of, night.run_id, plan.reserved)
     done = [beat.done for beat in beats]
     assert done == sorted(done)
@@ -206,4 +234,7 @@ def test_the_hit_rate_of_every_prompted_table_is_kept_with_its_night(calm, first
     store = Store(calm.home(1))
     second = calm.shop.nights()[1]
     assert [store.manifest(table, first).metadata["hit rate"] for table in PROMPTED] == [0.0] * len(PROMPTED)
-    assert all(store.manifest(table, second).metadata["hit rate"] > 0.9 for table in ("item_tag_scores", "item_facts"))
+    assert all(
+        store.manifest(table, second).metadata["hit rate"] > 0.9
+        for table in ("item_tag_scores", "item_facts")
+    )

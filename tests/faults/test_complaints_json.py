@@ -1,6 +1,7 @@
 """Complaint: endless or invalid JSON, one request in three, and failures kept as if they were answers.
 
-Whole nights in the JSON form against a server that answers badly at first: cut, endless, in prose, outside the vocabulary.
+Whole nights in the JSON form against a server that answers badly at first: cut, endless, in prose, outside
+the vocabulary.
 """
 
 import json
@@ -13,11 +14,11 @@ import polars as pl
 import pytest
 
 from jobs.running import run_job
-from nightshift.config import load_settings
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.llm.base import Decoding, Request
-from nightshift.llm.echo import EchoLLM
-from nightshift.prompts.again import HINTS
+from nightshift.models.llm.base import Decoding, Request
+from nightshift.models.llm.echo import EchoLLM
+from nightshift.night.config import load_settings
+from nightshift.prompts.reask import HINTS
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import ITEM_FACTS, REJECTS
 from pipelines.workers import loaded_llm
 from tests.loopback import Action, Asked, Behaviour, Loopback, proper
@@ -34,7 +35,13 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def point(shop: Shop, url: str, **facts: Any) -> None:
-    server = {"base_url": url, "api_key_env": None, "retries": 0, "usd_per_million_prompt": 0.0, "usd_per_million_new": 0.0}
+    server = {
+        "base_url": url,
+        "api_key_env": None,
+        "retries": 0,
+        "usd_per_million_prompt": 0.0,
+        "usd_per_million_new": 0.0,
+    }
     shop.write(
         llm={"backend": "openai", "model": "tiny@r1", "server": server},
         budget={"tables": {"item_tag_scores": 0}},
@@ -52,7 +59,9 @@ def right(asked: Asked) -> str:
     """An answer of the schema that the server was sent; of none, where a prompt has no schema."""
     sent = asked.payload.get("response_format")
     schema = json.dumps(sent["json_schema"]["schema"]) if sent else None
-    (said,) = EchoLLM().answer([Request("", "", asked.text, Decoding(max_new_tokens=10_000, json_schema=schema))])
+    (said,) = EchoLLM().answer(
+        [Request("", "", asked.text, Decoding(max_new_tokens=10_000, json_schema=schema))]
+    )
     return said.text
 
 
@@ -66,7 +75,11 @@ def bad(asked: Asked) -> Action:
         proper(content="{" + " \n" * 50_000, finish="length"),
         proper(content=f"Sure! Here is the JSON you asked for:\n{whole}\nAnything else?"),
         proper(content=whole[:-1] + ',"stars":5}'),
-        proper(content=json.dumps({name: "no such tag" if name != "summary" else "A thing." for name in json.loads(whole)})),
+        proper(
+            content=json.dumps(
+                {name: "no such tag" if name != "summary" else "A thing." for name in json.loads(whole)}
+            )
+        ),
         proper(content=f"\n\n```json\n{whole}\n```\n" + " " * 1_000),
     ]
     return ways[zlib.crc32(asked.text.splitlines()[1].encode()) % len(ways)]
@@ -105,7 +118,9 @@ def test_bad_json_is_asked_once_more_with_what_was_wrong_and_never_kept_as_an_an
     assert {"too_long", "not_json", "schema", "unknown_tag"} <= set(refused["reason"])
     assert len(asked) == 24 + refused.height, "a bad answer costs one more call, a badly dressed one none"
     for reason in set(refused["reason"]):
-        assert sum(HINTS[reason] in text for text in asked) == refused.filter(pl.col("reason") == reason).height
+        assert (
+            sum(HINTS[reason] in text for text in asked) == refused.filter(pl.col("reason") == reason).height
+        )
     kept = ledgers.answers.query(lambda rows: rows.filter(pl.col("table") == "item_facts"))["text"]
     assert kept.len() == 24
     assert all(json.loads(text.strip().removeprefix("```json").removesuffix("```")) for text in kept)
@@ -134,4 +149,6 @@ def test_another_rule_of_what_is_accepted_reads_stored_answers_again_without_a_c
     assert run(shop, bad) == [], "rejected answers are read again"
     assert set(facts(shop)["origin"]) == {"llm"}
     assert run(shop, bad, **strict) == []
-    assert facts(shop).select("item_id", "summary", "tags").equals(refused.select("item_id", "summary", "tags"))
+    assert (
+        facts(shop).select("item_id", "summary", "tags").equals(refused.select("item_id", "summary", "tags"))
+    )

@@ -1,4 +1,5 @@
-"""Damaged homes: a run mends what it can mend, asks only for what is gone, and ends as if nothing had happened."""
+"""Damaged homes: a run mends what it can mend, asks only for what is gone, and ends as if nothing had
+happened."""
 
 import os
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.ledger import Ledgers
+from nightshift.storage.ledger import Ledgers
 from tests.faults import nights
 
 
@@ -77,7 +78,9 @@ DAMAGES: list[tuple[Callable[[Path], None], ...]] = [
 """What one run has to mend at once."""
 
 
-@pytest.mark.parametrize("damages", DAMAGES, ids=lambda damages: " and ".join(damage.__name__ for damage in damages))
+@pytest.mark.parametrize(
+    "damages", DAMAGES, ids=lambda damages: " and ".join(damage.__name__ for damage in damages)
+)
 def test_a_run_mends(damages: tuple[Callable[[Path], None], ...], after, calm, first) -> None:
     home = after.folder / ".nightshift"
     for damage in damages:
@@ -91,7 +94,8 @@ def test_a_run_mends(damages: tuple[Callable[[Path], None], ...], after, calm, f
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Callable[[str], None]]:
-    """Put the ledger on a small disk of its own, with mount options that can be changed; needs the right to mount."""
+    """Put the ledger on a small disk of its own, with mount options that can be changed; needs the right
+    to mount."""
     folder = tmp_path / ".nightshift" / "ledger"
     folder.mkdir(parents=True)
     made = _mount("-t", "tmpfs", "-o", "size=64k", "none", str(folder))
@@ -105,8 +109,13 @@ def _mount(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(["mount", *words], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(("bad", "good", "message"), [("size=64k", "size=64m", "No space left"), ("ro", "rw,size=64m", "Read-only")])
-def test_a_disk_that_cannot_be_written_fails_the_night_and_the_next_run_goes_on(bad, good, message, disk, small, calm, first) -> None:
+@pytest.mark.parametrize(
+    ("bad", "good", "message"),
+    [("size=64k", "size=64m", "No space left"), ("ro", "rw,size=64m", "Read-only")],
+)
+def test_a_disk_that_cannot_be_written_fails_the_night_and_the_next_run_goes_on(
+    bad, good, message, disk, small, calm, first
+) -> None:
     disk(bad)
     assert message in nights.run_here(small, first)
     home = small.folder / ".nightshift"

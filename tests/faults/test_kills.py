@@ -1,4 +1,5 @@
-"""A night that is killed, or not alone: what was answered stays, and the same command goes on with the rest."""
+"""A night that is killed, or not alone: what was answered stays, and the same command goes on with the
+rest."""
 
 import time
 from pathlib import Path
@@ -8,15 +9,16 @@ import dagster as dg
 import pytest
 
 from jobs.running import dagster_home
-from nightshift.config import load_settings
-from nightshift.ledger import Ledgers
+from nightshift.night.config import load_settings
+from nightshift.storage.ledger import Ledgers
 from tests.faults import nights
 from tests.faults.forks import CALLS, KILLED, Accident, Forks
 from tests.shop import Shop
 
 KILLS = 20
 CHANGES = 60
-"""A run with nothing left to ask changes about seventy files; a kill within so many always meets a run that still works."""
+"""A run with nothing left to ask changes about seventy files; a kill within so many always meets a run
+that still works."""
 
 
 def calls(shop: Shop) -> list[str]:
@@ -25,10 +27,14 @@ def calls(shop: Shop) -> list[str]:
 
 
 def moments(seed: int) -> list[Accident]:
-    """Kills right before a change of a file, and kills from outside up to 20 ms after one: in a write, a publish, a batch."""
+    """Kills right before a change of a file, and kills from outside up to 20 ms after one: in a write, a
+    publish, a batch."""
     draw = Random(seed)
     places = [draw.randint(1, CHANGES) for _ in range(KILLS)]
-    return [Accident(kill_at=place, delay=draw.uniform(0, 0.02) if n % 2 else None) for n, place in enumerate(places)]
+    return [
+        Accident(kill_at=place, delay=draw.uniform(0, 0.02) if n % 2 else None)
+        for n, place in enumerate(places)
+    ]
 
 
 @pytest.mark.slow
@@ -58,7 +64,9 @@ def no_run_is_left_open(shop: Shop) -> bool:
     folder = dagster_home(load_settings(shop.config))
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         statuses = {run.status for run in instance.get_runs()}
-    return statuses <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE} and not any((folder / "running").iterdir())
+    return statuses <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE} and not any(
+        (folder / "running").iterdir()
+    )
 
 
 def test_a_command_killed_from_outside_is_continued_by_the_same_command(small, calm, first) -> None:
@@ -77,7 +85,9 @@ def test_a_command_killed_from_outside_is_continued_by_the_same_command(small, c
 
 
 @pytest.mark.parametrize("numbers", [(0, 0), (0, 1)], ids=["the same night", "two nights"])
-def test_two_runs_at_once_on_one_home_both_end_well_and_ask_each_row_once(numbers: tuple[int, int], small, calm, forks: Forks) -> None:
+def test_two_runs_at_once_on_one_home_both_end_well_and_ask_each_row_once(
+    numbers: tuple[int, int], small, calm, forks: Forks
+) -> None:
     home, dates = small.folder / ".nightshift", [small.nights()[number] for number in numbers]
     running = [forks.start(small.folder, "run", "--as-of", str(as_of)) for as_of in dates]
     for code, printed in [forks.end(small.folder, pid) for pid in running]:
@@ -90,9 +100,13 @@ def test_two_runs_at_once_on_one_home_both_end_well_and_ask_each_row_once(number
     assert Ledgers(home).answers.scan().collect()["content_key"].is_unique().all()
 
 
-def test_a_clock_that_is_set_back_while_a_night_works_changes_nothing(small, calm, first, forks: Forks) -> None:
+def test_a_clock_that_is_set_back_while_a_night_works_changes_nothing(
+    small, calm, first, forks: Forks
+) -> None:
     home = small.folder / ".nightshift"
-    code, printed = forks.run(small.folder, "run", "--as-of", str(first), accident=Accident(clock_back=7200.0))
+    code, printed = forks.run(
+        small.folder, "run", "--as-of", str(first), accident=Accident(clock_back=7200.0)
+    )
     assert code == 0, printed
     assert times_went_back(home / "ledger" / "answers")
     assert nights.same_bytes(home, calm.home(), first) == []

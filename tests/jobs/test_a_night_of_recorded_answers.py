@@ -6,8 +6,8 @@ import polars as pl
 
 from jobs.planning import plan_night
 from jobs.running import run_job
-from nightshift.config import load_settings
-from nightshift.plan import TablePlan
+from nightshift.night.config import load_settings
+from nightshift.night.plan import TablePlan
 from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_PREFERENCES
 
 REFUSED = "I'm sorry, but as an AI language model I do not know this item."
@@ -44,7 +44,13 @@ def test_a_night_takes_recorded_answers_by_row_id_for_nothing_and_falls_back_for
         "group_facts": 0, "item_tag_scores": 0, "item_facts": 40, "user_preferences": 0,
     }  # fmt: skip
     facts_plan = planned["item_facts"]
-    assert (facts_plan.tokens, facts_plan.new_tokens, facts_plan.cost_usd, facts_plan.seconds, facts_plan.deferred) == (0, 0, 0.0, 0.0, 0)
+    assert (
+        facts_plan.tokens,
+        facts_plan.new_tokens,
+        facts_plan.cost_usd,
+        facts_plan.seconds,
+        facts_plan.deferred,
+    ) == (0, 0, 0.0, 0.0, 0)
     run(shop)
     facts = read(shop, ITEM_FACTS)
     written = facts.filter(pl.col("origin") == "llm")
@@ -58,7 +64,11 @@ def test_a_night_takes_recorded_answers_by_row_id_for_nothing_and_falls_back_for
     assert read(shop, ITEM_TAG_SCORES).is_empty()
     assert read(shop, ITEM_EMBEDDINGS).filter(pl.col("view") == "facts").height == 39
     metadata = shop.night().store.manifest(ITEM_FACTS, shop.nights()[0]).metadata
-    assert (metadata["calls"], metadata["not recorded"], metadata["cost (USD)"]) == (40, facts.height - 40, 0.0)
+    assert (metadata["calls"], metadata["not recorded"], metadata["cost (USD)"]) == (
+        40,
+        facts.height - 40,
+        0.0,
+    )
     assert shop.night().ledgers.rejects.scan().collect().height == 1, "a recorded refusal is not asked again"
 
 
@@ -66,7 +76,9 @@ def test_a_second_night_looks_nothing_up_and_a_corrected_answer_is_taken(shop: A
     recorded = record(shop)
     run(shop)
     assert {plan.pending.height for plan in plans(shop, 1).values()} == {0}
-    corrected = recorded.with_columns(said=pl.when(pl.col("said") == REFUSED).then(pl.lit("A lamp.")).otherwise("said"))
+    corrected = recorded.with_columns(
+        said=pl.when(pl.col("said") == REFUSED).then(pl.lit("A lamp.")).otherwise("said")
+    )
     corrected.write_parquet(shop.folder / "said.parquet")
     assert plans(shop, 1)["item_facts"].pending.height == 1
     run(shop, 1)

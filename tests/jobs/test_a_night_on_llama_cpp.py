@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jobs.running import run_job
-from nightshift.config import load_settings
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from nightshift.night.config import load_settings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import ITEM_FACTS
 from pipelines.workers import loaded_llm
 from tests.shop import Shop, open_shop
@@ -43,14 +43,31 @@ def check_two_nights(shop: Shop) -> None:
 
 
 def test_a_night_is_written_by_a_real_server(corner_shop: Shop, llama_url: str) -> None:
-    server: dict[str, Any] = {"base_url": llama_url, "endpoint": "completions", "concurrency": 4, "api_key_env": None}
-    corner_shop.write(llm={"backend": "openai", "model": "smollm2@b179c952", "context_tokens": 1024, "server": server}, checks=LENIENT)
+    server: dict[str, Any] = {
+        "base_url": llama_url,
+        "endpoint": "completions",
+        "concurrency": 4,
+        "api_key_env": None,
+    }
+    corner_shop.write(
+        llm={"backend": "openai", "model": "smollm2@b179c952", "context_tokens": 1024, "server": server},
+        checks=LENIENT,
+    )
     check_two_nights(corner_shop)
 
 
-def test_a_night_is_written_in_json_by_a_gguf_file_in_this_process(corner_shop: Shop, gguf_cache: Path) -> None:
-    llm = {"backend": "llama_cpp", "context_tokens": 1024, "threads": 1, "llama_cpp": {"slots": 4, "endpoint": "chat"}}
-    corner_shop.write(llm=llm, facts={"form": "json", "max_summary_chars": 60}, cache=str(gguf_cache), checks=LENIENT)
+def test_a_night_is_written_in_json_by_a_gguf_file_in_this_process(
+    corner_shop: Shop, gguf_cache: Path
+) -> None:
+    llm = {
+        "backend": "llama_cpp",
+        "context_tokens": 1024,
+        "threads": 1,
+        "llama_cpp": {"slots": 4, "endpoint": "chat"},
+    }
+    corner_shop.write(
+        llm=llm, facts={"form": "json", "max_summary_chars": 60}, cache=str(gguf_cache), checks=LENIENT
+    )
     check_two_nights(corner_shop)
     facts = corner_shop.night().store.read(ITEM_FACTS, corner_shop.nights()[0])
     written = facts.filter(facts["origin"] == "llm")

@@ -8,13 +8,13 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-from jobs.afterwards import PARTITION, TOLD
-from jobs.alive import LOCK, bury_the_dead
+from jobs.after_run import PARTITION, TOLD
 from jobs.graph import build
+from jobs.run_locks import LOCK, bury_the_dead
 from jobs.running import dagster_home, open_instance, run_job
-from nightshift.alerts import Alert, AlertSettings, post
-from nightshift.config import load_settings
 from nightshift.errors import ConfigError, NightFailed
+from nightshift.night.alerts import Alert, AlertSettings, post
+from nightshift.night.config import load_settings
 from nightshift.tables import ITEM_FACTS
 from tests.shop import Shop
 from tests.webhook import SECRET, Webhook, listening
@@ -60,7 +60,9 @@ def test_what_was_not_asked_for_is_not_posted(webhook: Webhook) -> None:
     assert webhook.posted == []
 
 
-def test_a_webhook_that_fails_is_a_warning_without_its_address(webhook: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_webhook_that_fails_is_a_warning_without_its_address(
+    webhook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
     webhook.status = 500
     with caplog.at_level(logging.WARNING):
         assert not post(told_by(webhook), ALERT)
@@ -85,7 +87,9 @@ def test_the_address_is_in_no_message_and_no_dump(shop: Shop) -> None:
     assert SECRET not in str(error.value)
 
 
-def test_a_night_that_fails_on_the_command_line_tells_once_and_still_says_why(shop: Shop, webhook: Webhook) -> None:
+def test_a_night_that_fails_on_the_command_line_tells_once_and_still_says_why(
+    shop: Shop, webhook: Webhook
+) -> None:
     settings = shop.write(llm=REFUSALS, alerts={"webhook": webhook.url})
     with pytest.raises(NightFailed, match="reject_share"):
         run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[0])
@@ -101,7 +105,11 @@ def test_a_night_that_fails_on_the_command_line_tells_once_and_still_says_why(sh
         run = instance.get_runs()[0]
         assert run.run_id == told["run_id"]
         assert run.tags[TOLD] == "failure"
-        event = next(r.event_log_entry.dagster_event for r in instance.get_records_for_run(run.run_id).records[::-1] if _ended(r))
+        event = next(
+            r.event_log_entry.dagster_event
+            for r in instance.get_records_for_run(run.run_id).records[::-1]
+            if _ended(r)
+        )
         sensor = build(shop.config).resolve_sensor_def("failed_night")
         context = dg.build_run_status_sensor_context("failed_night", event, instance, run).for_run_failure()
         sensor(context)
@@ -122,13 +130,21 @@ def test_a_run_of_the_ui_that_fails_is_told_by_the_sensor(shop: Shop, webhook: W
         result = graph.resolve_job_def("nightly_enrichment").execute_in_process(
             partition_key=night, instance=instance, raise_on_error=False
         )
-        failed = next(event for event in result.all_events if event.event_type == dg.DagsterEventType.RUN_FAILURE)
-        context = dg.build_run_status_sensor_context("failed_night", failed, instance, result.dagster_run).for_run_failure()
+        failed = next(
+            event for event in result.all_events if event.event_type == dg.DagsterEventType.RUN_FAILURE
+        )
+        context = dg.build_run_status_sensor_context(
+            "failed_night", failed, instance, result.dagster_run
+        ).for_run_failure()
         graph.resolve_sensor_def("failed_night")(context)
-    assert [(told["step"], told["night"], told["run_id"]) for told in webhook.posted] == [("item_facts", night, result.run_id)]
+    assert [(told["step"], told["night"], told["run_id"]) for told in webhook.posted] == [
+        ("item_facts", night, result.run_id)
+    ]
 
 
-def test_a_webhook_that_is_down_fails_no_night_and_a_night_over_budget_is_told_if_asked(shop: Shop, webhook: Webhook) -> None:
+def test_a_webhook_that_is_down_fails_no_night_and_a_night_over_budget_is_told_if_asked(
+    shop: Shop, webhook: Webhook
+) -> None:
     budget = {"tables": {"item_facts": 900}}
     settings = shop.write(budget=budget, alerts={"webhook": webhook.url, "events": ["over_budget"]})
     run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[0])
@@ -148,7 +164,12 @@ def test_a_killed_run_of_the_command_line_is_told_by_the_next_one_once(shop: Sho
         run = instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
     run_job(shop.config, None, settings, "nightly_enrichment", later)
     [told] = webhook.posted
-    assert (told["event"], told["night"], told["run_id"], told["step"]) == ("failure", killed.isoformat(), run.run_id, None)
+    assert (told["event"], told["night"], told["run_id"], told["step"]) == (
+        "failure",
+        killed.isoformat(),
+        run.run_id,
+        None,
+    )
     assert told["message"] == "The process was killed; run the night again, and it goes on."
     with open_instance(dagster_home(settings)) as instance:
         assert bury_the_dead(instance, dagster_home(settings)) == []

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from jobs.cli import app
 from jobs.graph import build
 from jobs.running import dagster_home, open_instance, run_job
-from nightshift.config import load_settings
 from nightshift.errors import NightFailed
+from nightshift.night.config import load_settings
 from nightshift.tables import ITEM_FACTS, ITEM_FEATURES, TABLES
 from pipelines.workers import loaded_llm
 from tests.shop import Shop, open_shop
@@ -54,7 +54,9 @@ def digests(shop: Shop, day: date) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_a_backfill_is_one_run_that_loads_the_model_once_and_publishes_what_single_nights_would(shop, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_backfill_is_one_run_that_loads_the_model_once_and_publishes_what_single_nights_would(
+    shop, tmp_path
+) -> None:  # type: ignore[no-untyped-def]
     loaded_llm.cache_clear()
     with dg.DagsterInstance.ephemeral() as instance:
         result = backfill(shop, instance)
@@ -101,10 +103,18 @@ def test_nights_from_the_command_line_end_whole_or_say_where_to_go_on(shop: Shop
     runner, span = CliRunner(), ["--from", str(days[0]), "--to", str(days[2])]
     failed = runner.invoke(app, ["run", "--config", str(shop.config), *span])
     assert isinstance(failed.exception, NightFailed)
-    assert f"Published before it: {days[0]}. Not begun: {days[2]}. Go on with --from {days[1]} --to {days[2]}." in str(failed.exception)
+    assert (
+        f"Published before it: {days[0]}. Not begun: {days[2]}. Go on with --from {days[1]} --to {days[2]}."
+        in str(failed.exception)
+    )
     assert shop.night().store.nights(ITEM_FEATURES) == [days[0]]
     shop.night().store.folder(ITEM_FACTS, days[1]).unlink()
-    assert runner.invoke(app, ["run", "--config", str(shop.config), "--from", str(days[1]), "--to", str(days[2])]).exit_code == 0
+    assert (
+        runner.invoke(
+            app, ["run", "--config", str(shop.config), "--from", str(days[1]), "--to", str(days[2])]
+        ).exit_code
+        == 0
+    )
     assert shop.night().store.nights(ITEM_FEATURES) == days
     listed = runner.invoke(app, ["clean", "--config", str(shop.config), "--keep", "1", "--dry-run"])
     assert listed.exit_code == 0

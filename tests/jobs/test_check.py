@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from jobs.check import Checked, checked
 from jobs.check_screen import spark
-from jobs.checking import Checked, checked
 from jobs.cli import app
-from nightshift.config import load_settings
 from nightshift.errors import ModelUnavailable
+from nightshift.night.config import load_settings
 from nightshift.sources.languages import count_languages
 
 
@@ -43,7 +43,15 @@ def test_a_shop_in_order_is_described_and_the_next_command_is_a_plan(shop) -> No
 def test_the_screen_shows_both_sources_and_the_next_command(shop) -> None:
     done = CliRunner().invoke(app, ["check", "--config", str(shop.config)])
     assert done.exit_code == 0, done.output
-    for words in ("catalogue", "events", "60", "impressions feedback", "ms since 1970", "nothing odd was found", "Next: nightshift plan"):
+    for words in (
+        "catalogue",
+        "events",
+        "60",
+        "impressions feedback",
+        "ms since 1970",
+        "nothing odd was found",
+        "Next: nightshift plan",
+    ):
         assert words in done.output
 
 
@@ -52,7 +60,12 @@ def test_json_holds_the_same_and_names_every_finding_with_its_place(shop) -> Non
     write_events(shop, pl.concat([frame, frame.head(3).with_columns(item_id=pl.lit("i99999"))]))
     done = CliRunner().invoke(app, ["check", "--json", "--config", str(shop.config)])
     told = json.loads(done.output)
-    assert (done.exit_code, told["ok"], told["sources"]["items"], told["next"]) == (0, True, 60, "nightshift plan")
+    assert (done.exit_code, told["ok"], told["sources"]["items"], told["next"]) == (
+        0,
+        True,
+        60,
+        "nightshift plan",
+    )
     first = told["findings"][0]
     assert (first["rows"], first["column"], first["value"]) == (3, "item_id", "'i99999'")
     assert first["where"] == f"sources/interactions.parquet row {frame.height + 1}"
@@ -70,7 +83,9 @@ def test_what_stops_a_night_is_exit_2_in_json_as_well(shop) -> None:
 def test_a_missing_vocabulary_is_odd_and_the_next_command_writes_one(shop) -> None:
     (shop.folder / "shop.yaml").unlink()
     told = look(shop)
-    assert [finding.what for finding in told.findings] == ["there is no vocabulary yet: tags.vocabulary names shop.yaml"]
+    assert [finding.what for finding in told.findings] == [
+        "there is no vocabulary yet: tags.vocabulary names shop.yaml"
+    ]
     assert told.next == "nightshift vocabulary --noun Item > shop.yaml"
 
 
@@ -87,9 +102,16 @@ def test_long_texts_one_label_and_whole_days_are_told(shop) -> None:
     sources["interactions"]["path"] = "sources/interactions.parquet"
     shop.write(sources=sources)
     day = timedelta(days=1) // timedelta(milliseconds=1)
-    write_events(shop, events_of(shop).with_columns(clicked=pl.lit(1, pl.Int8), shown_at=pl.col("shown_at") // day * day))
+    write_events(
+        shop,
+        events_of(shop).with_columns(clicked=pl.lit(1, pl.Int8), shown_at=pl.col("shown_at") // day * day),
+    )
     words = "\n".join(found(shop))
-    for told in ("texts are longer than 20 characters and are cut", "every event is positive", "times are whole days"):
+    for told in (
+        "texts are longer than 20 characters and are cut",
+        "every event is positive",
+        "times are whole days",
+    ):
         assert told in words
 
 
@@ -103,7 +125,10 @@ def test_a_catalogue_in_another_language_meets_an_english_encoder(shop) -> None:
         count_languages(pl.DataFrame({"item_id": ["a"], "title": ["Hello"], "text": ["world"]}))
     except ModelUnavailable as missing:
         pytest.skip(str(missing))
-    german = "Ein schöner Becher aus Porzellan, der in der Küche und im Garten lange hält und leicht zu reinigen ist."
+    german = (
+        "Ein schöner Becher aus Porzellan, der in der Küche und im Garten lange hält und leicht zu "
+        "reinigen ist."
+    )
     shop.write_items(shop.items().with_columns(description=pl.lit(german)))
     shop.write(encoder={"backend": "sentence", "model": "all-minilm-l6-v2"})
     assert any(words.startswith("most items are in de") and "reads English" in words for words in found(shop))
@@ -115,6 +140,8 @@ def test_values_and_names_with_brackets_are_shown_as_they_are(shop, tmp_path: Pa
     assert "holds '[red]x[/red]'" in CliRunner().invoke(app, ["check", "--config", str(shop.config)]).output
 
 
-@pytest.mark.parametrize(("counts", "bars"), [((), ""), ((0, 1, 4, 8), " ▁▄█"), ((0, 0), "  "), ((1, 1_000_000), "▁█")])
+@pytest.mark.parametrize(
+    ("counts", "bars"), [((), ""), ((0, 1, 4, 8), " ▁▄█"), ((0, 0), "  "), ((1, 1_000_000), "▁█")]
+)
 def test_a_span_with_any_event_has_a_bar(counts: tuple[int, ...], bars: str) -> None:
     assert spark(counts) == bars

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from jobs.checking import checked
-from nightshift.config import load_settings
+from jobs.check import checked
 from nightshift.errors import SourceError
+from nightshift.night.config import load_settings
 from tests.shop import Shop
 
 
@@ -23,12 +23,17 @@ def test_a_file_whose_users_are_not_those_of_the_events_is_odd_and_one_that_fits
     names = shop.world.interactions["user_id"].unique().sort()
     strangers = with_users(shop, "uid,club\n" + "".join(f"x{name},gold\n" for name in names))
     (found,) = [finding for finding in strangers.findings if "users.csv" in finding.what]
-    assert found.what == f"{len(names)} of {len(names)} users with events are not in users.csv, {names[0]!r} for one"
+    assert (
+        found.what
+        == f"{len(names)} of {len(names)} users with events are not in users.csv, {names[0]!r} for one"
+    )
     assert "sources.users.user_id (uid)" in found.fix
     fitting = with_users(shop, "uid,club\n" + "".join(f"{name},gold\n" for name in names))
     assert not [finding for finding in fitting.findings if "users.csv" in finding.what]
 
 
 def test_a_file_that_cannot_be_read_stops_before_anything_is_paid(shop: Shop) -> None:
-    with pytest.raises(SourceError, match=r"users.csv has no column 'club', which sources.users.groups names"):
+    with pytest.raises(
+        SourceError, match=r"users.csv has no column 'club', which sources.users.groups names"
+    ):
         with_users(shop, "uid,team\n1,gold\n")

@@ -12,7 +12,12 @@ def nightshift(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "jobs.cli", *words]
     root = Path(__file__).parents[2]
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"}
+        command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"},
     )
 
 
@@ -41,7 +46,12 @@ def test_check_plan_run_and_show_work_in_the_folder_of_the_configuration(shop) -
     first = shop.nights()[0].isoformat()
     planned = json.loads(nightshift("plan", "--as-of", first, "--json", cwd=shop.folder).stdout)
     assert planned["as_of"] == first
-    assert {row["table"] for row in planned["tables"]} == {"group_facts", "item_tag_scores", "item_facts", "user_preferences"}
+    assert {row["table"] for row in planned["tables"]} == {
+        "group_facts",
+        "item_tag_scores",
+        "item_facts",
+        "user_preferences",
+    }
     assert all(row["why"] == {"new": row["pending"]} for row in planned["tables"])
     assert all(row["pending"] > 0 for row in planned["tables"])
     ran = nightshift("run", "--as-of", first, cwd=shop.folder)
@@ -78,12 +88,19 @@ def test_a_broken_source_is_exit_2_and_names_the_row(shop) -> None:
     assert "items.parquet" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["torch", "transformers", "sentence_transformers", "apache_beam", "lightgbm", "scipy"])
+@pytest.mark.parametrize(
+    "module", ["torch", "transformers", "sentence_transformers", "apache_beam", "lightgbm", "scipy"]
+)
 def test_the_code_location_loads_without(module: str, shop) -> None:
     code = f"import sys; import jobs.definitions; sys.exit({module!r} in sys.modules)"
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=shop.folder, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=shop.folder,
+        env={"PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{module} was imported: {done.stderr}"
 
@@ -92,5 +109,7 @@ def test_dagster_itself_finds_the_definitions(shop) -> None:
     root = str(Path(__file__).parents[2])
     command = [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "jobs.definitions"]
     environment = {"PYTHONPATH": root, "PATH": "/usr/bin:/bin", "DAGSTER_HOME": ""}
-    done = subprocess.run(command, cwd=shop.folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=shop.folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

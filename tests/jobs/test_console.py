@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from jobs.console import BEAT, StoryHandler
-from nightshift.heartbeat import Beat
+from nightshift.night.heartbeat import Beat
 
 BEATS = (
     Beat("item_facts", done=1280, total=4000, hits=100, tokens=9000, seconds=10, usd=1.234),

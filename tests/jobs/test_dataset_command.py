@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.nightshift.datasets.layouts import LAYOUTS
 from typer.testing import CliRunner, Result
 
 from jobs.cli import app
-from nightshift.datasets.published.formats import FORMATS
 from nightshift.errors import InputError, SourceError
-from tests.nightshift.datasets.layouts import LAYOUTS
+from nightshift.sources.datasets.published.formats import FORMATS
 
 
 def nightshift(*words: str) -> Result:

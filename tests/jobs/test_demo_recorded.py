@@ -1,4 +1,5 @@
-"""The demo with recorded answers: its own folder, its own story, nothing asked. The replay itself is that of the first demo."""
+"""The demo with recorded answers: its own folder, its own story, nothing asked. The replay itself is that
+of the first demo."""
 
 import contextlib
 from pathlib import Path
@@ -10,9 +11,9 @@ from jobs.console import console
 from jobs.demo import NIGHTS, RECORDED_HOME, RECORDED_TEMPLATE, RECORDING, prepare, run_recorded_demo, tell
 from jobs.planning import plan_night
 from jobs.running import run_job
-from nightshift.config import load_settings
 from nightshift.errors import ConfigError, ModelUnavailable, RejectedAnswer
-from nightshift.night import Night
+from nightshift.night.config import load_settings
+from nightshift.night.night import Night
 from nightshift.tables import ITEM_FACTS, LIFT
 from tests.shop import Shop
 
@@ -20,7 +21,9 @@ SAID = '{"summary":"A thing number %d for the evening.","kind":"red","use":"home
 
 
 def test_without_its_recording_the_demo_says_where_it_should_be(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.parquet is not there: the recorded answers come with a checkout"):
+    with pytest.raises(
+        ConfigError, match=r"nowhere\.parquet is not there: the recorded answers come with a checkout"
+    ):
         run_recorded_demo(tmp_path, tmp_path / "nowhere.parquet")
     assert not list(tmp_path.iterdir()), "nothing is written before"
 
@@ -48,8 +51,8 @@ def test_the_recorded_demo_lies_beside_the_first_and_touches_nothing_of_it(tmp_p
 
 
 def test_every_recorded_answer_is_about_a_film_and_most_are_accepted() -> None:
-    from nightshift.prompts.facts_json import facts_json
-    from nightshift.prompts.item_facts import FactsSettings
+    from nightshift.enrichments.item_facts.json_prompt import facts_json
+    from nightshift.enrichments.item_facts.line_prompt import FactsSettings
     from nightshift.prompts.vocabulary import load_vocabulary
 
     rows = pl.read_parquet(RECORDING)
@@ -65,7 +68,9 @@ def test_every_recorded_answer_is_about_a_film_and_most_are_accepted() -> None:
 @pytest.mark.slow
 def test_the_last_screen_tells_whose_words_they_are_and_that_the_next_night_asks_nothing(shop: Shop) -> None:
     ids = shop.items()["item_id"].cast(pl.String).sort()
-    pl.DataFrame({"item_id": ids, "answer": [SAID % n for n in range(len(ids))]}).write_parquet(shop.folder / "answers.parquet")
+    pl.DataFrame({"item_id": ids, "answer": [SAID % n for n in range(len(ids))]}).write_parquet(
+        shop.folder / "answers.parquet"
+    )
     files = {"item_facts": {"path": "answers.parquet", "key": "item_id", "answer": "answer"}}
     settings = shop.write(
         llm={"backend": "recorded", "model": "big@elsewhere", "recorded": files},
@@ -83,6 +88,9 @@ def test_the_last_screen_tells_whose_words_they_are_and_that_the_next_night_asks
     with console.capture() as capture:
         tell(night, 1.0)
     said = " ".join(capture.get().split())
-    assert "Nothing was asked: the sentences and tags are what big@elsewhere said once (items by origin: 60 llm)" in said
+    assert (
+        "Nothing was asked: the sentences and tags are what big@elsewhere said once (items by origin: 60 llm)"
+        in said
+    )
     assert "llm minus permuted (content lift)" in said
     assert f"nightshift ui --config {shop.config}" in said.replace("\n", "")

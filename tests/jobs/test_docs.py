@@ -1,4 +1,5 @@
-"""Every command, setting, block of YAML or Python, link, file and module that a page names exists as it is written there."""
+"""Every command, setting, block of YAML or Python, link, file and module that a page names exists as it is
+written there."""
 
 import ast
 import importlib
@@ -17,7 +18,7 @@ from typer.core import TyperCommand, TyperOption
 
 from jobs.reference.commands import commands
 from jobs.reference.examples import MINIMAL
-from nightshift.config import Settings, load_settings
+from nightshift.night.config import Settings, load_settings
 from nightshift.tables import TABLES
 from tests.written import PAGES, ROOT, Code, anchors, blocks, calls, inline, links, name, words
 
@@ -26,7 +27,9 @@ NOW = [page for page in PAGES if page.name != "CHANGELOG.md"]
 BLOCKS = [block for page in NOW for block in blocks(page)]
 INLINE = [code for page in NOW for code in inline(page)]
 FLOORS = ("nightshift", "pipelines", "assets", "jobs", "tests", "benchmarks")
-A_PATH = re.compile(rf"(?:{'|'.join((*FLOORS, 'docs', 'examples'))})/[\w./\-*]*(?:/|\.(?:py|md|json|ya?ml|toml|css|j2))")
+A_PATH = re.compile(
+    rf"(?:{'|'.join((*FLOORS, 'docs', 'examples'))})/[\w./\-*]*(?:/|\.(?:py|md|json|ya?ml|toml|css|j2))"
+)
 A_MODULE = re.compile(rf"(?:{'|'.join(FLOORS)})(?:\.\w+)+")
 ENVIRONMENT = re.compile(r"NIGHTSHIFT_([A-Z][A-Z_]*[A-Z])")
 KNOWN_VARIABLES = {"CONFIG", "HOME", "CACHE"}
@@ -46,7 +49,9 @@ def parsed(code: Code) -> Any:
 
 def configurations() -> list[Code]:
     """Blocks of nightshift.yaml, fenced or indented, and inline ones such as `budget: {tokens: 400_000}`."""
-    return [block for block in BLOCKS if known(parsed(block))] + [code for code in INLINE if ": " in code.text and known(parsed(code))]
+    return [block for block in BLOCKS if known(parsed(block))] + [
+        code for code in INLINE if ": " in code.text and known(parsed(code))
+    ]
 
 
 def merged(under: Any, over: Any) -> Any:
@@ -75,7 +80,9 @@ def test_every_part_of_a_nightshift_yaml_loads_on_top_of_the_least_one(code: Cod
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language in ("yaml", "yml")], ids=str)
 def test_yaml_of_another_tool_begins_with_a_comment_that_names_its_file(block: Code) -> None:
     config = yaml.safe_load(block.text)
-    assert known(config) or isinstance(config, list) or re.match(r"# \S+\.ya?ml", block.text), "no key of nightshift.yaml in it"
+    assert known(config) or isinstance(config, list) or re.match(r"# \S+\.ya?ml", block.text), (
+        "no key of nightshift.yaml in it"
+    )
 
 
 def fields(model: type[BaseModel], path: str) -> Iterator[FieldInfo]:
@@ -86,7 +93,11 @@ def fields(model: type[BaseModel], path: str) -> Iterator[FieldInfo]:
             return
         field = inner.model_fields[part]
         yield field
-        below = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        below = [
+            kind
+            for kind in (field.annotation, *get_args(field.annotation))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
         inner = below[0] if below else None
 
 
@@ -98,12 +109,16 @@ def exists(path: str) -> bool:
 SETTING = re.compile(rf"({'|'.join(Settings.model_fields)})((?:\.[a-z_]+)+)(?=$|: |=)")
 
 
-@pytest.mark.parametrize("code", [code for code in INLINE if SETTING.match(code.text)], ids=lambda code: f"{code}:{code.text}")
+@pytest.mark.parametrize(
+    "code", [code for code in INLINE if SETTING.match(code.text)], ids=lambda code: f"{code}:{code.text}"
+)
 def test_every_setting_named_in_a_sentence_exists(code: Code) -> None:
     found = SETTING.match(code.text)
     assert found
     path = found.group(1) + found.group(2)
-    assert exists(path) or path.rsplit(".", 1)[1] in ("parquet", "csv", "html", "py") or column(path), f"{code}: no setting {path}"
+    assert exists(path) or path.rsplit(".", 1)[1] in ("parquet", "csv", "html", "py") or column(path), (
+        f"{code}: no setting {path}"
+    )
 
 
 def column(path: str) -> bool:
@@ -115,7 +130,9 @@ def column(path: str) -> bool:
 @pytest.mark.parametrize("page", NOW, ids=name)
 def test_every_variable_named_overrides_a_setting_that_exists(page: Path) -> None:
     for found in ENVIRONMENT.findall(page.read_text("utf-8")):
-        assert found in KNOWN_VARIABLES or exists(found.lower().replace("__", ".")), f"NIGHTSHIFT_{found} overrides nothing"
+        assert found in KNOWN_VARIABLES or exists(found.lower().replace("__", ".")), (
+            f"NIGHTSHIFT_{found} overrides nothing"
+        )
 
 
 def command(said: list[str]) -> tuple[TyperCommand, list[str]]:
@@ -130,7 +147,9 @@ def command(said: list[str]) -> tuple[TyperCommand, list[str]]:
 CALLS = [(block, said) for block in BLOCKS for said in calls(block)]
 
 
-@pytest.mark.parametrize(("block", "said"), CALLS, ids=lambda value: str(value) if isinstance(value, Code) else " ".join(value))
+@pytest.mark.parametrize(
+    ("block", "said"), CALLS, ids=lambda value: str(value) if isinstance(value, Code) else " ".join(value)
+)
 def test_every_call_in_a_block_is_one_that_the_command_line_takes(block: Code, said: list[str]) -> None:
     one, given = command(said)
     if "[options]" not in given:  # else a line of usage
@@ -145,11 +164,17 @@ def test_every_call_in_a_sentence_names_a_command_and_options_that_exist(code: C
     if code.text == "nightshift --help":
         return
     one, given = command(words(code.text.removeprefix("nightshift ").replace("[", " ").replace("]", " ")))
-    options = {opt for param in one.params if isinstance(param, TyperOption) for opt in param.opts} | {"--help"}
-    assert not [word for word in given if word.startswith("--") and word.partition("=")[0] not in options], f"{code}: {code.text}"
+    options = {opt for param in one.params if isinstance(param, TyperOption) for opt in param.opts} | {
+        "--help"
+    }
+    assert not [word for word in given if word.startswith("--") and word.partition("=")[0] not in options], (
+        f"{code}: {code.text}"
+    )
 
 
-PYTHON = [block for block in BLOCKS if block.language == "python" or re.match(r"(import|from) \w", block.text)]
+PYTHON = [
+    block for block in BLOCKS if block.language == "python" or re.match(r"(import|from) \w", block.text)
+]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
@@ -177,7 +202,10 @@ def there(dotted: str) -> bool:
     for length in range(len(parts), 0, -1):
         if is_module(".".join(parts[:length])):
             found: Any = importlib.import_module(".".join(parts[:length])) if length < len(parts) else None
-            return all(found := getattr(found, part, None) or part in getattr(found, "model_fields", {}) for part in parts[length:])
+            return all(
+                found := getattr(found, part, None) or part in getattr(found, "model_fields", {})
+                for part in parts[length:]
+            )
     return False
 
 
@@ -192,8 +220,14 @@ NO_MODULES = {"nightshift.yaml", "nightshift.sql", "benchmarks.NAME"}
 
 @pytest.mark.parametrize("page", NOW, ids=name)
 def test_every_module_that_a_page_runs_or_names_exists(page: Path) -> None:
-    run = {found.rstrip(".") for found in RUN.findall(page.read_text("utf-8")) if found.split(".")[0] in FLOORS}
-    named = {code.text.removesuffix("()") for code in inline(page) if A_MODULE.fullmatch(code.text.removesuffix("()"))}
+    run = {
+        found.rstrip(".") for found in RUN.findall(page.read_text("utf-8")) if found.split(".")[0] in FLOORS
+    }
+    named = {
+        code.text.removesuffix("()")
+        for code in inline(page)
+        if A_MODULE.fullmatch(code.text.removesuffix("()"))
+    }
     for dotted in (run | named) - NO_MODULES:
         assert there(dotted), f"{name(page)} names {dotted}"
 

@@ -24,7 +24,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr  # an orphan, a broken link or anchor is a warning, and strict makes it an error
+    assert done.returncode == 0, (
+        done.stderr
+    )  # an orphan, a broken link or anchor is a warning, and strict makes it an error
     return folder
 
 
@@ -44,7 +46,10 @@ class Fetched(HTMLParser):
 
 def test_every_page_of_the_repository_is_on_the_site(built: Path) -> None:
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
-    joined = {Path(name) for name in ("overview.html", "contributing.html", "changelog.html", "examples/recorded.html")}
+    joined = {
+        Path(name)
+        for name in ("overview.html", "contributing.html", "changelog.html", "examples/recorded.html")
+    }
     there = {path.relative_to(built) for path in built.rglob("*.html")}
     assert pages | joined <= there
 
@@ -59,7 +64,9 @@ def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
 def test_links_between_the_root_and_docs_lead_to_pages_of_the_site(built: Path) -> None:
     assert 'href="own_data.html"' in (built / "overview.html").read_text("utf-8")
     assert 'href="overview.html"' in (built / "index.html").read_text("utf-8")
-    assert 'href="../contributing.html#adding-an-enrichment"' in (built / "howto" / "add_an_enrichment.html").read_text("utf-8")
+    assert 'href="../contributing.html#adding-an-enrichment"' in (
+        built / "howto" / "add_an_enrichment.html"
+    ).read_text("utf-8")
 
 
 def test_what_is_shown_as_code_is_as_it_was_written(built: Path) -> None:

@@ -29,4 +29,6 @@ def test_every_picture_of_the_docs_is_shown_on_a_page() -> None:
 
 
 def test_pictures_are_small_enough_to_clone() -> None:
-    assert {place.name: place.stat().st_size for place in IMAGES.iterdir() if place.stat().st_size > 200_000} == {}
+    assert {
+        place.name: place.stat().st_size for place in IMAGES.iterdir() if place.stat().st_size > 200_000
+    } == {}

@@ -1,4 +1,5 @@
-"""Implicit feedback through the real jobs: nights publish candidates, training learns from them, the verdict reads them."""
+"""Implicit feedback through the real jobs: nights publish candidates, training learns from them, the
+verdict reads them."""
 
 from pathlib import Path
 
@@ -6,14 +7,20 @@ import polars as pl
 import pytest
 
 from jobs.running import run_job
-from jobs.showing import show_lift
-from nightshift.config import load_settings
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from jobs.show import show_lift
 from nightshift.lift.verdict import verdict
+from nightshift.night.config import load_settings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import CANDIDATES, LIFT, RANKING_EXAMPLES, RANKING_SCORES
 from tests.shop import Shop, open_shop
 
-CANDIDATE_SETTINGS = {"per_source": 20, "negatives": 8, "train_lists": 400, "valid_lists": 100, "test_lists": 100}
+CANDIDATE_SETTINGS = {
+    "per_source": 20,
+    "negatives": 8,
+    "train_lists": 400,
+    "valid_lists": 100,
+    "test_lists": 100,
+}
 
 
 def only_choices(shop: Shop) -> Shop:
@@ -25,7 +32,9 @@ def only_choices(shop: Shop) -> Shop:
     }  # fmt: skip
     path = shop.folder / "sources" / "interactions.parquet"
     pl.read_parquet(path).filter(pl.col("clicked") == 1).drop("clicked", "request_id").write_parquet(path)
-    shop.write(sources=sources, lift={"seeds": 1, "resamples": 100}, examples={"candidates": CANDIDATE_SETTINGS})
+    shop.write(
+        sources=sources, lift={"seeds": 1, "resamples": 100}, examples={"candidates": CANDIDATE_SETTINGS}
+    )
     return shop
 
 
@@ -36,7 +45,9 @@ def run(shop: Shop, job: str, *nights: int) -> None:
 
 @pytest.fixture
 def implicit(tmp_path: Path) -> Shop:
-    return only_choices(open_shop(tmp_path, make_world(SyntheticSettings(seed=7, n_users=90, n_items=80, days=30))))
+    return only_choices(
+        open_shop(tmp_path, make_world(SyntheticSettings(seed=7, n_users=90, n_items=80, days=30)))
+    )
 
 
 @pytest.mark.slow
@@ -55,7 +66,17 @@ def test_nights_and_training_of_implicit_feedback(implicit: Shop) -> None:
     assert 0 < store.manifest(RANKING_EXAMPLES, nights[2]).metadata["candidates: recall on test lists"] <= 1
     assert scores["retrieved"].null_count() == 0
     lift = store.read(LIFT, nights[2])
-    assert {"popular", "item_knn", "ease", "candidates", "base", "llm", "permuted", "text", "template"} == set(lift["arm"])
+    assert {
+        "popular",
+        "item_knn",
+        "ease",
+        "candidates",
+        "base",
+        "llm",
+        "permuted",
+        "text",
+        "template",
+    } == set(lift["arm"])
     assert any("was among the candidates" in line for line in verdict(lift))
     show_lift(lift)
 

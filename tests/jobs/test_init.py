@@ -9,15 +9,15 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from tests.nightshift.onboarding.shapes import movie_ratings, shop, write
 from typer.testing import CliRunner
 
 from jobs.cli import app
 from jobs.init import ask, said, write_first
-from nightshift.config import load_settings
 from nightshift.errors import ConfigError, InputError, SourceError
-from nightshift.onboarding import FLAGS, Guess
+from nightshift.night.config import load_settings
+from nightshift.sources.onboarding import FLAGS, Guess
 from nightshift.sources.settings import InteractionsSource, ItemsSource
-from tests.nightshift.onboarding.shapes import movie_ratings, shop, write
 
 
 @pytest.fixture
@@ -62,7 +62,9 @@ def test_without_a_terminal_an_open_question_is_exit_2_with_the_flag_to_give(fol
     assert "--positive-kinds add_to_cart,purchase" in told
     assert "or --yes to take these guesses" in told
     assert not (folder / "nightshift.yaml").exists()
-    code, _ = invoked("--items", "items.parquet", "--interactions", "events.parquet", "--positive-kinds", "purchase")
+    code, _ = invoked(
+        "--items", "items.parquet", "--interactions", "events.parquet", "--positive-kinds", "purchase"
+    )
     assert code == 0, "the flag answers the question"
     assert load_settings(folder / "nightshift.yaml").sources.interactions.positive_kinds == ("purchase",)
 
@@ -93,10 +95,21 @@ def test_a_question_shows_its_reason_and_takes_the_guess_for_an_empty_line(
     typed: str, answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    guess = Guess("interactions.positive_kinds", ["cart", "purchase"], "44% of the events", False, choices=("view", "cart", "purchase"))
+    guess = Guess(
+        "interactions.positive_kinds",
+        ["cart", "purchase"],
+        "44% of the events",
+        False,
+        choices=("view", "cart", "purchase"),
+    )
     assert ask(guess) == answer
     shown = capsys.readouterr().out
-    for words in ("interactions.positive_kinds", "44% of the events", "could be: view, cart, purchase", "which [cart, purchase]"):
+    for words in (
+        "interactions.positive_kinds",
+        "44% of the events",
+        "could be: view, cart, purchase",
+        "which [cart, purchase]",
+    ):
         assert words in shown
 
 
@@ -107,26 +120,37 @@ def test_a_rating_scale_is_cut_where_a_person_says(folder: Path) -> None:
 
 def test_nothing_is_written_over_without_force(folder: Path) -> None:
     (folder / "nightshift.yaml").write_text("mine")
-    with pytest.raises(ConfigError, match=r"is there already; --force writes over it, --out names another file"):
+    with pytest.raises(
+        ConfigError, match=r"is there already; --force writes over it, --out names another file"
+    ):
         first(folder)
     assert (folder / "nightshift.yaml").read_text() == "mine"
     first(folder, force=True)
     assert "sources" in yaml.safe_load((folder / "nightshift.yaml").read_text())
 
 
-def test_a_file_elsewhere_keeps_its_sources_by_absolute_path(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_elsewhere_keeps_its_sources_by_absolute_path(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     out = tmp_path_factory.mktemp("elsewhere") / "new" / "nightshift.yaml"
     settings = write_first("items.parquet", "events.parquet", out, {}, force=False, ask=None, yes=True)
     assert settings.sources.items.path == str(folder / "items.parquet")
 
 
 def test_a_wrong_path_names_the_folder_and_the_flag(folder: Path) -> None:
-    with pytest.raises(SourceError, match=r"no file matches 'item.parquet' in .*; set --items to a file or glob(.|\n)*was not written"):
-        write_first("item.parquet", "events.parquet", folder / "nightshift.yaml", {}, force=False, ask=None, yes=True)
+    with pytest.raises(
+        SourceError,
+        match=r"no file matches 'item.parquet' in .*; set --items to a file or glob(.|\n)*was not written",
+    ):
+        write_first(
+            "item.parquet", "events.parquet", folder / "nightshift.yaml", {}, force=False, ask=None, yes=True
+        )
 
 
 def test_a_user_column_that_is_not_there_is_named_with_the_nearest(folder: Path) -> None:
-    code, told = invoked("--items", "items.parquet", "--interactions", "events.parquet", "--yes", "--user-id", "costumer")
+    code, told = invoked(
+        "--items", "items.parquet", "--interactions", "events.parquet", "--yes", "--user-id", "costumer"
+    )
     assert code == 2
     assert "events.parquet has no column 'costumer', which --user-id names; did you mean 'customer'?" in told
 
@@ -134,7 +158,9 @@ def test_a_user_column_that_is_not_there_is_named_with_the_nearest(folder: Path)
 @pytest.mark.parametrize(("unit", "right"), [("s", "ms"), ("us", "ms"), ("ns", "ms")])
 def test_a_wrong_unit_names_the_one_that_fits(folder: Path, unit: str, right: str) -> None:
     with pytest.raises(
-        SourceError, match=rf"--timestamp_unit|--timestamp-unit {unit} puts .* in year .*; {right} would put it in 2026: set "
+        SourceError,
+        match=rf"--timestamp_unit|--timestamp-unit {unit} puts .* in year .*; {right} would put it in 2026: "
+        rf"set ",
     ):
         first(folder, {"interactions.timestamp_unit": unit})
     assert not (folder / "nightshift.yaml").exists()
@@ -142,16 +168,26 @@ def test_a_wrong_unit_names_the_one_that_fits(folder: Path, unit: str, right: st
 
 def test_events_of_the_future_are_refused_with_the_first_of_them(folder: Path) -> None:
     items, events = shop(random.Random(3))
-    late = pl.when(pl.int_range(pl.len()) % 5 == 0).then(pl.col("event_time") + 200 * 86_400_000).otherwise("event_time")
+    late = (
+        pl.when(pl.int_range(pl.len()) % 5 == 0)
+        .then(pl.col("event_time") + 200 * 86_400_000)
+        .otherwise("event_time")
+    )
     write(folder, (items, events.with_columns(event_time=late)))
-    with pytest.raises(SourceError, match=r"later than the wall clock.* first in events.parquet row \d+, column 'event_time' holds '\d+'"):
+    with pytest.raises(
+        SourceError,
+        match=r"later than the wall clock.* first in events.parquet row \d+, column 'event_time' holds '\d+'",
+    ):
         first(folder)
 
 
 def test_an_id_that_appears_twice_names_both_rows_and_the_flag(folder: Path) -> None:
     items, events = shop(random.Random(4))
     write(folder, (pl.concat([items, items.head(2)]), events))
-    words = r"'SKU-0000' \(column 'sku'\) is in items.parquet row 1 and in items.parquet row 81; .* set --duplicate-item to keep_first"
+    words = (
+        r"'SKU-0000' \(column 'sku'\) is in items.parquet row 1 and in items.parquet row 81; .* set "
+        r"--duplicate-item to keep_first"
+    )
     with pytest.raises(SourceError, match=words):
         first(folder)
     assert first(folder, {"items.duplicate_item": "keep_first"}).sources.items.duplicate_item == "keep_first"
@@ -159,12 +195,18 @@ def test_an_id_that_appears_twice_names_both_rows_and_the_flag(folder: Path) -> 
 
 def test_semicolons_are_recognised(folder: Path) -> None:
     shop(random.Random(1))[0].write_csv(folder / "items.csv", separator=";")
-    with pytest.raises(SourceError, match=r"its values are separated by semicolons\. Save it as Parquet, or with commas"):
-        write_first("items.csv", "events.parquet", folder / "nightshift.yaml", {}, force=False, ask=None, yes=True)
+    with pytest.raises(
+        SourceError, match=r"its values are separated by semicolons\. Save it as Parquet, or with commas"
+    ):
+        write_first(
+            "items.csv", "events.parquet", folder / "nightshift.yaml", {}, force=False, ask=None, yes=True
+        )
 
 
 def test_every_setting_of_the_mapping_has_its_flag() -> None:
-    given = {f"items.{name}" for name in ItemsSource.model_fields} | {f"interactions.{name}" for name in InteractionsSource.model_fields}
+    given = {f"items.{name}" for name in ItemsSource.model_fields} | {
+        f"interactions.{name}" for name in InteractionsSource.model_fields
+    }
     left_to_the_file = {"max_rejected_share", "max_text_chars", "max_title_chars", "unknown_item"}
     assert {setting for setting in given if setting.partition(".")[2] not in left_to_the_file} == set(FLAGS)
     told = CliRunner().invoke(app, ["init", "--help"], env={"COLUMNS": "200"}).output

@@ -1,4 +1,5 @@
-"""A run of the UI that dies with its machine: Dagster would call it started for ever, and its step would keep the model's only place."""
+"""A run of the UI that dies with its machine: Dagster would call it started for ever, and its step would
+keep the model's only place."""
 
 import multiprocessing
 import os
@@ -10,10 +11,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from jobs.alive import KILLED, alive, bury_the_dead
 from jobs.graph import build
+from jobs.run_locks import KILLED, alive, bury_the_dead
 from jobs.running import dagster_home, open_instance
-from nightshift.config import load_settings
+from nightshift.night.config import load_settings
 from tests.shop import Shop
 
 
@@ -44,7 +45,9 @@ def work_until_killed(config: Path, night: str, folder: Path) -> None:
 def test_a_killed_run_is_marked_as_failed_and_the_next_night_gets_its_place(shop: Shop) -> None:
     night, later, *_ = (night.isoformat() for night in shop.nights())
     folder = dagster_home(load_settings(shop.config))
-    process = multiprocessing.get_context("spawn").Process(target=work_until_killed, args=(shop.config, night, folder))
+    process = multiprocessing.get_context("spawn").Process(
+        target=work_until_killed, args=(shop.config, night, folder)
+    )
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
@@ -72,9 +75,16 @@ def test_a_run_that_goes_on_or_of_another_machine_or_without_a_lock_is_left_alon
     job = nightly(str(shop.config))
     with open_instance(folder) as instance:
         here, elsewhere, unknown = (
-            instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": night}).run_id for _ in range(3)
+            instance.create_run_for_job(
+                job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": night}
+            ).run_id
+            for _ in range(3)
         )
         with alive(folder, here):
             (folder / "running" / elsewhere).write_text("another-machine")
             assert bury_the_dead(instance, folder) == []
-        assert {run.run_id for run in instance.get_runs() if run.status == dg.DagsterRunStatus.STARTED} == {here, elsewhere, unknown}
+        assert {run.run_id for run in instance.get_runs() if run.status == dg.DagsterRunStatus.STARTED} == {
+            here,
+            elsewhere,
+            unknown,
+        }

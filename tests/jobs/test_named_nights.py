@@ -38,8 +38,13 @@ def test_a_night_that_nobody_published_is_named_with_those_there_are(shop: Shop)
     for night in (first, second):
         shop.night().store.publish(REJECTS, night, REJECTS.empty())
     early = failure(shop, "rejects", "--as-of", str(date(2001, 1, 1)))
-    assert f"no night of rejects is as old as 2001-01-01 under {shop.folder / '.nightshift'}; there are {first} to {second}" in str(early)
-    between = CliRunner().invoke(app, ["rejects", "--config", str(shop.config), "--as-of", str(second - timedelta(days=1)), "--json"])
+    assert (
+        f"no night of rejects is as old as 2001-01-01 under {shop.folder / '.nightshift'}; there are "
+        f"{first} to {second}" in str(early)
+    )
+    between = CliRunner().invoke(
+        app, ["rejects", "--config", str(shop.config), "--as-of", str(second - timedelta(days=1)), "--json"]
+    )
     assert between.exit_code == 0
     assert between.stdout == "[]\n"
     assert f"this is {first}, the newest before it" in between.stderr

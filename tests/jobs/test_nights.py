@@ -6,14 +6,24 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.afterwards import deferred
+from jobs.after_run import deferred
 from jobs.planning import plan_night
 from jobs.running import run_job
-from nightshift.config import load_settings
 from nightshift.errors import NightFailed, SourceError
 from nightshift.features.proofs import shuffled_future
-from nightshift.night import PROMPTED
-from nightshift.tables import GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, LIFT, MOMENT, RANKING_SCORES, REJECTS, TABLES, USER_PREFERENCES
+from nightshift.night.config import load_settings
+from nightshift.night.night import PROMPTED
+from nightshift.tables import (
+    GROUP_FACTS,
+    ITEM_FACTS,
+    ITEM_TAG_SCORES,
+    LIFT,
+    MOMENT,
+    RANKING_SCORES,
+    REJECTS,
+    TABLES,
+    USER_PREFERENCES,
+)
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
 
@@ -33,7 +43,11 @@ def asked(shop) -> dict[str, int]:  # type: ignore[no-untyped-def]
 
 def contents(home: Path, as_of: date) -> dict[str, bytes]:
     folders = (home / "tables").glob(f"*/as_of={as_of}")
-    return {f"{p.parent.parent.name}/{p.name}": p.read_bytes() for folder in folders for p in folder.glob("*.parquet")}
+    return {
+        f"{p.parent.parent.name}/{p.name}": p.read_bytes()
+        for folder in folders
+        for p in folder.glob("*.parquet")
+    }
 
 
 def test_a_night_publishes_every_nightly_table_and_asks_nothing_the_second_time(shop) -> None:
@@ -54,8 +68,12 @@ def test_the_plan_says_what_a_run_then_asks_and_zero_afterwards(shop) -> None:
     before = {table.table: table.pending.height for table in planned.tables}
     assert before["item_tag_scores"] == asked["item_tag_scores"]
     assert before["item_facts"] == asked["item_facts"]
-    assert {table.table: table.prompt_tokens for table in planned.tables if table.table != "user_preferences"} == {
-        table: sum(rows["prompt_tokens"]) for (table,), rows in answers.group_by("table") if table != "user_preferences"
+    assert {
+        table.table: table.prompt_tokens for table in planned.tables if table.table != "user_preferences"
+    } == {
+        table: sum(rows["prompt_tokens"])
+        for (table,), rows in answers.group_by("table")
+        if table != "user_preferences"
     }, "prompt tokens are exact"
     assert plan_night(shop.night()).pending == 0
 
@@ -63,18 +81,27 @@ def test_the_plan_says_what_a_run_then_asks_and_zero_afterwards(shop) -> None:
 def test_a_changed_item_is_asked_again_and_no_other(shop) -> None:
     run(shop)
     items = shop.items()
-    changed = items.with_columns(pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("A new title")).otherwise("title").alias("title"))
+    changed = items.with_columns(
+        pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("A new title")).otherwise("title").alias("title")
+    )
     shop.write_items(
-        changed.with_columns(title=pl.col("title") + pl.when(pl.int_range(pl.len()) == 1).then(pl.lit("!")).otherwise(pl.lit("")))
+        changed.with_columns(
+            title=pl.col("title")
+            + pl.when(pl.int_range(pl.len()) == 1).then(pl.lit("!")).otherwise(pl.lit(""))
+        )
     )
     pending = {table.table: table.pending["row_id"].to_list() for table in plan_night(shop.night()).tables}
     assert sorted(pending["item_facts"]) == sorted(items["item_id"].head(2).cast(pl.String))
     before = asked(shop)
     run(shop, 0)
     now = asked(shop)
-    assert {table: now[table] - before[table] for table in now} == {table: len(rows) for table, rows in pending.items()}
+    assert {table: now[table] - before[table] for table in now} == {
+        table: len(rows) for table, rows in pending.items()
+    }
     histories = pl.read_parquet(shop.folder / "sources" / "interactions.parquet")
-    met = histories.filter(pl.col("item_id").is_in(items["item_id"].head(2).implode()))["user_id"].cast(pl.String)
+    met = histories.filter(pl.col("item_id").is_in(items["item_id"].head(2).implode()))["user_id"].cast(
+        pl.String
+    )
     assert set(pending["user_preferences"]) <= set(met)
 
 
@@ -82,7 +109,16 @@ def test_an_item_that_joins_the_catalogue_moves_no_other_items_scores(shop) -> N
     run(shop)
     before = shop.night().store.read(ITEM_TAG_SCORES, shop.nights()[0])
     items = shop.items()
-    shop.write_items(pl.concat([items, items.head(1).with_columns(pl.lit("brand-new").cast(items.schema["item_id"]).alias("item_id"))]))
+    shop.write_items(
+        pl.concat(
+            [
+                items,
+                items.head(1).with_columns(
+                    pl.lit("brand-new").cast(items.schema["item_id"]).alias("item_id")
+                ),
+            ]
+        )
+    )
     run(shop, 1)
     after = shop.night(1).store.read(ITEM_TAG_SCORES, shop.nights()[1])
     assert after.filter(pl.col("item_id") == "brand-new").height > 0
@@ -123,7 +159,10 @@ def test_too_many_rejects_fail_the_night_name_rows_and_publish_nothing(shop) -> 
 
 
 def test_a_tolerated_reject_is_in_the_rejects_table_and_its_row_has_a_template(shop) -> None:
-    shop.write(llm={"backend": "echo", "reply": "I'm sorry, I can't help with {first}"}, checks={"max_reject_share": 1.0})
+    shop.write(
+        llm={"backend": "echo", "reply": "I'm sorry, I can't help with {first}"},
+        checks={"max_reject_share": 1.0},
+    )
     run(shop)
     rejects = shop.night().store.read(REJECTS, shop.nights()[0])
     assert set(rejects["reason"]) == {"refusal"}
@@ -145,9 +184,15 @@ def test_permuting_events_after_the_night_changes_nothing_it_publishes(shop) -> 
     source = pl.read_parquet(path)
     names = {mapping.timestamp: "timestamp", mapping.label: "label"}
     moments = pl.from_epoch("timestamp", mapping.timestamp_unit or "us").cast(MOMENT)
-    dealt = shuffled_future(source.rename(names).with_columns(moments, pl.col("label").cast(pl.Float32)), shop.night().moment)
+    dealt = shuffled_future(
+        source.rename(names).with_columns(moments, pl.col("label").cast(pl.Float32)), shop.night().moment
+    )
     dealt = dealt.with_columns(pl.col("timestamp").dt.epoch(mapping.timestamp_unit or "us"))
-    moved = dealt.rename({ours: theirs for theirs, ours in names.items()}).cast(dict(source.schema)).select(source.columns)
+    moved = (
+        dealt.rename({ours: theirs for theirs, ours in names.items()})
+        .cast(dict(source.schema))
+        .select(source.columns)
+    )
     assert not moved.sort(moved.columns).equals(source.sort(source.columns))
     moved.write_parquet(path)
     run(shop)
@@ -160,9 +205,13 @@ def test_three_nights_and_a_training_end_in_scores_and_lift(shop) -> None:
     run(shop, 2, "weekly_training")
     store, last = shop.night(2).store, shop.nights()[2]
     arms = set(store.read(RANKING_SCORES, last)["arm"])
-    assert arms == {"base", "text", "llm", "permuted", "permuted2", "template"}, "two seeds took turns with the placebo's dealings"
+    assert arms == {"base", "text", "llm", "permuted", "permuted2", "template"}, (
+        "two seeds took turns with the placebo's dealings"
+    )
     lift = store.read(LIFT, last)
-    assert {("llm", "base"), ("llm", "permuted"), ("llm", "text")} <= set(lift.select("arm", "against").iter_rows())
+    assert {("llm", "base"), ("llm", "permuted"), ("llm", "text")} <= set(
+        lift.select("arm", "against").iter_rows()
+    )
     assert len(store.nights(USER_PREFERENCES)) == 3
     assert (shop.folder / ".nightshift" / "models" / "lightgbm-llm" / f"as_of={last}").is_dir()
 
@@ -175,13 +224,19 @@ def test_a_plan_says_why_it_would_ask_again(shop) -> None:
 
     assert why() == {}
     items = shop.items()
-    shop.write_items(items.with_columns(title=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("A new title")).otherwise("title")))
+    shop.write_items(
+        items.with_columns(
+            title=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("A new title")).otherwise("title")
+        )
+    )
     assert why()["item_facts"] == why()["item_tag_scores"] == {"text_changed": 1}
     shop.write_items(items)
     assert why() == {}
     shop.write(llm={"backend": "echo", "reply": "Another {first}"})
     assert set(why()) == set(PROMPTED)
-    assert {why()[table].keys() == {"model_changed"} for table in ("group_facts", "item_tag_scores", "item_facts")} == {True}
+    assert {
+        why()[table].keys() == {"model_changed"} for table in ("group_facts", "item_tag_scores", "item_facts")
+    } == {True}
     shop.write(facts={"max_new_tokens": 40})
     assert set(why()) == {"group_facts", "item_facts"}
     assert why()["item_facts"] == {"prompt_changed": items.height}

@@ -10,9 +10,9 @@ import pytest
 
 from jobs.planning import plan_night
 from jobs.running import run_job
-from nightshift.checks import not_scored
-from nightshift.config import load_settings
 from nightshift.errors import NightFailed
+from nightshift.night.checks import not_scored
+from nightshift.night.config import load_settings
 from nightshift.tables import ITEM_FACTS, ITEM_TAG_SCORES, REJECTS, USER_PREFERENCES
 from pipelines.workers import loaded_llm
 from tests.loopback import Action, Asked, Loopback, proper, raw
@@ -32,7 +32,13 @@ def _a_night_ends_its_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 def point(shop: Any, url: str, usd: float | None = None, **server: Any) -> None:
     """Let the shop's nights ask this server."""
-    asked = {"base_url": url, "retries": 1, "api_key_env": "NIGHT_KEY", "usd_per_million_prompt": 1.0, "usd_per_million_new": 10.0}
+    asked = {
+        "base_url": url,
+        "retries": 1,
+        "api_key_env": "NIGHT_KEY",
+        "usd_per_million_prompt": 1.0,
+        "usd_per_million_new": 10.0,
+    }
     llm = {"backend": "openai", "model": "tiny@r1", "server": asked | server}
     shop.write(llm=llm, budget={"usd": usd})
 
@@ -73,7 +79,9 @@ def test_a_night_is_written_by_a_server_and_the_next_run_asks_it_nothing(
 
 
 def test_rows_that_the_server_failed_end_as_rejects_and_the_next_run_asks_only_them(shop: Any) -> None:
-    items = shop.items().with_columns(title=pl.when(pl.int_range(pl.len()) < 3).then("Cursed " + pl.col("title")).otherwise("title"))
+    items = shop.items().with_columns(
+        title=pl.when(pl.int_range(pl.len()) < 3).then("Cursed " + pl.col("title")).otherwise("title")
+    )
     shop.write_items(items)
     cursed = set(items["item_id"].head(3).cast(pl.String))
 
@@ -88,7 +96,10 @@ def test_rows_that_the_server_failed_end_as_rejects_and_the_next_run_asks_only_t
         rejects = read(shop, REJECTS).filter(pl.col("table") == "item_facts")
         assert set(rejects["reason"]) == {"server"}
         assert set(rejects["key"]) == cursed
-        assert set(read(shop, ITEM_FACTS).filter(pl.col("item_id").is_in(list(cursed)))["origin"]) <= {"group", "template"}
+        assert set(read(shop, ITEM_FACTS).filter(pl.col("item_id").is_in(list(cursed)))["origin"]) <= {
+            "group",
+            "template",
+        }
         run(shop)  # fails again, and ends again
         pending = {table.table: table.pending for table in plan_night(shop.night()).tables}["item_facts"]
         assert set(pending["row_id"]) == cursed
@@ -122,7 +133,9 @@ def test_a_night_without_its_server_fails_and_says_where_it_looked(shop: Any) ->
 def test_a_server_that_cannot_score_is_not_asked_to_and_no_check_fails_for_it(shop: Any) -> None:
     with Loopback() as server:
         point(shop, server.url)
-        assert {table.table: table.pending.height for table in plan_night(shop.night()).tables}["item_tag_scores"] == 0
+        assert {table.table: table.pending.height for table in plan_night(shop.night()).tables}[
+            "item_tag_scores"
+        ] == 0
         run(shop)
     assert read(shop, ITEM_TAG_SCORES).is_empty()
     assert set(read(shop, ITEM_FACTS)["origin"]) == {"llm"}
@@ -169,7 +182,11 @@ def test_a_night_through_batch_files_publishes_without_them_and_the_next_run_tak
 def test_users_are_shown_the_tags_of_json_answers_where_a_model_cannot_score(shop: Any) -> None:
     def in_json(asked: Asked) -> Action:
         tagged = {"summary": "A thing of the shop.", "kind": "green", "use": "work"}
-        return proper(content=json.dumps(tagged) if "response_format" in asked.payload else "Such a thing is sold in the shop.")
+        return proper(
+            content=json.dumps(tagged)
+            if "response_format" in asked.payload
+            else "Such a thing is sold in the shop."
+        )
 
     with Loopback(in_json) as server:
         point(shop, server.url)

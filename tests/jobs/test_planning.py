@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from jobs.cli import app
 from jobs.planning import plan_night
-from jobs.showing import show_plan
+from jobs.show import show_plan
 from nightshift.errors import ConfigError
 
 COLUMNS = {
@@ -19,22 +19,37 @@ SERVER = {"backend": "openai", "model": "tiny@r1", "server": {"base_url": "http:
 
 def test_the_json_of_a_plan_has_a_row_for_each_table_and_the_budget(shop: Any) -> None:
     shop.write(budget={"tokens": 4_000})
-    done = CliRunner().invoke(app, ["plan", "--config", str(shop.config), "--as-of", str(shop.nights()[0]), "--json"])
+    done = CliRunner().invoke(
+        app, ["plan", "--config", str(shop.config), "--as-of", str(shop.nights()[0]), "--json"]
+    )
     told = json.loads(done.output)
     assert all(set(row) == COLUMNS for row in told["tables"])
-    assert [row["table"] for row in told["tables"]] == ["group_facts", "item_tag_scores", "item_facts", "user_preferences"]
+    assert [row["table"] for row in told["tables"]] == [
+        "group_facts",
+        "item_tag_scores",
+        "item_facts",
+        "user_preferences",
+    ]
     assert told["budget"]["tokens"] == 4_000
     assert sum(row["prompt_tokens"] + row["new_tokens"] for row in told["tables"]) <= 4_000
     assert sum(row["deferred"] for row in told["tables"]) > 0
 
 
-def test_a_model_without_a_price_is_named_once_and_costs_no_number(shop: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_without_a_price_is_named_once_and_costs_no_number(
+    shop: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     shop.write(llm=SERVER)
     planned = plan_night(shop.night())
     assert {row["cost_usd"] for row in planned.as_json()["tables"] if row["pending"]} == {None}
     show_plan(planned)
     told = " ".join(capsys.readouterr().out.split())
-    assert told.count("no price known for tiny; set llm.server.usd_per_million_prompt and llm.server.usd_per_million_new") == 1
+    assert (
+        told.count(
+            "no price known for tiny; set llm.server.usd_per_million_prompt and "
+            "llm.server.usd_per_million_new"
+        )
+        == 1
+    )
     assert " ? " in told
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from jobs.graph import build
 from jobs.running import dagster_home, open_instance
-from nightshift.config import load_settings
+from nightshift.night.config import load_settings
 from nightshift.tables import ITEM_FACTS, TABLES
 from tests.shop import Shop
 
@@ -24,7 +24,9 @@ def execute(shop: Shop, instance: dg.DagsterInstance, failed: str | None = None)
     """The first night; or what a failed run of it left to do."""
     job = dg.build_reconstructable_job("tests.jobs.test_reexecution", "nightly", (str(shop.config),))
     options = dg.ReexecutionOptions.from_failure(failed, instance) if failed else None
-    return dg.execute_job(job, instance, tags={"dagster/partition": shop.nights()[0].isoformat()}, reexecution_options=options)
+    return dg.execute_job(
+        job, instance, tags={"dagster/partition": shop.nights()[0].isoformat()}, reexecution_options=options
+    )
 
 
 def failed_at(result: Any) -> list[str]:
@@ -38,15 +40,21 @@ def started(result: Any) -> set[str]:
 def calls(shop: Shop) -> pl.DataFrame:
     """Every call that was paid, as table and content key."""
     ledgers = shop.night().ledgers
-    rows = [ledger.scan().select("table", "content_key").collect() for ledger in (ledgers.answers, ledgers.rejects)]
+    rows = [
+        ledger.scan().select("table", "content_key").collect()
+        for ledger in (ledgers.answers, ledgers.rejects)
+    ]
     return pl.concat(rows)
 
 
 def test_from_failure_goes_on_where_the_run_stopped_and_pays_for_nothing_twice(shop: Shop) -> None:
-    """First a column of the events is unreadable; then, with every sentence paid, the disk refuses the night of `item_facts`."""
+    """First a column of the events is unreadable; then, with every sentence paid, the disk refuses the
+    night of `item_facts`."""
     events, day = shop.folder / "sources" / "interactions.parquet", shop.nights()[0]
     good = events.read_bytes()
-    pl.read_parquet(events).with_columns(pl.lit(None, pl.String).alias(shop.world.mapping.interactions.user_id)).write_parquet(events)
+    pl.read_parquet(events).with_columns(
+        pl.lit(None, pl.String).alias(shop.world.mapping.interactions.user_id)
+    ).write_parquet(events)
     in_the_way = shop.night().store.folder(ITEM_FACTS, day)
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_text("not a folder")

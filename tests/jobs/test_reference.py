@@ -19,11 +19,11 @@ from jobs.reference.examples import COMPLETE
 from jobs.reference.pages import FOLDER, PAGES, write
 from jobs.reference.settings import block_of, settings_page
 from jobs.reference.tables import readers
-from nightshift.config import Settings, load_settings
 from nightshift.errors import NightshiftError, RejectReason
+from nightshift.night.config import Settings, load_settings
 from nightshift.sources import reads
 from nightshift.sources.settings import Feedback, InteractionsSource, ItemsSource
-from nightshift.store import Store
+from nightshift.storage.store import Store
 from nightshift.tables import REJECTS, TABLES
 
 
@@ -41,7 +41,9 @@ def every_field(model: type[BaseModel] = Settings, key: str = "") -> Iterator[tu
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_on_disk_is_the_one_the_code_writes(name: str) -> None:
-    assert (FOLDER / name).read_text("utf-8") == PAGES[name](), f"docs/reference/{name} is old: run `make docs`"
+    assert (FOLDER / name).read_text("utf-8") == PAGES[name](), (
+        f"docs/reference/{name} is old: run `make docs`"
+    )
 
 
 def test_writing_again_gives_the_same_bytes_and_no_other_file(tmp_path: Path) -> None:
@@ -61,7 +63,9 @@ def test_every_setting_has_a_sentence_on_the_page() -> None:
 def test_every_column_says_what_it_holds() -> None:
     for table in TABLES.values():
         assert table.about
-        assert all(column.about for column in table.columns.values()), f"a column of {table.name} has no `about`"
+        assert all(column.about for column in table.columns.values()), (
+            f"a column of {table.name} has no `about`"
+        )
 
 
 @pytest.mark.parametrize("text", yaml_blocks())
@@ -111,7 +115,11 @@ def test_the_tree_drawn_in_errors_is_the_tree_of_classes() -> None:
 
 def test_every_reject_reason_has_a_way_out() -> None:
     assert set(ANSWER_REASONS) == set(get_args(RejectReason))
-    told = {value for name, value in vars(reads).items() if name.isupper() and isinstance(value, str) and " " in value}
+    told = {
+        value
+        for name, value in vars(reads).items()
+        if name.isupper() and isinstance(value, str) and " " in value
+    }
     assert set(ROW_REASONS) == told
 
 
@@ -119,14 +127,17 @@ def test_the_polars_line_reads_a_published_night_without_its_rejects(tmp_path: P
     night = date(2026, 11, 22)
     table = TABLES["items"]
     frame = pl.DataFrame(
-        {"item_id": ["a"], "title": ["A"], "text": [None], "attributes": [None], "created_at": [None]}, schema=table.schema
+        {"item_id": ["a"], "title": ["A"], "text": [None], "attributes": [None], "created_at": [None]},
+        schema=table.schema,
     )
     reason = {"table": "items", "key": "row 2", "reason": "item_id is missing"}
     refused = pl.DataFrame([dict.fromkeys(REJECTS.columns) | reason], schema=REJECTS.schema)
     Store(tmp_path).publish(table, night, frame, rejects=refused)
     line = readers(table, str(tmp_path), night.isoformat())["polars"]
     assert eval(line, {"pl": pl}).collect().equals(frame)
-    assert pl.read_parquet(tmp_path / "tables" / "items" / f"as_of={night}" / "*.parquet").equals(frame), "any glob of Parquet will do"
+    assert pl.read_parquet(tmp_path / "tables" / "items" / f"as_of={night}" / "*.parquet").equals(frame), (
+        "any glob of Parquet will do"
+    )
 
 
 def test_the_index_names_every_reference_page() -> None:

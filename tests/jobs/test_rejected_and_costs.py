@@ -8,8 +8,8 @@ from jobs.costs import costs
 from jobs.planning import plan_night
 from jobs.rejected import Chosen, rejected, retry
 from jobs.running import run_job
-from nightshift.config import load_settings
-from nightshift.night import PROMPTED
+from nightshift.night.config import load_settings
+from nightshift.night.night import PROMPTED
 
 
 def run(shop, number: int = 0) -> None:  # type: ignore[no-untyped-def]
@@ -19,7 +19,10 @@ def run(shop, number: int = 0) -> None:  # type: ignore[no-untyped-def]
 @pytest.fixture
 def refused(shop):  # type: ignore[no-untyped-def]
     """A shop whose model refused every sentence."""
-    shop.write(llm={"backend": "echo", "reply": "I'm sorry, I can't help with {first}"}, checks={"max_reject_share": 1.0})
+    shop.write(
+        llm={"backend": "echo", "reply": "I'm sorry, I can't help with {first}"},
+        checks={"max_reject_share": 1.0},
+    )
     run(shop)
     return shop
 
@@ -33,10 +36,14 @@ def test_rejects_are_listed_with_attempts_and_retried_ones_are_asked_again_and_s
     row = found.filter(found["table"] == "item_facts")["row"][0]
     assert plan_night(night).pending == 0
     paid = costs(night.store, night.ledgers)
-    assert retry(night.ledgers, Chosen(table="item_facts", rows=(row,))).rows() == [("item_facts", row, "refusal")]
+    assert retry(night.ledgers, Chosen(table="item_facts", rows=(row,))).rows() == [
+        ("item_facts", row, "refusal")
+    ]
     assert retry(night.ledgers, Chosen(table="item_facts", rows=(row,))).is_empty(), "once is enough"
     assert costs(night.store, night.ledgers) == paid, "what was paid stays paid"
-    assert {t.table: t.pending["row_id"].to_list() for t in plan_night(night).tables if t.pending.height} == {"item_facts": [row]}
+    assert {t.table: t.pending["row_id"].to_list() for t in plan_night(night).tables if t.pending.height} == {
+        "item_facts": [row]
+    }
     run(refused)
     again = costs(night.store, night.ledgers)["total"]
     assert again["calls"] == paid["total"]["calls"] + 2, "two further attempts"
@@ -48,7 +55,18 @@ def test_rejects_are_listed_with_attempts_and_retried_ones_are_asked_again_and_s
 
 
 def test_retry_says_how_many_rows_it_chose_and_what_a_run_would_ask(refused) -> None:
-    done = CliRunner().invoke(app, ["retry", "--config", str(refused.config), "--as-of", str(refused.nights()[0]), "--table", "item_facts"])
+    done = CliRunner().invoke(
+        app,
+        [
+            "retry",
+            "--config",
+            str(refused.config),
+            "--as-of",
+            str(refused.nights()[0]),
+            "--table",
+            "item_facts",
+        ],
+    )
     assert done.exit_code == 0, done.output
     assert "60 rows may be asked again" in done.output
     assert "pending" in done.output
@@ -72,4 +90,6 @@ def test_a_second_night_avoids_the_calls_that_the_first_one_paid(shop) -> None:
     assert {row["table"] for row in split["nights"]} == set(PROMPTED)
     assert {row["models"] for row in split["nights"] if row["calls"]} == {shop.night().identity.model_id}
     assert sum(row["calls"] for row in split["nights"]) == told["total"]["calls"]
-    assert "item_facts" in CliRunner().invoke(app, ["costs", "--by-table", "--config", str(shop.config)]).output
+    assert (
+        "item_facts" in CliRunner().invoke(app, ["costs", "--by-table", "--config", str(shop.config)]).output
+    )

@@ -1,4 +1,5 @@
-"""The report of a real training night: written, shown on the asset, found by the command, and read in a browser without a network."""
+"""The report of a real training night: written, shown on the asset, found by the command, and read in a
+browser without a network."""
 
 from typing import Any
 
@@ -10,10 +11,10 @@ from typer.testing import CliRunner
 
 from jobs.cli import app
 from jobs.running import dagster_home, open_instance, run_job
-from nightshift.config import Settings, load_settings
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.lift.report.page import place
 from nightshift.lift.verdict import GAP
+from nightshift.night.config import Settings, load_settings
+from nightshift.report.lift_page.page import place
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import INTERACTIONS, LIFT, RANKING_EXAMPLES, TABLES
 from tests.shop import Shop, open_shop
 
@@ -26,8 +27,18 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Two nights and a training of a small shop on the fake models."""
     pytest.importorskip("altair", reason="the extra `report` is not installed")
-    shop = open_shop(tmp_path_factory.mktemp("report"), make_world(SyntheticSettings(seed=3, n_users=80, n_items=70, days=15)))
-    shop.write(lift={"seeds": 2, "resamples": 100, "leave_one_out": True, "lightgbm": {"rounds": 40, "learning_rate": 0.1}})
+    shop = open_shop(
+        tmp_path_factory.mktemp("report"),
+        make_world(SyntheticSettings(seed=3, n_users=80, n_items=70, days=15)),
+    )
+    shop.write(
+        lift={
+            "seeds": 2,
+            "resamples": 100,
+            "leave_one_out": True,
+            "lightgbm": {"rounds": 40, "learning_rate": 0.1},
+        }
+    )
     settings = grouped(shop)
     for night in (0, 2):
         run_job(shop.config, None, settings, "nightly_enrichment", shop.nights()[night])
@@ -38,9 +49,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def grouped(shop: Shop) -> Settings:
     """The shop with a file that divides its users in two."""
     users = shop.world.interactions.select("user_id").unique().sort("user_id").with_row_index("n")
-    users.select("user_id", club=pl.when(pl.col("n") % 2 == 0).then(pl.lit("gold")).otherwise(pl.lit("blue"))).write_csv(
-        shop.folder / "users.csv"
-    )
+    users.select(
+        "user_id", club=pl.when(pl.col("n") % 2 == 0).then(pl.lit("gold")).otherwise(pl.lit("blue"))
+    ).write_csv(shop.folder / "users.csv")
     raw = yaml.safe_load(shop.config.read_text())
     raw["sources"]["users"] = {"path": "users.csv", "user_id": "user_id", "groups": ["club"]}
     shop.config.write_text(yaml.safe_dump(raw))
@@ -56,12 +67,23 @@ def test_the_page_says_what_the_table_says_and_names_no_user(trained: Shop, html
     night = trained.night(2)
     lift = night.store.read(LIFT, night.as_of)
     value = lift.filter(
-        (pl.col("arm") == "base") & (pl.col("against") == "base") & (pl.col("metric") == "auc") & (pl.col("slice") == "all")
+        (pl.col("arm") == "base")
+        & (pl.col("against") == "base")
+        & (pl.col("metric") == "auc")
+        & (pl.col("slice") == "all")
     )
     assert f"{value['value'].item():.4f}" in html
     users = night.store.read(INTERACTIONS, night.as_of)["user_id"].unique().to_list()
     assert not [user for user in users if f">{user}<" in html or f" {user} " in html]
-    for word in ("what facts adds to the rest", "premium over a template", "grounded", "recompute", "differences", "echo@1", "permuted"):
+    for word in (
+        "what facts adds to the rest",
+        "premium over a template",
+        "grounded",
+        "recompute",
+        "differences",
+        "echo@1",
+        "permuted",
+    ):
         assert word in html
     assert len(html) < 400_000
 
@@ -76,12 +98,23 @@ def test_groups_of_users_are_judged_from_a_file_that_no_table_holds(trained: Sho
         frame = night.store.read(TABLES[table], nights[-1])
         assert "club" not in frame.columns
         if table != "lift":
-            assert not any((frame[name] == "gold").any() for name in frame.columns if frame[name].dtype == pl.String)
+            assert not any(
+                (frame[name] == "gold").any() for name in frame.columns if frame[name].dtype == pl.String
+            )
 
 
 def test_the_page_draws_cost_against_gain_and_names_what_it_rests_on(trained: Shop, html: str) -> None:
     assert "AUC gained over base against what it cost" in html
-    for word in ("files of items", "files of interactions", "polars ", "lightgbm ", "dagster ", "configuration", "nights read", "2 (20"):
+    for word in (
+        "files of items",
+        "files of interactions",
+        "polars ",
+        "lightgbm ",
+        "dagster ",
+        "configuration",
+        "nights read",
+        "2 (20",
+    ):
         assert word in html
 
 
@@ -106,14 +139,18 @@ def test_the_assets_page_shows_the_headline_the_picture_and_the_place(trained: S
         assert event.asset_materialization is not None
         shown = event.asset_materialization.metadata
     assert str(shown["headline"].value).startswith("The language model's features")
-    assert str(shown["picture"].value).startswith("![AUC differences with 95% intervals](data:image/png;base64,")
+    assert str(shown["picture"].value).startswith(
+        "![AUC differences with 95% intervals](data:image/png;base64,"
+    )
     assert shown["report"].value == str(place(trained.night(2)))
 
 
 @pytest.mark.loopback
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_reads_in_a_browser_without_a_network(trained: Shop, browser: Any, size: dict[str, int], scheme: str) -> None:
+def test_the_page_reads_in_a_browser_without_a_network(
+    trained: Shop, browser: Any, size: dict[str, int], scheme: str
+) -> None:
     context = browser.new_context(viewport=size, color_scheme=scheme, offline=True)
     page, complaints, asked = context.new_page(), list[str](), list[str]()
     page.on("console", lambda message: complaints.append(message.text))
@@ -128,7 +165,9 @@ def test_the_page_reads_in_a_browser_without_a_network(trained: Shop, browser: A
         return b.width && (b.left < 0 || b.right > innerWidth) }).map(t => t.textContent)"""
     )
     assert outside == []
-    paper, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    paper, ink = page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
     assert (_light(paper) > _light(ink)) == (scheme == "light")
     label = page.evaluate("getComputedStyle(document.querySelector('svg text')).fill")
     assert label == ink, "charts follow the theme"

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from distributed import LocalCluster
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from tests.faults import nights
 from tests.shop import Shop, open_shop
 from tests.web_server import free_port
@@ -49,7 +49,13 @@ def dask() -> Iterator[str]:
 def job_service() -> Iterator[str]:
     """The address of Beam's own job service, in a process of its own."""
     port = free_port()
-    command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "apache_beam.runners.portability.local_job_service_main",
+        "--port",
+        str(port),
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as service:
         while service.poll() is None and not answers(port):
             time.sleep(0.1)
@@ -72,6 +78,8 @@ def test_a_night_on_a_dask_cluster_is_the_night_in_one_process(tmp_path: Path, h
     assert (nights.differences(tables, here[0]), paid) == ([], here[1])
 
 
-def test_a_night_through_a_beam_job_service_is_the_night_in_one_process(tmp_path: Path, here: Any, job_service: str) -> None:
+def test_a_night_through_a_beam_job_service_is_the_night_in_one_process(
+    tmp_path: Path, here: Any, job_service: str
+) -> None:
     tables, paid = night(small(tmp_path, runner="PortableRunner", address=job_service))
     assert (nights.differences(tables, here[0]), paid) == ([], here[1])

@@ -11,14 +11,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from jobs.afterwards import RANGE_END, RANGE_START
+from jobs.after_run import RANGE_END, RANGE_START
 from jobs.graph import build
 from jobs.nights import between, newest_night
 from jobs.running import run_job
 from jobs.sensors import has_read
-from nightshift.config import load_settings
 from nightshift.errors import ConfigError
-from nightshift.nights import NightsSettings
+from nightshift.night.config import load_settings
+from nightshift.night.schedule import NightsSettings
 from nightshift.tables import ITEMS
 from tests.shop import Shop
 
@@ -37,13 +37,17 @@ def settle(shop: Shop) -> None:
 
 def tick(shop: Shop, cursor: str | None, instance: dg.DagsterInstance) -> Any:
     graph = build(shop.config)
-    context = dg.build_sensor_context(instance=instance, cursor=cursor, repository_def=graph.get_repository_def())
+    context = dg.build_sensor_context(
+        instance=instance, cursor=cursor, repository_def=graph.get_repository_def()
+    )
     return graph.resolve_sensor_def("new_sources").evaluate_tick(context)
 
 
 def fire(shop: Shop, schedule: str, moment: datetime) -> Any:
     graph = build(shop.config)
-    context = dg.build_schedule_context(scheduled_execution_time=moment, repository_def=graph.get_repository_def())
+    context = dg.build_schedule_context(
+        scheduled_execution_time=moment, repository_def=graph.get_repository_def()
+    )
     return graph.resolve_schedule_def(schedule).evaluate_tick(context)
 
 
@@ -53,11 +57,20 @@ def test_a_changed_file_starts_the_night_once_and_a_touched_one_starts_nothing(s
     with dg.DagsterInstance.ephemeral() as instance:
         first = tick(shop, None, instance)
         assert [request.partition_key for request in first.run_requests] == [night]
-        assert tick(shop, first.cursor, instance).skip_message == "no source file was touched since the last look"
+        assert (
+            tick(shop, first.cursor, instance).skip_message
+            == "no source file was touched since the last look"
+        )
         os.utime(shop.folder / "sources" / "items.parquet", (time.time() - 1800, time.time() - 1800))
         touched = tick(shop, first.cursor, instance)
-        assert (touched.run_requests, touched.skip_message) == ([], "source files were touched, their contents are the same")
-        assert tick(shop, touched.cursor, instance).skip_message == "no source file was touched since the last look"
+        assert (touched.run_requests, touched.skip_message) == (
+            [],
+            "source files were touched, their contents are the same",
+        )
+        assert (
+            tick(shop, touched.cursor, instance).skip_message
+            == "no source file was touched since the last look"
+        )
         shop.write_items(shop.items().with_columns(title=pl.lit("All new")))
         assert "written in the last" in tick(shop, touched.cursor, instance).skip_message
         settle(shop)
@@ -65,11 +78,14 @@ def test_a_changed_file_starts_the_night_once_and_a_touched_one_starts_nothing(s
         assert [request.partition_key for request in changed.run_requests] == [night]
         assert changed.run_requests[0].tags["nightshift/changed"] == "items: sources/items.parquet"
         assert changed.run_requests[0].run_key != first.run_requests[0].run_key
-        assert tick(shop, touched.cursor, instance).run_requests[0].run_key == changed.run_requests[0].run_key, "the same data, one run"
+        assert (
+            tick(shop, touched.cursor, instance).run_requests[0].run_key == changed.run_requests[0].run_key
+        ), "the same data, one run"
 
 
 def test_an_older_file_that_is_put_back_starts_the_night_again(shop: Shop) -> None:
-    """Dagster drops a request whose key it has seen: yesterday's file, put back after a bad one, must not have yesterday's key."""
+    """Dagster drops a request whose key it has seen: yesterday's file, put back after a bad one, must not
+    have yesterday's key."""
     settle(shop)
     items = shop.folder / "sources" / "items.parquet"
     good = items.read_bytes()
@@ -128,15 +144,22 @@ def test_a_missing_source_and_a_running_night_are_reasons_to_wait(shop: Shop) ->
     night = shop.nights()[-1].isoformat()
     with dg.DagsterInstance.ephemeral() as instance:
         job = build(shop.config).resolve_job_def("nightly_enrichment")
-        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": night})
+        instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": night}
+        )
         assert tick(shop, None, instance).skip_message.startswith(f"night {night} is running")
     with dg.DagsterInstance.ephemeral() as instance:
         several = dict(zip((RANGE_START, RANGE_END), (shop.nights()[0].isoformat(), night), strict=True))
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=several)
-        assert tick(shop, None, instance).skip_message.startswith(f"night {night} is running"), "a backfill has it among its nights"
+        assert tick(shop, None, instance).skip_message.startswith(f"night {night} is running"), (
+            "a backfill has it among its nights"
+        )
     (shop.folder / "sources" / "items.parquet").unlink()
     with dg.DagsterInstance.ephemeral() as instance:
-        assert "no file matches 'sources/items.parquet'" in tick(shop, "of another version", instance).skip_message
+        assert (
+            "no file matches 'sources/items.parquet'"
+            in tick(shop, "of another version", instance).skip_message
+        )
 
 
 @pytest.mark.parametrize(
@@ -148,17 +171,26 @@ def test_a_missing_source_and_a_running_night_are_reasons_to_wait(shop: Shop) ->
         ("UTC", "2026-11-23T00:00", "2026-11-23"),
     ],
 )
-def test_a_schedule_runs_for_the_day_that_has_begun_in_utc(shop: Shop, zone: str, clock: str, night: str) -> None:
+def test_a_schedule_runs_for_the_day_that_has_begun_in_utc(
+    shop: Shop, zone: str, clock: str, night: str
+) -> None:
     shop.write(nights={"first": "2020-01-01", "timezone": zone, "schedule": "0 2 * * *"})
     assert build(shop.config).resolve_schedule_def("every_night").execution_timezone == zone
-    requests = fire(shop, "every_night", datetime.fromisoformat(clock).replace(tzinfo=ZoneInfo(zone))).run_requests
-    assert [(request.partition_key, request.run_key) for request in requests] == [(night, f"every_night-{night}")]
+    requests = fire(
+        shop, "every_night", datetime.fromisoformat(clock).replace(tzinfo=ZoneInfo(zone))
+    ).run_requests
+    assert [(request.partition_key, request.run_key) for request in requests] == [
+        (night, f"every_night-{night}")
+    ]
 
 
 def test_a_schedule_before_the_first_night_says_so_and_a_replay_runs_its_last(shop: Shop) -> None:
     shop.write(nights={"first": "2030-01-01"})
     now = datetime(2026, 11, 23, 1, tzinfo=UTC)
-    assert fire(shop, "every_night", now).skip_message == "night 2026-11-23 is before the first, 2030-01-01 (nights.first)"
+    assert (
+        fire(shop, "every_night", now).skip_message
+        == "night 2026-11-23 is before the first, 2030-01-01 (nights.first)"
+    )
     shop.write()
     requests = fire(shop, "every_week", now).run_requests
     assert [request.partition_key for request in requests] == [shop.nights()[-1].isoformat()]
@@ -168,7 +200,13 @@ def test_schedules_and_sensor_are_off_unless_the_settings_turn_them_on(shop: Sho
     graph = build(shop.config)
     assert graph.resolve_schedule_def("every_night").default_status == dg.DefaultScheduleStatus.STOPPED
     assert graph.resolve_sensor_def("new_sources").default_status == dg.DefaultSensorStatus.STOPPED
-    shop.write(nights=nights_of(shop, default_status="running", sensor={"default_status": "running", "minimum_interval_seconds": 60}))
+    shop.write(
+        nights=nights_of(
+            shop,
+            default_status="running",
+            sensor={"default_status": "running", "minimum_interval_seconds": 60},
+        )
+    )
     graph = build(shop.config)
     assert graph.resolve_schedule_def("every_week").default_status == dg.DefaultScheduleStatus.RUNNING
     sensor = graph.resolve_sensor_def("new_sources")
@@ -197,10 +235,14 @@ def test_a_wrong_schedule_is_refused_with_the_way_out(shop: Shop, wrong: dict[st
 def test_nightly_tables_turn_overdue_where_nights_go_on(shop: Shop) -> None:
     shop.write(nights={"first": shop.nights()[0].isoformat(), "overdue_after_hours": 26})
     specs = {spec.key.to_user_string(): spec for spec in build(shop.config).resolve_all_asset_specs()}
-    assert specs["item_facts"].freshness_policy == dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26))
+    assert specs["item_facts"].freshness_policy == dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=26)
+    )
     assert specs["lift"].freshness_policy is None, "training is weekly"
     shop.write()
-    assert all(spec.freshness_policy is None for spec in build(shop.config).resolve_all_asset_specs()), "a replay ends"
+    assert all(spec.freshness_policy is None for spec in build(shop.config).resolve_all_asset_specs()), (
+        "a replay ends"
+    )
 
 
 def test_nights_between_two_days_stay_within_the_nights_there_are(tmp_path: Path) -> None:

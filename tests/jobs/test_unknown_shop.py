@@ -1,4 +1,5 @@
-"""The walk of docs/own_data.md by somebody with two files: its commands as they stand on the page, from nothing to features."""
+"""The walk of docs/own_data.md by somebody with two files: its commands as they stand on the page, from
+nothing to features."""
 
 import json
 import random
@@ -8,15 +9,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.nightshift.onboarding.shapes import SUBJECTS, shop, write
 from typer.testing import CliRunner
 
 from jobs.cli import app
 from jobs.init import write_first
-from nightshift.config import load_settings
 from nightshift.errors import InputError
-from nightshift.store import Store
+from nightshift.night.config import load_settings
+from nightshift.storage.store import Store
 from nightshift.tables import CANDIDATES, ITEM_FACTS, ITEMS, USER_PREFERENCES
-from tests.nightshift.onboarding.shapes import SUBJECTS, shop, write
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_data.md").read_text("utf-8")
 WALK = PAGE[: PAGE.index("## What it is worth")]
@@ -41,7 +42,9 @@ def small_shop() -> tuple[pl.DataFrame, pl.DataFrame]:
     """24 products whose descriptions are HTML, and the events of some ten customers, up to yesterday."""
     items, events = shop(random.Random(5))
     items = items.head(24).with_columns(
-        long_description=pl.format("<p><b>{}</b></p><ul><li>Easy to keep &amp; clean</li></ul>", "long_description"),
+        long_description=pl.format(
+            "<p><b>{}</b></p><ul><li>Easy to keep &amp; clean</li></ul>", "long_description"
+        ),
         dept=pl.Series([("Kitchen", "Garden", "Toys")[number % 3] for number in range(24)]),
     )
     few = events.filter(pl.col("sku").is_in(items["sku"].implode()) & pl.col("customer").str.ends_with("1"))
@@ -49,13 +52,22 @@ def small_shop() -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def test_the_page_walks_through_every_step() -> None:
-    assert [command.split()[1] for command in commands()] == ["init", "check", "vocabulary", "plan", "run", "plan"]
+    assert [command.split()[1] for command in commands()] == [
+        "init",
+        "check",
+        "vocabulary",
+        "plan",
+        "run",
+        "plan",
+    ]
 
 
 @pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.xdist_group("model")
-def test_two_unknown_files_become_a_whole_night_of_features(tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_unknown_files_become_a_whole_night_of_features(
+    tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NIGHTSHIFT_CACHE", str(model_cache))
     write(tmp_path, small_shop())
@@ -73,9 +85,11 @@ def test_two_unknown_files_become_a_whole_night_of_features(tmp_path: Path, mode
     assert any(word in " ".join(facts["summary"]).lower() for word in SUBJECTS)
     assert store.read(USER_PREFERENCES, night).height > 0
     assert not store.read(CANDIDATES, night).is_empty()
-    assert all(line.split()[3] == "0" for line in said[-1].splitlines() if line.strip().startswith(("group_", "item_", "user_"))), (
-        "all answered"
-    )
+    assert all(
+        line.split()[3] == "0"
+        for line in said[-1].splitlines()
+        if line.strip().startswith(("group_", "item_", "user_"))
+    ), "all answered"
     python_of_the_page()
 
 
@@ -110,7 +124,11 @@ def test_a_shop_without_a_model_walks_the_same_way(tmp_path: Path, monkeypatch: 
 def mistakes(folder: Path) -> list[str]:
     """What is said to somebody who makes each of the page's mistakes."""
     items, events = shop(random.Random(4))
-    late = pl.when(pl.int_range(pl.len()) % 5 == 0).then(pl.col("event_time") + 200 * 86_400_000).otherwise("event_time")
+    late = (
+        pl.when(pl.int_range(pl.len()) % 5 == 0)
+        .then(pl.col("event_time") + 200 * 86_400_000)
+        .otherwise("event_time")
+    )
     write(folder, (items, events))
     items.write_csv(folder / "semicolons.csv", separator=";")
     pl.concat([items, items.head(1)]).write_parquet(folder / "twice.parquet")
@@ -133,7 +151,9 @@ def mistakes(folder: Path) -> list[str]:
 def refused(folder: Path, items: str, events: str, answers: dict[str, str] | None = None) -> str:
     out = folder / "nightshift.yaml"
     with pytest.raises(InputError) as stopped:
-        write_first(str(folder / items), str(folder / events), out, answers or {}, force=False, ask=None, yes=True)
+        write_first(
+            str(folder / items), str(folder / events), out, answers or {}, force=False, ask=None, yes=True
+        )
     assert not out.exists()
     return str(stopped.value)
 
@@ -145,4 +165,6 @@ def test_the_page_tells_of_every_mistake_in_the_words_in_which_it_is_said(tmp_pa
     assert len(quoted) == len(said)
     for words, message in zip(quoted, said, strict=True):
         pattern = re.sub(r"\d+", r"\\d+", re.escape(words)).replace("/shop", r"\S+").replace(r"\.\.\.", ".*")
-        assert re.search(pattern, message, re.DOTALL), f"the page says {words!r}, the program says {message!r}"
+        assert re.search(pattern, message, re.DOTALL), (
+            f"the page says {words!r}, the program says {message!r}"
+        )

@@ -1,4 +1,5 @@
-"""`nightshift watch` beside real nights on the fake model: while they run, when they end, and when they fail."""
+"""`nightshift watch` beside real nights on the fake model: while they run, when they end, and when they
+fail."""
 
 import io
 import json
@@ -15,9 +16,9 @@ from typer.testing import CliRunner
 from jobs.cli import app
 from jobs.running import run_job
 from jobs.watch import frame, screen, watch
-from nightshift.config import load_settings
 from nightshift.errors import NightFailed
-from nightshift.progress import newest, runs
+from nightshift.night.config import load_settings
+from nightshift.night.progress import newest, runs
 from tests.shop import Shop
 
 pytestmark = pytest.mark.slow
@@ -71,13 +72,21 @@ def test_a_running_night_is_seen_growing_until_it_is_done(shop: Shop) -> None:
     assert "running" in {told["state"] for told in seen}, "it was seen at work"
     assert any(0 < count < len(seen[0]["tables"]) for count in done)
     last = shown(shop)
-    assert (last["state"], last["as_of"], last["job"]) == ("done", str(shop.nights()[0]), "nightly_enrichment")
+    assert (last["state"], last["as_of"], last["job"]) == (
+        "done",
+        str(shop.nights()[0]),
+        "nightly_enrichment",
+    )
     rows = {table["table"]: table for table in last["tables"]}
-    assert {name: rows[name]["rows"] for name in rows} == {name: shop.night().store.manifest(name, shop.nights()[0]).rows for name in rows}
+    assert {name: rows[name]["rows"] for name in rows} == {
+        name: shop.night().store.manifest(name, shop.nights()[0]).rows for name in rows
+    }
     answers = shop.night().ledgers.answers.scan().collect()
     assert {name: rows[name]["done"] for name in MODELS} == dict(answers.group_by("table").len().iter_rows())
     assert last["calls"] == answers.height
-    assert last["tokens"] == int((answers["prompt_tokens"] - answers["cached_tokens"] + answers["new_tokens"]).sum())
+    assert last["tokens"] == int(
+        (answers["prompt_tokens"] - answers["cached_tokens"] + answers["new_tokens"]).sum()
+    )
     assert rows["item_embeddings"]["what"] == "texts"
     assert rows["item_embeddings"]["done"] == rows["item_embeddings"]["total"] > 60
     for width in (80, 110):
@@ -90,7 +99,9 @@ def test_a_running_night_is_seen_growing_until_it_is_done(shop: Shop) -> None:
 
 
 def test_the_live_screen_ends_with_the_night(shop: Shop) -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=110, highlight=False, _environ={"TERM": "xterm"})
+    console = Console(
+        file=io.StringIO(), force_terminal=True, width=110, highlight=False, _environ={"TERM": "xterm"}
+    )
     home = shop.folder / ".nightshift"
     with night(shop) as thread:
         while not runs(home):
@@ -109,7 +120,11 @@ def test_a_failed_night_says_which_table_and_why_and_ends_with_one(shop: Shop) -
         run(shop)
     failed = shown(shop)
     states = {table["table"]: table["state"] for table in failed["tables"]}
-    assert (states["item_tag_scores"], states["item_facts"], states["item_features"]) == ("done", "failed", "waiting")
+    assert (states["item_tag_scores"], states["item_facts"], states["item_features"]) == (
+        "done",
+        "failed",
+        "waiting",
+    )
     later = newest(shop.folder / ".nightshift", shop.night().moment)
     assert later is not None
     assert later.steps["item_facts"].message is not None

@@ -2,7 +2,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.answered_tags import with_answered_tags
+from nightshift.enrichments.item_facts.answered_tags import with_answered_tags
 
 STRINGS = pl.List(pl.String)
 

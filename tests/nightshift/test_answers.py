@@ -5,12 +5,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nightshift.answers import Values, parse, read_values
+from nightshift.enrichments.answers import Values, parse, read_values
+from nightshift.enrichments.user_preferences.line_prompt import Preferences
 from nightshift.errors import RejectedAnswer
-from nightshift.ledger import ANSWERS, REJECTED, Ledgers
-from nightshift.llm.base import Decoding, FinishReason, ModelIdentity
+from nightshift.models.llm.base import Decoding, FinishReason, ModelIdentity
 from nightshift.prompts.base import Prompt
-from nightshift.prompts.user_preferences import Preferences
+from nightshift.storage.ledger import ANSWERS, REJECTED, Ledgers
 from nightshift.tables import REJECTS
 
 ECHO = ModelIdentity(model_id="echo@1", arithmetic="float32")
@@ -29,7 +29,17 @@ def lenient(answer: str, finish: FinishReason) -> Preferences:
 
 
 def prompt(parse: Any = strict) -> Prompt[Preferences]:
-    return Prompt("user_preferences", 1, "user_id", ("text",), "Read.\n", lambda row: row["text"], parse, Preferences, Decoding())
+    return Prompt(
+        "user_preferences",
+        1,
+        "user_id",
+        ("text",),
+        "Read.\n",
+        lambda row: row["text"],
+        parse,
+        Preferences,
+        Decoding(),
+    )
 
 
 def requests(*keys: str) -> pl.DataFrame:

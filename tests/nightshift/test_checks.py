@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from nightshift.checks import (
+from nightshift.night.checks import (
     coverage,
     distinct_vectors,
     freshness,
@@ -17,7 +17,7 @@ from nightshift.checks import (
     tag_drift,
     unique_key,
 )
-from nightshift.checks import vectors_are_sound as sound
+from nightshift.night.checks import vectors_are_sound as sound
 from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FEATURES, REJECTS
 
 NIGHT = datetime(2024, 1, 2, tzinfo=UTC)
@@ -52,7 +52,9 @@ def test_a_key_of_several_columns_is_named_whole() -> None:
     assert "[('0', 'raw')]" in unique_key(ITEM_EMBEDDINGS, pl.concat([frame, frame])).message
 
 
-@pytest.mark.parametrize(("at", "passed"), [(datetime(2024, 1, 1, 23, 59, 59, 999_999, tzinfo=UTC), True), (NIGHT, False)])
+@pytest.mark.parametrize(
+    ("at", "passed"), [(datetime(2024, 1, 1, 23, 59, 59, 999_999, tzinfo=UTC), True), (NIGHT, False)]
+)
 def test_the_very_moment_of_the_night_is_the_future(at: datetime, passed: bool) -> None:
     frame = pl.DataFrame({"user_id": ["u"], "timestamp": [at]})
     checked = nothing_from_the_future(frame, "timestamp", NIGHT)
@@ -62,7 +64,9 @@ def test_the_very_moment_of_the_night_is_the_future(at: datetime, passed: bool) 
 
 
 def test_a_late_row_is_shown() -> None:
-    frame = pl.DataFrame({"user_id": ["early", "late"], "timestamp": [datetime(2024, 1, 1, tzinfo=UTC), NIGHT]})
+    frame = pl.DataFrame(
+        {"user_id": ["early", "late"], "timestamp": [datetime(2024, 1, 1, tzinfo=UTC), NIGHT]}
+    )
     assert "'user_id': 'late'" in nothing_from_the_future(frame, "timestamp", NIGHT).message
 
 
@@ -87,7 +91,9 @@ def test_rejects_are_counted_by_reason_and_the_worst_are_shown() -> None:
     rejects = REJECTS.conform(
         REJECTS.empty()
         .clear(3)
-        .with_columns(table=pl.lit("t"), key=pl.Series(["1", "2", "3"]), reason=pl.Series(["empty", "refusal", "empty"]))
+        .with_columns(
+            table=pl.lit("t"), key=pl.Series(["1", "2", "3"]), reason=pl.Series(["empty", "refusal", "empty"])
+        )
     )
     assert reject_share(rejects, 15, 0.2).passed
     failed = reject_share(rejects, 14, 0.2)
@@ -116,14 +122,18 @@ def vectors(rows: list[tuple[str, str, list[float] | None]]) -> pl.DataFrame:
         ([("raw", "e", [1.0, 0.0]), ("raw", "e", None)], "view raw: 1 missing vector, the first: ['1']"),
     ],
 )
-def test_a_vector_that_is_not_sound_is_found(rows: list[tuple[str, str, list[float] | None]], said: str) -> None:
+def test_a_vector_that_is_not_sound_is_found(
+    rows: list[tuple[str, str, list[float] | None]], said: str
+) -> None:
     checked = sound(vectors(rows))
     assert not checked.passed
     assert said in checked.message
 
 
 def test_hidden_states_keep_their_own_scale_and_views_their_own_encoder() -> None:
-    checked = sound(vectors([("hidden", "m", [3.0, 4.0, 0.0]), ("raw", "e", [0.6, 0.8]), ("raw", "e", [1.0, 0.0])]))
+    checked = sound(
+        vectors([("hidden", "m", [3.0, 4.0, 0.0]), ("raw", "e", [0.6, 0.8]), ("raw", "e", [1.0, 0.0])])
+    )
     assert checked.passed
     assert checked.numbers == {"hidden": 1, "raw": 2}
     assert sound(vectors([])).passed
@@ -131,7 +141,9 @@ def test_hidden_states_keep_their_own_scale_and_views_their_own_encoder() -> Non
 
 def texts(*keys: str) -> pl.DataFrame:
     ids = pl.Series("item_id", [str(n) for n in range(len(keys))], dtype=pl.String)
-    return pl.DataFrame([ids, pl.Series("content_key", keys, dtype=pl.String)]).with_columns(view=pl.lit("raw"))
+    return pl.DataFrame([ids, pl.Series("content_key", keys, dtype=pl.String)]).with_columns(
+        view=pl.lit("raw")
+    )
 
 
 def test_an_encoder_that_says_the_same_of_everything_is_stopped_and_equal_texts_are_not() -> None:
@@ -144,7 +156,14 @@ def test_an_encoder_that_says_the_same_of_everything_is_stopped_and_equal_texts_
     assert distinct_vectors(other, texts("a", "b", "b"), 0.0).passed
     assert distinct_vectors(other, texts("a", "b", "c"), 0.7).passed
     assert not distinct_vectors(other, texts("a", "b", "c"), 0.6).passed
-    pairs = vectors([("raw", "e", [1.0, 0.0]), ("raw", "e", [1.0, 0.0]), ("raw", "e", [0.0, 1.0]), ("raw", "e", [0.0, 1.0])])
+    pairs = vectors(
+        [
+            ("raw", "e", [1.0, 0.0]),
+            ("raw", "e", [1.0, 0.0]),
+            ("raw", "e", [0.0, 1.0]),
+            ("raw", "e", [0.0, 1.0]),
+        ]
+    )
     in_pairs = distinct_vectors(pairs, texts("a", "b", "c", "d"), 0.5)
     assert (in_pairs.passed, in_pairs.numbers["share"], in_pairs.numbers["largest"]) == (True, 1.0, 0.5)
     assert distinct_vectors(vectors([]), texts(), 0.0).passed
@@ -158,17 +177,29 @@ def test_divergence_is_zero_for_equal_one_for_disjoint_and_symmetric() -> None:
     assert jensen_shannon(shares(a=0.3, b=0.7), shares(b=0.7, a=0.3)) == pytest.approx(0)
     assert jensen_shannon(shares(a=1.0), shares(b=1.0)) == pytest.approx(1)
     left, right = shares(a=0.5, b=0.5), shares(a=1.0)
-    assert jensen_shannon(left, right) == pytest.approx(jensen_shannon(right, left)) == pytest.approx(0.311, abs=1e-3)
+    assert (
+        jensen_shannon(left, right)
+        == pytest.approx(jensen_shannon(right, left))
+        == pytest.approx(0.311, abs=1e-3)
+    )
 
 
 def test_drift_looks_at_each_items_top_tag_and_only_warns() -> None:
     def scores(*tops: str) -> pl.DataFrame:
-        rows = [(str(n), "mood", tag, 1.0 if tag == top else 0.0) for n, top in enumerate(tops) for tag in ("dark", "sad")]
+        rows = [
+            (str(n), "mood", tag, 1.0 if tag == top else 0.0)
+            for n, top in enumerate(tops)
+            for tag in ("dark", "sad")
+        ]
         return pl.DataFrame(rows, schema=["item_id", "facet", "tag", "score"], orient="row")
 
     assert tag_drift(scores("dark", "sad"), scores("sad", "dark"), 0.0).passed
     drifted = tag_drift(scores("dark", "dark"), scores("sad", "sad"), 0.5)
-    assert (drifted.passed, drifted.blocking, drifted.numbers["divergence"]) == (False, False, pytest.approx(1.0))
+    assert (drifted.passed, drifted.blocking, drifted.numbers["divergence"]) == (
+        False,
+        False,
+        pytest.approx(1.0),
+    )
     assert "mood dark 0.0% to 100.0%, mood sad 100.0% to 0.0%" in drifted.message
     assert tag_drift(scores("dark"), scores("dark").clear(), 0.0).passed
 
@@ -176,7 +207,11 @@ def test_drift_looks_at_each_items_top_tag_and_only_warns() -> None:
 def test_exactly_the_owners_have_a_row() -> None:
     owners = pl.DataFrame({"item_id": ["1", "2"]})
     assert one_row_each(owners, owners, "item_id").passed
-    for ids, said in ((["1"], "missing: ['2']"), (["1", "2", "3"], "unexpected: ['3']"), (["1", "1", "2"], "more than one row: ['1']")):
+    for ids, said in (
+        (["1"], "missing: ['2']"),
+        (["1", "2", "3"], "unexpected: ['3']"),
+        (["1", "1", "2"], "more than one row: ['1']"),
+    ):
         checked = one_row_each(pl.DataFrame({"item_id": ids}), owners, "item_id")
         assert not checked.passed
         assert said in checked.message

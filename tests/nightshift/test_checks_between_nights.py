@@ -8,8 +8,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.checks import CheckSettings, clouds, cost, fallback_share, lift_kept, paid_by_night, rows_kept, vector_drift
-from nightshift.ledger import ANSWERS, Ledgers
+from nightshift.night.checks import (
+    CheckSettings,
+    clouds,
+    cost,
+    fallback_share,
+    lift_kept,
+    paid_by_night,
+    rows_kept,
+    vector_drift,
+)
+from nightshift.storage.ledger import ANSWERS, Ledgers
 from nightshift.tables import LIFT
 
 FIRST = date(2024, 1, 1)
@@ -24,7 +33,11 @@ def test_a_catalogue_that_lost_two_fifths_is_stopped_and_says_what_is_gone() -> 
     checked = rows_kept(60, 100, FIRST, 0.3, gone=pl.Series([f"i{n}" for n in range(40)]))
     assert (checked.passed, checked.blocking) == (False, True)
     assert checked.numbers["drop"] == pytest.approx(0.4)
-    for said in ("60 rows, 100 on 2024-01-01 (-40.0%)", "['i0', 'i1', 'i10']", "NIGHTSHIFT_CHECKS__MAX_ROW_DROP=1"):
+    for said in (
+        "60 rows, 100 on 2024-01-01 (-40.0%)",
+        "['i0', 'i1', 'i10']",
+        "NIGHTSHIFT_CHECKS__MAX_ROW_DROP=1",
+    ):
         assert said in checked.message
 
 
@@ -37,7 +50,10 @@ def test_growth_a_little_loss_and_a_first_night_pass(rows: int, last: int | None
 
 
 def rows(**origins: str) -> pl.DataFrame:
-    return pl.DataFrame({"item_id": list(origins), "origin": list(origins.values())}, schema={"item_id": pl.String, "origin": pl.String})
+    return pl.DataFrame(
+        {"item_id": list(origins), "origin": list(origins.values())},
+        schema={"item_id": pl.String, "origin": pl.String},
+    )
 
 
 def fallbacks(now: pl.DataFrame, last: pl.DataFrame, deferred: int = 0, most: float = 1.0) -> Any:
@@ -78,7 +94,9 @@ def test_a_row_with_many_lines_counts_once() -> None:
 
 def paid(*tokens: int, usd: tuple[float | None, ...] | None = None) -> pl.DataFrame:
     schema = {"as_of": pl.Date, "tokens": pl.Int64, "usd": pl.Float64}
-    return pl.DataFrame({"as_of": NIGHTS[: len(tokens)], "tokens": tokens, "usd": usd or [0.0] * len(tokens)}, schema=schema)
+    return pl.DataFrame(
+        {"as_of": NIGHTS[: len(tokens)], "tokens": tokens, "usd": usd or [0.0] * len(tokens)}, schema=schema
+    )
 
 
 def spent(*tokens: int, usd: tuple[float | None, ...] | None = None) -> Any:
@@ -102,7 +120,9 @@ def test_a_night_of_four_medians_warns_and_says_what_is_usual() -> None:
 
 def test_small_sums_a_weekly_feed_and_a_first_night_long_ago_do_not_warn() -> None:
     assert spent(9_000, 10, 10, 99_000).passed, "below the least tokens"
-    assert spent(9_000_000, 200_000, 900_000, 200_000, 200_000, 200_000, 850_000).passed, "such a night was there this week"
+    assert spent(9_000_000, 200_000, 900_000, 200_000, 200_000, 200_000, 850_000).passed, (
+        "such a night was there this week"
+    )
     assert not spent(900_000, 200_000, 200_000, 850_000).passed, "but the first night is none of the usual"
 
 
@@ -125,10 +145,22 @@ def test_a_hundred_nights_of_chance_never_warn() -> None:
 
 def test_what_a_night_paid_is_read_from_answers_and_rejects_of_every_run(tmp_path: Path) -> None:
     ledgers = Ledgers(tmp_path)
-    plain = dict.fromkeys(ANSWERS) | {"table": "item_facts", "as_of": FIRST, "prompt_tokens": 10, "new_tokens": 2, "cost_usd": 0.5}
-    ledgers.answers.append([plain | {"content_key": "a"}, plain | {"content_key": "b", "table": "group_facts"}], "one")
+    plain = dict.fromkeys(ANSWERS) | {
+        "table": "item_facts",
+        "as_of": FIRST,
+        "prompt_tokens": 10,
+        "new_tokens": 2,
+        "cost_usd": 0.5,
+    }
+    ledgers.answers.append(
+        [plain | {"content_key": "a"}, plain | {"content_key": "b", "table": "group_facts"}], "one"
+    )
     ledgers.answers.append([plain | {"content_key": "c", "as_of": NIGHTS[1], "cost_usd": None}], "two")
-    refused = {name: plain.get(name) for name in ledgers.rejects.schema} | {"content_key": "d", "attempt": 1, "run_id": "two"}
+    refused = {name: plain.get(name) for name in ledgers.rejects.schema} | {
+        "content_key": "d",
+        "attempt": 1,
+        "run_id": "two",
+    }
     ledgers.rejects.append([refused], "two")
     assert paid_by_night(ledgers, "item_facts").rows() == [(FIRST, 2, 24, 1.0), (NIGHTS[1], 1, 12, None)]
 
@@ -139,9 +171,9 @@ def test_what_a_night_paid_is_read_from_answers_and_rejects_of_every_run(tmp_pat
 def view(vectors: np.ndarray[Any, Any], encoder: str = "e") -> pl.DataFrame:
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = [f"i{n}" for n in range(len(unit))]
-    return pl.DataFrame({"item_id": ids, "view": "raw", "encoder_id": encoder, "vector": unit.astype(np.float32).tolist()}).cast(
-        {"vector": pl.List(pl.Float32)}
-    )
+    return pl.DataFrame(
+        {"item_id": ids, "view": "raw", "encoder_id": encoder, "vector": unit.astype(np.float32).tolist()}
+    ).cast({"vector": pl.List(pl.Float32)})
 
 
 def around(middle: float, rows: int, seed: int) -> np.ndarray[Any, Any]:
@@ -166,7 +198,10 @@ def test_a_view_that_points_elsewhere_or_collapses_warns() -> None:
 
 @pytest.mark.parametrize("size", [20, 60, 300])
 def test_two_samples_of_one_catalogue_do_not_warn_however_small(size: int) -> None:
-    alarms = sum(not drift(view(around(0.8, size, seed)), view(around(0.8, size, seed + 1000))).passed for seed in range(40))
+    alarms = sum(
+        not drift(view(around(0.8, size, seed)), view(around(0.8, size, seed + 1000))).passed
+        for seed in range(40)
+    )
     assert alarms == 0
 
 
@@ -180,8 +215,19 @@ def test_another_encoder_a_first_night_and_a_new_view_are_not_compared() -> None
 
 
 def report(difference: float, error: float = 0.001, against: str = "base", **values: Any) -> pl.DataFrame:
-    row = dict.fromkeys(LIFT.columns) | {"arm": "llm", "against": against, "ranker": "lightgbm", "metric": "auc", "slice": "all"}
-    row |= {"value": 0.7, "difference": difference, "ci_low": difference - 1.96 * error, "ci_high": difference + 1.96 * error}
+    row = dict.fromkeys(LIFT.columns) | {
+        "arm": "llm",
+        "against": against,
+        "ranker": "lightgbm",
+        "metric": "auc",
+        "slice": "all",
+    }
+    row |= {
+        "value": 0.7,
+        "difference": difference,
+        "ci_low": difference - 1.96 * error,
+        "ci_high": difference + 1.96 * error,
+    }
     return LIFT.conform(pl.DataFrame([row | {"n_users": 100, "n_rows": 1000} | values], schema=LIFT.schema))
 
 
@@ -193,12 +239,18 @@ def test_a_fall_beyond_both_intervals_warns_with_both_numbers() -> None:
     checked = kept(report(0.001), report(0.006))
     assert (checked.passed, checked.blocking) == (False, False)
     assert checked.numbers == {"z lightgbm llm base": pytest.approx(-3.536, abs=1e-3)}
-    for said in ("AUC since 2024-01-01", "llm - base +0.0010 [-0.0010, +0.0030], before +0.0060", "nightshift report"):
+    for said in (
+        "AUC since 2024-01-01",
+        "llm - base +0.0010 [-0.0010, +0.0030], before +0.0060",
+        "nightshift report",
+    ):
         assert said in checked.message
 
 
 def test_a_new_interval_below_an_uncertain_old_value_is_no_fall_yet() -> None:
-    assert kept(report(0.0035), report(0.006)).passed, "the old value lies above the new interval, but was an estimate too"
+    assert kept(report(0.0035), report(0.006)).passed, (
+        "the old value lies above the new interval, but was an estimate too"
+    )
     assert kept(report(0.009), report(0.006)).passed
     assert kept(report(0.004, error=0.0), report(0.004, error=0.0)).passed
 

@@ -1,9 +1,14 @@
 import pytest
 
-from nightshift.column_lineage import FEATURES, NAMED, derives_from
+from nightshift.night.lineage import FEATURES, NAMED, derives_from
 from nightshift.tables import ITEM_FACTS, RANKING_EXAMPLES, TABLES, USER_FEATURES
 
-ALL_NAMED = [(table, column, source) for table, columns in NAMED.items() for column, sources in columns.items() for source in sources]
+ALL_NAMED = [
+    (table, column, source)
+    for table, columns in NAMED.items()
+    for column, sources in columns.items()
+    for source in sources
+]
 ALL_FEATURES = [source for _, sources in FEATURES for source in sources]
 
 
@@ -16,7 +21,19 @@ def test_every_column_named_is_there() -> None:
 
 
 def test_every_table_but_sources_and_rejects_tells_where_its_keys_come_from() -> None:
-    own = {"tag", "facet", "view", "timestamp", "source", "seed", "arm", "ranker", "metric", "slice", "against"}
+    own = {
+        "tag",
+        "facet",
+        "view",
+        "timestamp",
+        "source",
+        "seed",
+        "arm",
+        "ranker",
+        "metric",
+        "slice",
+        "against",
+    }
     for name, table in TABLES.items():
         if name not in ("items", "rejects"):
             told = derives_from(table, table.columns)
@@ -44,8 +61,14 @@ def test_no_column_comes_from_its_own_table() -> None:
         ("llm__tags_07", {"item_tag_scores.score"}),
         ("llm__tag_liking", {"item_tag_scores.score", "interactions.label"}),
         ("llm__liking_mood_dark", {"item_tag_scores.score", "interactions.label"}),
-        ("llm__prefers_mood_dark", {"user_preferences.likes", "user_preferences.dislikes", "item_tag_scores.score"}),
-        ("llm__preferences_missing", {"user_preferences.likes", "user_preferences.dislikes", "item_tag_scores.score"}),
+        (
+            "llm__prefers_mood_dark",
+            {"user_preferences.likes", "user_preferences.dislikes", "item_tag_scores.score"},
+        ),
+        (
+            "llm__preferences_missing",
+            {"user_preferences.likes", "user_preferences.dislikes", "item_tag_scores.score"},
+        ),
         ("llm__preference_summary_rank", {"user_embeddings.vector", "item_embeddings.vector"}),
         ("permuted2__facts_highest", {"item_embeddings.vector", "interactions.label"}),
         ("llm__hidden_code12_rate", {"item_codes.codes", "interactions.label"}),

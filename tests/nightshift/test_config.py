@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.config import load_settings
 from nightshift.errors import ConfigError
+from nightshift.night.config import load_settings
 
 SOURCES = """
 sources:
@@ -56,21 +56,31 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
         (SOURCES, "nights: Field required"),
         (PLAIN + "llm: fast\n", "llm: Input should be a valid dictionary"),
         (PLAIN + "bugdet: {tokens: 5}\n", "unknown key 'bugdet'; did you mean 'budget'?"),
-        (PLAIN + "budget: {token: 5}\n", "nightshift.yaml: budget: unknown key 'token'; did you mean 'tokens'?"),
+        (
+            PLAIN + "budget: {token: 5}\n",
+            "nightshift.yaml: budget: unknown key 'token'; did you mean 'tokens'?",
+        ),
         (PLAIN + "zzz: 1\n", "unknown key 'zzz'; known keys: sources, nights, llm"),
         (PLAIN + "7: 1\n", "unknown key 7"),
-        (PLAIN + "budget: {tokens: -1}\n", "budget.tokens: Input should be greater than or equal to 0 (given: '-1')"),
+        (
+            PLAIN + "budget: {tokens: -1}\n",
+            "budget.tokens: Input should be greater than or equal to 0 (given: '-1')",
+        ),
         (PLAIN + "budget: {tables: {item_facts: many}}\n", "budget.tables.item_facts"),
         (PLAIN + "beam: {runner: FlinkRunner}\n", "beam.runner: Input should be 'DirectRunner'"),
         (PLAIN + "owners: [ranking]\n", "'ranking' is no owner; write team:NAME"),
         (SOURCES + "nights: {first: tomorrow}\n", "nights.first"),
         (
-            SOURCES.replace("timestamp: ", "feedback: explicit, timestamp: ", 1) + "nights: {first: 2024-01-01}\n",
-            "nightshift.yaml: sources.interactions: feedback: explicit needs label and positive_from; add it beside feedback",
+            SOURCES.replace("timestamp: ", "feedback: explicit, timestamp: ", 1)
+            + "nights: {first: 2024-01-01}\n",
+            "nightshift.yaml: sources.interactions: feedback: explicit needs label and positive_from; "
+            "add it beside feedback",
         ),
         (
-            SOURCES.replace("timestamp: ", "timestamp_unit: millis, timestamp: ", 1) + "nights: {first: 2024-01-01}\n",
-            "sources.interactions.timestamp_unit: Input should be 's', 'ms', 'us', 'ns' or 'order' (given: 'millis')",
+            SOURCES.replace("timestamp: ", "timestamp_unit: millis, timestamp: ", 1)
+            + "nights: {first: 2024-01-01}\n",
+            "sources.interactions.timestamp_unit: Input should be 's', 'ms', 'us', 'ns' or 'order' "
+            "(given: 'millis')",
         ),
         (
             SOURCES.replace("item_id: id}", "item_id: id, titel: name}", 1) + "nights: {first: 2024-01-01}\n",
@@ -97,10 +107,14 @@ def test_every_wrong_value_is_told_at_once(tmp_path: Path) -> None:
     assert "budget.usd" in message
 
 
-def test_the_environment_wins_over_the_file_and_leaves_the_rest_of_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_wins_over_the_file_and_leaves_the_rest_of_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NIGHTSHIFT_LLM__MODEL", "other-model")
     monkeypatch.setenv("NIGHTSHIFT_BUDGET__TOKENS", "7")
-    settings = load_settings(write(tmp_path, PLAIN + "llm: {model: mine, backend: echo}\nbudget: {tokens: 5, minutes: 2}\n"))
+    settings = load_settings(
+        write(tmp_path, PLAIN + "llm: {model: mine, backend: echo}\nbudget: {tokens: 5, minutes: 2}\n")
+    )
     assert (settings.llm.model, settings.llm.backend) == ("other-model", "echo")
     assert (settings.budget.tokens, settings.budget.minutes) == (7, 2)
 
@@ -113,12 +127,16 @@ def test_the_environment_wins_over_the_file_and_leaves_the_rest_of_its_block(tmp
         ("NIGHTSHIFT_BUDGET", "not json", "NIGHTSHIFT_ variable"),
     ],
 )
-def test_a_wrong_override_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+def test_a_wrong_override_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
     monkeypatch.setenv(name, value)
     assert said in refused(tmp_path, PLAIN)
 
 
-def test_the_home_lies_beside_the_file_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_lies_beside_the_file_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path)
     assert load_settings(path).home_folder == tmp_path / ".nightshift"
     write(tmp_path, PLAIN + "home: here\n")
@@ -126,10 +144,14 @@ def test_the_home_lies_beside_the_file_unless_it_is_named(tmp_path: Path, monkey
     assert load_settings(path).home_folder == tmp_path / "here"
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path / "environment"))
     assert load_settings(path).home_folder == tmp_path / "environment"
-    assert load_settings(path, tmp_path / "option").home_folder == tmp_path / "option", "an option wins over the environment"
+    assert load_settings(path, tmp_path / "option").home_folder == tmp_path / "option", (
+        "an option wins over the environment"
+    )
 
 
-def test_a_relative_option_starts_at_the_working_folder_and_a_tilde_at_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_option_starts_at_the_working_folder_and_a_tilde_at_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path, PLAIN + "home: ~/nights\ncache: ~/cache\n")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

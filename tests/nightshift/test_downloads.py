@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.downloads import Wheel, fetch_wheel, sha256_of, verify
 from nightshift.errors import IntegrityError
+from nightshift.storage.downloads import Wheel, fetch_wheel, sha256_of, verify
 
 
 def archive(path: Path, **members: bytes) -> Path:

@@ -4,11 +4,18 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from nightshift.groups import TITLES, group_rows, membership
-from nightshift.prompts.item_facts import FactsSettings
+from nightshift.enrichments.group_facts.groups import TITLES, group_rows, membership
+from nightshift.enrichments.item_facts.line_prompt import FactsSettings
 
 ITEMS = pl.DataFrame(
-    [(f"{n:02}", f"Film {n}", ["Drama", "War"] if n < 3 else ["Drama"] if n < 9 else ["Rare"] if n == 9 else None) for n in range(12)],
+    [
+        (
+            f"{n:02}",
+            f"Film {n}",
+            ["Drama", "War"] if n < 3 else ["Drama"] if n < 9 else ["Rare"] if n == 9 else None,
+        )
+        for n in range(12)
+    ],
     schema={"item_id": pl.String, "title": pl.String, "attributes": pl.List(pl.String)},
     orient="row",
 )
@@ -19,8 +26,14 @@ def settings(least: int = 3, most: int = 64) -> FactsSettings:
 
 
 def events(**seen: int) -> pl.DataFrame:
-    rows = [(name.removeprefix("i"), datetime(2024, 1, 1, tzinfo=UTC)) for name, count in seen.items() for _ in range(count)]
-    return pl.DataFrame(rows, schema={"item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}, orient="row")
+    rows = [
+        (name.removeprefix("i"), datetime(2024, 1, 1, tzinfo=UTC))
+        for name, count in seen.items()
+        for _ in range(count)
+    ]
+    return pl.DataFrame(
+        rows, schema={"item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}, orient="row"
+    )
 
 
 def groups(least: int = 3, most: int = 64) -> dict[str, str]:
@@ -56,4 +69,6 @@ def test_a_little_more_traffic_changes_no_groups_text() -> None:
     before = events(i08=20, i07=20, i06=20, i05=20, i04=20, i03=4)
     after = events(i08=33, i07=21, i06=20, i05=60, i04=20, i03=14)
     assert titles(before) == titles(after) == ["Film 4", "Film 5", "Film 6", "Film 7", "Film 8"]
-    assert "Film 3" in titles(events(i08=20, i07=20, i06=20, i05=20, i04=20, i03=80)), "four times as many events do"
+    assert "Film 3" in titles(events(i08=20, i07=20, i06=20, i05=20, i04=20, i03=80)), (
+        "four times as many events do"
+    )

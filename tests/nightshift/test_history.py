@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from nightshift.errors import SourceError
-from nightshift.history import EventLog, encode, history_before, midnight, without_duplicates
+from nightshift.features.history import EventLog, encode, history_before, midnight, without_duplicates
 from nightshift.tables import INTERACTIONS
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -16,7 +16,9 @@ def events(rows: list[tuple[str, str, float, float]]) -> pl.DataFrame:
     frame = pl.DataFrame(rows, schema=["user_id", "item_id", "hours", "label"], orient="row")
     moments = [START + timedelta(hours=hours) for hours in frame["hours"]]
     nothing = pl.lit(None, pl.String)
-    return INTERACTIONS.conform(frame.drop("hours").with_columns(pl.Series("timestamp", moments), kind=nothing, request_id=nothing))
+    return INTERACTIONS.conform(
+        frame.drop("hours").with_columns(pl.Series("timestamp", moments), kind=nothing, request_id=nothing)
+    )
 
 
 def random_events(size: int, seed: int = 0) -> pl.DataFrame:
@@ -37,7 +39,9 @@ def test_the_past_is_what_a_loop_over_rows_finds() -> None:
     log = EventLog.of(frame, items)
     past = log.past(log.user, log.time, 7)
     for row in range(0, len(log.user), 11):
-        mine = [k for k in range(len(log.user)) if log.user[k] == log.user[row] and log.time[k] < log.time[row]]
+        mine = [
+            k for k in range(len(log.user)) if log.user[k] == log.user[row] and log.time[k] < log.time[row]
+        ]
         newest = sorted(mine, key=lambda k: (log.time[k], log.item[k]), reverse=True)[:7]
         assert past.valid[row].sum() == len(newest)
         assert past.items[row][past.valid[row]].tolist() == [log.item[k] for k in newest]
@@ -105,6 +109,8 @@ def test_a_million_events_are_answered_in_seconds() -> None:
     size = 1_000_000
     user, item = random.integers(0, 50_000, size), random.integers(0, 4000, size)
     time = np.sort(random.integers(0, 10**13, size))
-    log = EventLog(pl.Series(range(50_000)), pl.Series(range(4000)), user, item, time, (item % 2).astype(np.float32))
+    log = EventLog(
+        pl.Series(range(50_000)), pl.Series(range(4000)), user, item, time, (item % 2).astype(np.float32)
+    )
     start, stop = log.by_user.window(user, time)
     assert (stop - start).max() > 10

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nightshift import parts
 from nightshift.errors import NightshiftError, TableError
-from nightshift.ledger import ANSWERS, REJECTED, VECTORS, Ledger, Ledgers
+from nightshift.storage import parts
+from nightshift.storage.ledger import ANSWERS, REJECTED, VECTORS, Ledger, Ledgers
 
 
 def answer(key: str, text: str = "said", **values: Any) -> dict[str, Any]:
@@ -75,7 +75,10 @@ def test_a_row_without_a_key_is_refused_and_nothing_is_written(ledger: Ledger) -
 def test_a_key_answered_twice_is_read_once_and_the_oldest_answer_stays(ledger: Ledger) -> None:
     ledger.append([answer("a", "first")], "r1")
     ledger.append([answer("a", "second"), answer("b", "other")], "r2")
-    assert sorted(ledger.scan().select("content_key", "text").collect().rows()) == [("a", "first"), ("b", "other")]
+    assert sorted(ledger.scan().select("content_key", "text").collect().rows()) == [
+        ("a", "first"),
+        ("b", "other"),
+    ]
     assert ledger.lookup(["a"], ["text"]).rows() == [("first",)]
 
 
@@ -87,7 +90,9 @@ def test_lookup_counts_a_key_once_however_often_it_is_wanted(ledger: Ledger) -> 
 def test_a_reject_keeps_both_attempts_and_a_vector_each_view(tmp_path: Path) -> None:
     ledgers = Ledgers(tmp_path)
     plain = {name: value for name, value in answer("a").items() if name in REJECTED}
-    ledgers.rejects.append([plain | {"row_id": "1", "attempt": attempt, "reason": "empty"} for attempt in (1, 2, 2)], "r")
+    ledgers.rejects.append(
+        [plain | {"row_id": "1", "attempt": attempt, "reason": "empty"} for attempt in (1, 2, 2)], "r"
+    )
     assert sorted(ledgers.rejects.scan().collect()["attempt"]) == [1, 2]
     vector = {"content_key": "a", "encoder_id": "e", "run_id": "r", "vector": [0.0, 1.0]}
     ledgers.vectors.append([vector | {"view": view} for view in ("text", "hidden")], "r")
@@ -96,11 +101,18 @@ def test_a_reject_keeps_both_attempts_and_a_vector_each_view(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "foreign"])
-def test_a_torn_part_is_set_aside_and_its_rows_are_asked_again(ledger: Ledger, caplog: pytest.LogCaptureFixture, damage: str) -> None:
+def test_a_torn_part_is_set_aside_and_its_rows_are_asked_again(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
     ledger.append(answers("a"), "r")
     torn = ledger.append(answers("bc"), "r")
     raw = torn.read_bytes()
-    harm = {"truncated": raw[:-20], "emptied": b"", "foreign": raw + b"x", "flipped": raw[:40] + bytes([raw[40] ^ 1]) + raw[41:]}
+    harm = {
+        "truncated": raw[:-20],
+        "emptied": b"",
+        "foreign": raw + b"x",
+        "flipped": raw[:40] + bytes([raw[40] ^ 1]) + raw[41:],
+    }
     torn.write_bytes(harm[damage])
     later = reopened(ledger)
     assert later.keys().to_list() == ["a"]
@@ -161,8 +173,8 @@ def test_a_compaction_killed_before_it_removed_anything_is_finished_by_the_next_
 @pytest.fixture
 def tiny_merges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes of a ledger of gigabytes, in kilobytes."""
-    monkeypatch.setattr("nightshift.parts.BIG_BYTES", 40_000)
-    monkeypatch.setattr("nightshift.parts.SETTLED_BYTES", 20_000)
+    monkeypatch.setattr("nightshift.storage.parts.BIG_BYTES", 40_000)
+    monkeypatch.setattr("nightshift.storage.parts.SETTLED_BYTES", 20_000)
 
 
 def test_a_big_part_is_never_rewritten_and_merges_stay_small(ledger: Ledger, tiny_merges: None) -> None:
@@ -186,14 +198,22 @@ def test_each_row_is_rewritten_a_few_times_however_many_parts_come(ledger: Ledge
         ledger.append([answer(f"{number}", text=os.urandom(30_000).hex())], "r")
         before = set(ledger.parts())
         if ledger.compact(many=8):
-            written += sum(pl.scan_parquet(part).select(pl.len()).collect().item() for part in set(ledger.parts()) - before)
+            written += sum(
+                pl.scan_parquet(part).select(pl.len()).collect().item()
+                for part in set(ledger.parts()) - before
+            )
     assert written < 5 * 160, "merging everything every eighth time would write 1,700 rows"
     assert reopened(ledger).keys().len() == 160
 
 
-def test_neighbours_only_are_merged_so_that_the_oldest_answer_stays(ledger: Ledger, tiny_merges: None) -> None:
+def test_neighbours_only_are_merged_so_that_the_oldest_answer_stays(
+    ledger: Ledger, tiny_merges: None
+) -> None:
     ledger.append([answer("first", text="early")], "r")
-    ledger.append([answer("both", text="early")] + [answer(f"{n}", text=os.urandom(99).hex()) for n in range(300)], "big")
+    ledger.append(
+        [answer("both", text="early")] + [answer(f"{n}", text=os.urandom(99).hex()) for n in range(300)],
+        "big",
+    )
     ledger.append([answer("both", text="late")], "r")
     ledger.append([answer("last")], "r")
     assert ledger.compact(many=2) is True
@@ -203,10 +223,15 @@ def test_neighbours_only_are_merged_so_that_the_oldest_answer_stays(ledger: Ledg
 
 def test_a_part_of_an_earlier_version_without_some_columns_is_read_and_merged(ledger: Ledger) -> None:
     old = {name: dtype for name, dtype in ANSWERS.items() if name not in ("row_id", "text_key")}
-    Ledger(ledger.folder, old).append([{name: value for name, value in answer("a").items() if name in old}], "r")
+    Ledger(ledger.folder, old).append(
+        [{name: value for name, value in answer("a").items() if name in old}], "r"
+    )
     ledger.append([answer("b", row_id="7", text_key="t")], "r")
     for _ in range(2):
-        assert sorted(ledger.lookup(["a", "b"], ["content_key", "row_id", "text_key"]).rows()) == [("a", None, None), ("b", "7", "t")]
+        assert sorted(ledger.lookup(["a", "b"], ["content_key", "row_id", "text_key"]).rows()) == [
+            ("a", None, None),
+            ("b", "7", "t"),
+        ]
         ledger.compact(many=1)
     assert len(ledger.parts()) == 1
 
@@ -220,12 +245,16 @@ def test_a_part_that_another_process_adds_is_seen_at_once(ledger: Ledger) -> Non
     assert sorted(mine.keys()) == ["a", "b"]
 
 
-def test_a_process_hashes_a_part_once_and_again_when_it_changed(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_process_hashes_a_part_once_and_again_when_it_changed(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
     part = ledger.append(answers("a"), "r")
     ledger.append(answers("b"), "r")
     opened: list[str] = []
     watching = [True]
-    sys.addaudithook(lambda event, words: opened.append(str(words[0])) if event == "open" and watching else None)
+    sys.addaudithook(
+        lambda event, words: opened.append(str(words[0])) if event == "open" and watching else None
+    )
     mine = reopened(ledger)
     for _ in range(3):
         assert len(mine.parts()) == 2
@@ -249,11 +278,17 @@ def test_a_part_is_on_the_disk_with_its_name_before_append_returns(ledger: Ledge
     ledger.append(answers("a"), "r")
     watching.clear()
     ((hidden, _),) = [(name, event) for event, name in seen if event == "os.rename"]
-    order = [step for step in seen if step in (("sync", hidden), ("os.rename", hidden), ("sync", ledger.folder.name))]
+    order = [
+        step
+        for step in seen
+        if step in (("sync", hidden), ("os.rename", hidden), ("sync", ledger.folder.name))
+    ]
     assert order[-3:] == [("sync", hidden), ("os.rename", hidden), ("sync", ledger.folder.name)]
 
 
-def test_a_part_that_another_run_compacts_away_while_it_is_read_is_found_in_its_new_place(ledger: Ledger) -> None:
+def test_a_part_that_another_run_compacts_away_while_it_is_read_is_found_in_its_new_place(
+    ledger: Ledger,
+) -> None:
     ledger.append(answers("a"), "r")
     ledger.append(answers("b"), "r")
     turns = iter([reopened(ledger), None])
@@ -266,7 +301,9 @@ def test_a_part_that_another_run_compacts_away_while_it_is_read_is_found_in_its_
     assert sorted(ledger.query(ask)["content_key"]) == ["a", "b"]
 
 
-def test_a_compaction_between_a_listing_and_the_look_at_its_parts_hides_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compaction_between_a_listing_and_the_look_at_its_parts_hides_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger.append(answers("a"), "r")
     ledger.append(answers("b"), "r")
     look = parts._stamp
@@ -280,14 +317,18 @@ def test_a_compaction_between_a_listing_and_the_look_at_its_parts_hides_nothing(
     assert sorted(reopened(ledger).keys()) == ["a", "b"]
 
 
-def test_a_compaction_between_two_pieces_of_a_listing_hides_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compaction_between_two_pieces_of_a_listing_hides_nothing(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger.append(answers("a"), "r")
     ledger.append(answers("b"), "r")
     glob = Path.glob
 
     def in_pieces(folder: Path, pattern: str) -> Iterator[Path]:
         monkeypatch.setattr(Path, "glob", glob)
-        reopened(ledger).compact(many=1)  # after the place of the merged part was read, before those of the others
+        reopened(ledger).compact(
+            many=1
+        )  # after the place of the merged part was read, before those of the others
         return iter(())
 
     monkeypatch.setattr(Path, "glob", in_pieces)

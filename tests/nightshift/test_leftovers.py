@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.leftovers import sweep
+from nightshift.storage.sweep import sweep
 
 
 def test_only_what_is_older_than_a_day_is_swept(tmp_path: Path) -> None:

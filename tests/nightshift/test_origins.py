@@ -1,6 +1,6 @@
 import polars as pl
 
-from nightshift.origins import counts, fallbacks, settle
+from nightshift.enrichments.fallbacks import counts, fallbacks, settle
 
 ROWS = pl.DataFrame({"item_id": ["c", "a", "b", "d"]})
 
@@ -14,14 +14,21 @@ def source(origin: str | None, **values: str) -> pl.DataFrame:
 TEMPLATE = source("template", a="plain", b="plain", c="plain", d="plain")
 
 
-def settled(written: pl.DataFrame, last: pl.DataFrame, group: pl.DataFrame | None = None) -> dict[str, tuple[str, str]]:
+def settled(
+    written: pl.DataFrame, last: pl.DataFrame, group: pl.DataFrame | None = None
+) -> dict[str, tuple[str, str]]:
     frame = settle(ROWS, written, last, TEMPLATE, "item_id", group)
     assert frame["item_id"].to_list() == ["c", "a", "b", "d"], "one row each, in the order of the rows"
-    return {item: (origin, summary) for item, origin, summary in frame.select("item_id", "origin", "summary").iter_rows()}
+    return {
+        item: (origin, summary)
+        for item, origin, summary in frame.select("item_id", "origin", "summary").iter_rows()
+    }
 
 
 def test_tonights_answer_wins_over_last_nights_and_that_over_the_template() -> None:
-    last = pl.concat([source("llm", a="old", b="old"), source("carried", c="older"), source("template", d="stale")])
+    last = pl.concat(
+        [source("llm", a="old", b="old"), source("carried", c="older"), source("template", d="stale")]
+    )
     assert settled(source(None, a="new"), last) == {
         "a": ("llm", "new"),
         "b": ("carried", "old"),

@@ -8,11 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from nightshift.errors import ConfigError
-from nightshift.ledger import ANSWERS, REJECTED, Ledgers
-from nightshift.llm.base import Decoding, Question
-from nightshift.llm.prices import Price
-from nightshift.plan import BudgetSettings, Spent, TablePlan, plan_table
+from nightshift.models.llm.base import Decoding, Question
+from nightshift.models.llm.prices import Price
+from nightshift.night.plan import BudgetSettings, Spent, TablePlan, plan_table
 from nightshift.prompts.base import Prompt
+from nightshift.storage.ledger import ANSWERS, REJECTED, Ledgers
 
 AS_OF = date(2024, 1, 2)
 NO_LIMIT = BudgetSettings()
@@ -24,7 +24,18 @@ class Said(BaseModel):
 
 def prompt(questions: tuple[Question, ...] = ()) -> Prompt[Said]:
     parse: Any = lambda answer, finish: Said(summary=answer)  # noqa: E731
-    return Prompt("item_facts", 1, "item_id", ("title",), "two words ", lambda row: "", parse, Said, Decoding(max_new_tokens=10), questions)
+    return Prompt(
+        "item_facts",
+        1,
+        "item_id",
+        ("title",),
+        "two words ",
+        lambda row: "",
+        parse,
+        Said,
+        Decoding(max_new_tokens=10),
+        questions,
+    )
 
 
 def words(texts: Any) -> list[int]:
@@ -32,8 +43,16 @@ def words(texts: Any) -> list[int]:
 
 
 def requests(**texts: str) -> pl.DataFrame:
-    rows = [(f"key {text}", row, f"text {text}", text, float(-n)) for n, (row, text) in enumerate(texts.items())]
-    schema = {"content_key": pl.String, "row_id": pl.String, "text_key": pl.String, "text": pl.String, "worth": pl.Float64}
+    rows = [
+        (f"key {text}", row, f"text {text}", text, float(-n)) for n, (row, text) in enumerate(texts.items())
+    ]
+    schema = {
+        "content_key": pl.String,
+        "row_id": pl.String,
+        "text_key": pl.String,
+        "text": pl.String,
+        "worth": pl.Float64,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -54,7 +73,14 @@ def entry(schema: dict[str, Any], key: str, **values: Any) -> dict[str, Any]:
     }
     return (
         plain
-        | {"prompt_id": prompt().prompt_id, "prompt_tokens": 100, "cached_tokens": 0, "new_tokens": 4, "cost_usd": 0.0, "seconds": 2.0}
+        | {
+            "prompt_id": prompt().prompt_id,
+            "prompt_tokens": 100,
+            "cached_tokens": 0,
+            "new_tokens": 4,
+            "cost_usd": 0.0,
+            "seconds": 2.0,
+        }
         | values
     )
 
@@ -64,10 +90,14 @@ def answered(ledgers: Ledgers, *keys: str, **values: Any) -> None:
 
 
 def rejected(ledgers: Ledgers, key: str, attempts: int) -> None:
-    ledgers.rejects.append([entry(REJECTED, key, attempt=attempt, reason="empty") for attempt in range(1, attempts + 1)], "r")
+    ledgers.rejects.append(
+        [entry(REJECTED, key, attempt=attempt, reason="empty") for attempt in range(1, attempts + 1)], "r"
+    )
 
 
-def plan(ledgers: Ledgers, rows: pl.DataFrame = FOUR, budget: BudgetSettings = NO_LIMIT, spent: Spent | None = None) -> TablePlan:
+def plan(
+    ledgers: Ledgers, rows: pl.DataFrame = FOUR, budget: BudgetSettings = NO_LIMIT, spent: Spent | None = None
+) -> TablePlan:
     return plan_table(prompt(), rows, ledgers, budget, spent or Spent(), words)
 
 
@@ -124,7 +154,16 @@ def test_a_budget_reserves_the_worst_case_of_the_worthiest_rows(ledgers: Ledgers
 def test_a_plan_foresees_what_a_night_buys_with_what_its_answers_did_not_use(ledgers: Ledgers) -> None:
     expected = plan(ledgers).pending["expected_tokens"].to_list()
     assert expected == [8, 10, 8, 9], "half of the longest answer before the first night"
-    for budget, bought in ((12, ""), (13, "a"), (22, "a"), (23, "ab"), (30, "ab"), (31, "abc"), (39, "abc"), (40, "abcd")):
+    for budget, bought in (
+        (12, ""),
+        (13, "a"),
+        (22, "a"),
+        (23, "ab"),
+        (30, "ab"),
+        (31, "abc"),
+        (39, "abc"),
+        (40, "abcd"),
+    ):
         planned = plan(ledgers, budget=BudgetSettings(tokens=budget))
         assert "".join(pending(planned)) == bought
         assert planned.deferred == 4 - len(bought)
@@ -142,7 +181,11 @@ def test_a_cheap_row_never_overtakes_a_worthier_one_that_was_too_dear(ledgers: L
         (BudgetSettings(tokens=100), Spent(tokens=500), ""),
         (BudgetSettings(tokens=0), Spent(), ""),
         (BudgetSettings(tables={"item_facts": 28}), Spent(), "ab"),
-        (BudgetSettings(tables={"item_facts": 28}), Spent(tokens=20, by_table={"item_facts": 15, "user_preferences": 5}), "a"),
+        (
+            BudgetSettings(tables={"item_facts": 28}),
+            Spent(tokens=20, by_table={"item_facts": 15, "user_preferences": 5}),
+            "a",
+        ),
         (BudgetSettings(tables={"user_preferences": 0}), Spent(), "abcd"),
         (BudgetSettings(tokens=13, tables={"item_facts": 28}), Spent(), "a"),
         (BudgetSettings(tokens=1000, tables={"item_facts": 13}), Spent(), "a"),
@@ -185,8 +228,12 @@ def test_what_is_reused_of_a_prompt_takes_no_time(ledgers: Ledgers) -> None:
 
 def test_rejected_answers_are_expected_again_and_cost(ledgers: Ledgers) -> None:
     answered(ledgers, "one", "two", "three", new_tokens=3)
-    rejected(ledgers, "bad", attempts=2)  # four first attempts, one of them rejected, and what it was asked again
-    ledgers.rejects.append([entry(REJECTED, "failed", attempt=1, reason="server", new_tokens=0, prompt_tokens=0)], "r")
+    rejected(
+        ledgers, "bad", attempts=2
+    )  # four first attempts, one of them rejected, and what it was asked again
+    ledgers.rejects.append(
+        [entry(REJECTED, "failed", attempt=1, reason="server", new_tokens=0, prompt_tokens=0)], "r"
+    )
     planned = plan(ledgers)
     assert planned.learned.reject_share == 0.25
     assert planned.learned.new_tokens == pytest.approx((3 * 3 + 2 * 4) / 5)
@@ -194,7 +241,9 @@ def test_rejected_answers_are_expected_again_and_cost(ledgers: Ledgers) -> None:
     assert planned.new_tokens == round(5 * 17 / 5)
     assert planned.tokens == pytest.approx(15 * 1.25 + 17, abs=1)
     rejected(ledgers, "key one", attempts=1)
-    assert plan(ledgers).pending["reasks"].to_list() == [0.0, 0.4, 0.4, 0.4], "two of five now; a second attempt is the last"
+    assert plan(ledgers).pending["reasks"].to_list() == [0.0, 0.4, 0.4, 0.4], (
+        "two of five now; a second attempt is the last"
+    )
 
 
 def test_only_calls_of_the_same_prompt_and_model_are_learned_from(ledgers: Ledgers) -> None:
@@ -223,7 +272,9 @@ def test_a_scored_prompt_writes_no_tokens(ledgers: Ledgers) -> None:
     assert planned.pending["worst_tokens"].to_list() == planned.pending["prompt_tokens"].to_list()
 
 
-def test_without_a_tokenizer_tokens_are_guessed_from_characters_and_bounded_by_bytes(ledgers: Ledgers) -> None:
+def test_without_a_tokenizer_tokens_are_guessed_from_characters_and_bounded_by_bytes(
+    ledgers: Ledgers,
+) -> None:
     planned = plan_table(prompt(), requests(a="é" * 390), ledgers, NO_LIMIT, Spent(), None)
     assert planned.prompt_tokens == 100
     assert planned.pending["worst_tokens"].item() == 10 + 780 + 64 + 10
@@ -236,8 +287,14 @@ def test_a_server_is_estimated_by_what_it_counted_before(ledgers: Ledgers) -> No
     planned = plan_table(prompt(), rows, ledgers, NO_LIMIT, Spent(), None)
     really = sum((10 + len(text)) // 2 for text in rows["text"].to_list()[40:])
     assert planned.prompt_tokens == pytest.approx(really, rel=0.02)
-    assert all(most < 1.2 * tokens for most, tokens in planned.pending.select("most_prompt_tokens", "prompt_tokens").iter_rows())
-    assert all(most >= (10 + len(text)) // 2 for most, text in planned.pending.select("most_prompt_tokens", "text").iter_rows())
+    assert all(
+        most < 1.2 * tokens
+        for most, tokens in planned.pending.select("most_prompt_tokens", "prompt_tokens").iter_rows()
+    )
+    assert all(
+        most >= (10 + len(text)) // 2
+        for most, text in planned.pending.select("most_prompt_tokens", "text").iter_rows()
+    )
 
 
 def test_tokens_that_span_instructions_and_text_are_counted_once(ledgers: Ledgers) -> None:
@@ -245,7 +302,9 @@ def test_tokens_that_span_instructions_and_text_are_counted_once(ledgers: Ledger
         return [len(text.replace("words one", "wordsone").split()) for text in texts]
 
     asked = requests(a="one", b="one two")
-    planned = plan_table(dataclasses.replace(prompt(), instructions="two words "), asked, ledgers, NO_LIMIT, Spent(), joined)
+    planned = plan_table(
+        dataclasses.replace(prompt(), instructions="two words "), asked, ledgers, NO_LIMIT, Spent(), joined
+    )
     assert planned.pending["prompt_tokens"].to_list() == [2, 3]
 
 
@@ -271,22 +330,34 @@ def test_what_the_server_failed_is_no_attempt_and_waits_for_the_next_run(ledgers
 def test_money_is_a_hard_limit_by_the_worst_case_and_a_plan_says_what_it_expects(ledgers: Ledgers) -> None:
     def bought(usd: float, spent: float = 0.0) -> TablePlan:
         price = Price(prompt=1.0, cached=0.5, new=10.0)
-        return plan_table(prompt(), FOUR, ledgers, BudgetSettings(usd=usd), Spent(usd=spent), words, price=price)
+        return plan_table(
+            prompt(), FOUR, ledgers, BudgetSettings(usd=usd), Spent(usd=spent), words, price=price
+        )
 
     assert reserved(bought(102)) == ""  # a row is 3 + 10 x 10 dollars at worst
     assert reserved(bought(103)) == "a"
     assert reserved(bought(208)) == "ab"
     assert reserved(bought(208, spent=100)) == "a"
     assert reserved(bought(1000)) == "abcd"
-    assert (pending(bought(211)), bought(211).deferred) == (list("abc"), 1)  # 53 and 55 expected before it, 103 at worst
+    assert (pending(bought(211)), bought(211).deferred) == (
+        list("abc"),
+        1,
+    )  # 53 and 55 expected before it, 103 at worst
     assert bought(211).as_json()["cost_usd"] == 3 + 5 + 3 + 3 * 5 * 10
 
 
 def test_without_a_price_a_plan_says_so_and_a_budget_in_dollars_is_refused(ledgers: Ledgers) -> None:
-    planned = plan_table(prompt(), FOUR, ledgers, BudgetSettings(tokens=1000), Spent(), words, price=None, model_id="mystery@1")
+    planned = plan_table(
+        prompt(), FOUR, ledgers, BudgetSettings(tokens=1000), Spent(), words, price=None, model_id="mystery@1"
+    )
     assert planned.as_json()["cost_usd"] is None
-    with pytest.raises(ConfigError, match=r"budget.usd is 2, .*no price known for mystery; set llm.server.usd_per_million_prompt"):
-        plan_table(prompt(), FOUR, ledgers, BudgetSettings(usd=2), Spent(), words, price=None, model_id="mystery@1")
+    with pytest.raises(
+        ConfigError,
+        match=r"budget.usd is 2, .*no price known for mystery; set llm.server.usd_per_million_prompt",
+    ):
+        plan_table(
+            prompt(), FOUR, ledgers, BudgetSettings(usd=2), Spent(), words, price=None, model_id="mystery@1"
+        )
 
 
 def why(ledgers: Ledgers, run_id: str | None = None) -> dict[str, str]:
@@ -305,10 +376,19 @@ def test_a_plan_says_why_each_row_is_asked(ledgers: Ledgers) -> None:
 
 
 def test_the_newest_call_for_a_row_decides_what_changed(ledgers: Ledgers) -> None:
-    answered(ledgers, "first a", row_id="a", text_key="text of old", prompt_id="other", created_at=datetime(2023, 1, 1, tzinfo=UTC))
+    answered(
+        ledgers,
+        "first a",
+        row_id="a",
+        text_key="text of old",
+        prompt_id="other",
+        created_at=datetime(2023, 1, 1, tzinfo=UTC),
+    )
     answered(ledgers, "then a", row_id="a", text_key="text of yesterday")
     assert why(ledgers)["a"] == "text_changed"
-    ledgers.rejects.append([entry(REJECTED, "was b", row_id="b", text_key="text one two three", attempt=2, reason="empty")], "r")
+    ledgers.rejects.append(
+        [entry(REJECTED, "was b", row_id="b", text_key="text one two three", attempt=2, reason="empty")], "r"
+    )
     assert why(ledgers)["b"] == "model_changed", "a rejected answer tells as well"
 
 
@@ -324,7 +404,12 @@ def test_a_re_ask_says_what_was_wrong_and_is_planned_with_that_text(ledgers: Led
     rejected(ledgers, "key one", attempts=1)
     planned = plan_table(asking, FOUR, ledgers, NO_LIMIT, Spent(), words)
     row = planned.pending.filter(pl.col("row_id") == "a").row(0, named=True)
-    assert (row["text"], row["text_key"], row["content_key"], row["attempt"]) == ("one not empty please", "text one", "key one", 2)
+    assert (row["text"], row["text_key"], row["content_key"], row["attempt"]) == (
+        "one not empty please",
+        "text one",
+        "key one",
+        2,
+    )
     assert row["prompt_tokens"] == 2 + 4
     assert planned.pending["text"].to_list()[1:] == ["one two three", "x", "y z"]
 
@@ -332,7 +417,20 @@ def test_a_re_ask_says_what_was_wrong_and_is_planned_with_that_text(ledgers: Led
 def test_a_retried_row_gets_two_more_attempts_and_what_it_cost_stays(ledgers: Ledgers) -> None:
     rejected(ledgers, "key one", attempts=2)
     assert "a" not in pending(plan(ledgers))
-    ledgers.rejects.append([entry(REJECTED, "key one", attempt=2, reason="retried", run_id="by hand", prompt_tokens=0, new_tokens=0)], "r")
+    ledgers.rejects.append(
+        [
+            entry(
+                REJECTED,
+                "key one",
+                attempt=2,
+                reason="retried",
+                run_id="by hand",
+                prompt_tokens=0,
+                new_tokens=0,
+            )
+        ],
+        "r",
+    )
     planned = plan(ledgers)
     assert planned.pending.filter(pl.col("row_id") == "a").select("attempt", "why").row(0) == (3, "rejected")
     assert Spent.of(ledgers, AS_OF).tokens == 2 * 104

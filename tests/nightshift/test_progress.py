@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.heartbeat import Beat
-from nightshift.progress import PAUSE_SECONDS, SILENT_SECONDS, Progress, RunState, Step, newest, read, runs
+from nightshift.night.heartbeat import Beat
+from nightshift.night.progress import (
+    PAUSE_SECONDS,
+    SILENT_SECONDS,
+    Progress,
+    RunState,
+    Step,
+    newest,
+    read,
+    runs,
+)
 
 NIGHT, NOW = date(2024, 1, 1), datetime(2024, 1, 1, 2, tzinfo=UTC)
 TABLES = ("items", "item_facts")
@@ -33,14 +42,21 @@ def run(pid: int | None = None, host: str | None = None, silent: float = 0, **st
     at = NOW - timedelta(seconds=silent)
     made = {name: Step(table=name, state=state, started_at=at) for name, state in steps.items()}  # type: ignore[arg-type]
     mine = {"pid": os.getpid() if pid is None else pid, "host": host or socket.gethostname()}
-    return RunState(run_id="r", as_of=NIGHT, job="nightly", started_at=at, beat_at=at, tables=TABLES, steps=made, **mine)
+    return RunState(
+        run_id="r", as_of=NIGHT, job="nightly", started_at=at, beat_at=at, tables=TABLES, steps=made, **mine
+    )
 
 
 def test_a_step_is_seen_while_it_runs_and_with_its_rows_afterwards(tmp_path: Path) -> None:
     progress = Progress(tmp_path, NIGHT, "r1")
     with progress.step("items", "nightly", TABLES, rows=lambda: 60):
         seen = file(tmp_path)
-        assert (seen.steps["items"].state, seen.tables, seen.job, seen.pid) == ("running", TABLES, "nightly", os.getpid())
+        assert (seen.steps["items"].state, seen.tables, seen.job, seen.pid) == (
+            "running",
+            TABLES,
+            "nightly",
+            os.getpid(),
+        )
     with progress.step("item_facts", "nightly", TABLES, rows=lambda: 61):
         progress.beat(Beat("item_facts", 1, 4, 3, 12, 0.5))
         progress.beat(Beat("item_facts", 2, 4, 3, 24, 1.0, None))
@@ -52,9 +68,15 @@ def test_a_step_is_seen_while_it_runs_and_with_its_rows_afterwards(tmp_path: Pat
 
 
 def test_a_failure_is_kept_with_its_message_and_goes_on_to_fail_the_night(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="too many"), Progress(tmp_path, NIGHT, "r1").step("items", "nightly", TABLES, lambda: 0):
+    with (
+        pytest.raises(ValueError, match="too many"),
+        Progress(tmp_path, NIGHT, "r1").step("items", "nightly", TABLES, lambda: 0),
+    ):
         raise ValueError("too many rejects")
-    assert (file(tmp_path).steps["items"].state, file(tmp_path).steps["items"].message) == ("failed", "too many rejects")
+    assert (file(tmp_path).steps["items"].state, file(tmp_path).steps["items"].message) == (
+        "failed",
+        "too many rejects",
+    )
 
 
 def test_a_long_step_without_a_model_shows_that_it_lives(tmp_path: Path) -> None:
@@ -107,7 +129,9 @@ def test_a_reader_never_meets_half_a_file(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "progress").iterdir()] == ["2024-01-01-r1.json"]
 
 
-def test_a_file_that_cannot_be_read_is_no_run_and_one_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_no_run_and_one_that_cannot_be_written_fails_nothing(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "progress").mkdir()
     broken = tmp_path / "progress" / "2024-01-01-r1.json"
     broken.write_text("{")
@@ -123,7 +147,9 @@ def test_a_file_that_cannot_be_read_is_no_run_and_one_that_cannot_be_written_fai
 def test_the_newest_is_the_one_that_runs_else_the_last_that_ran(tmp_path: Path) -> None:
     def leave(name: str, seen: RunState) -> None:
         (tmp_path / "progress").mkdir(exist_ok=True)
-        (tmp_path / "progress" / f"{NIGHT}-{name}.json").write_text(seen.model_copy(update={"run_id": name}).model_dump_json())
+        (tmp_path / "progress" / f"{NIGHT}-{name}.json").write_text(
+            seen.model_copy(update={"run_id": name}).model_dump_json()
+        )
 
     assert newest(tmp_path, NOW) is None
     leave("old", run(items="done", item_facts="done", silent=500))

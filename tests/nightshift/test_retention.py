@@ -11,12 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightshift.errors import NightshiftError
-from nightshift.retention import CARRIED, removable, remove
-from nightshift.store import Store, digest_of
+from nightshift.storage.retention import CARRIED, removable, remove
+from nightshift.storage.store import Store, digest_of
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES, TABLES
 
 FIRST = date(2026, 11, 1)
-CHAIN = {"item_facts": ("items",), "ranking_examples": ("items", "interactions"), "ranking_scores": ("ranking_examples",)}
+CHAIN = {
+    "item_facts": ("items",),
+    "ranking_examples": ("items", "interactions"),
+    "ranking_scores": ("ranking_examples",),
+}
 CHAIN |= {"lift": ("ranking_scores", "items"), "interactions": ("items",)}
 """What each table of the tests is built from, inputs first."""
 ORDER = ("items", "interactions", "item_facts", "ranking_examples", "ranking_scores", "lift")
@@ -27,7 +31,9 @@ def day(number: int) -> date:
 
 
 def publish(store: Store, name: str, night: date) -> None:
-    inputs = {source: store.manifest(source, night) for source in CHAIN.get(name, ()) if store.has(source, night)}
+    inputs = {
+        source: store.manifest(source, night) for source in CHAIN.get(name, ()) if store.has(source, night)
+    }
     store.publish(TABLES[name], night, TABLES[name].empty(), inputs=digest_of(inputs))
 
 
@@ -87,7 +93,9 @@ def test_a_reader_that_has_an_old_night_open_reads_on_and_a_new_reader_is_told(t
         remove(removable(store, 1))
         assert not part.exists()
         assert pl.read_parquet(held)["item_id"].to_list() == frame["item_id"].to_list()
-    with pytest.raises(NightshiftError, match="items has no published night 2026-11-01; published: 2026-11-03"):
+    with pytest.raises(
+        NightshiftError, match="items has no published night 2026-11-01; published: 2026-11-03"
+    ):
         store.read(ITEMS, day(0))
 
 
@@ -95,7 +103,9 @@ def _items(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([ITEMS.empty(), frame], how="diagonal")
 
 
-def test_nights_that_another_process_removes_while_they_are_measured_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nights_that_another_process_removes_while_they_are_measured_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, stat = whole_nights(tmp_path, 6), Path.stat
 
     def removed(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:

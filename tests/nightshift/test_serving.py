@@ -1,4 +1,5 @@
-"""Ranking with what is there: unknown users and items, live events, half nights, damaged tables, nights that change under way."""
+"""Ranking with what is there: unknown users and items, live events, half nights, damaged tables, nights
+that change under way."""
 
 import json
 import shutil
@@ -50,7 +51,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ranker(request: pytest.FixtureRequest, finished: Served, elsewhere: Path) -> Ranker:
     if request.param == "lightgbm":
         return Ranker.load(finished.home)
-    return Ranker.load(finished.home, ranker="din", features=Features.open(finished.home, codes=True, folder=elsewhere))
+    return Ranker.load(
+        finished.home, ranker="din", features=Features.open(finished.home, codes=True, folder=elsewhere)
+    )
 
 
 def known(finished: Served) -> tuple[str, list[str]]:
@@ -90,7 +93,9 @@ def test_unknown_items_are_scored_like_cold_ones_and_marked(ranker: Ranker, fini
     row = ranker.features.columns(user, ["nobody-knows-me", items[0]], NOW).row(0, named=True)
     assert row["base__item_events"] == 0
     assert row["base__collab_missing"] == row["base__attributes_missing"] == row["llm__hidden_missing"] == 1
-    assert np.isnan([row["llm__hidden_difference"], row["llm__tags_neighbour_rate"], row["base__item_recency_days"]]).all()
+    assert np.isnan(
+        [row["llm__hidden_difference"], row["llm__tags_neighbour_rate"], row["base__item_recency_days"]]
+    ).all()
 
 
 def test_an_unknown_user_is_ranked_by_what_is_known_of_the_items(ranker: Ranker, finished: Served) -> None:
@@ -121,14 +126,17 @@ def test_a_repeated_candidate_is_returned_once(ranker: Ranker, finished: Served)
 def test_a_moment_before_the_night_counts_as_the_night(ranker: Ranker, finished: Served) -> None:
     user, items = known(finished)
     midnight = datetime(2024, 1, 21, tzinfo=UTC)
-    early, at_midnight = (ranker.rank(user, items[:20], when) for when in (datetime(2023, 1, 1, tzinfo=UTC), midnight))
+    early, at_midnight = (
+        ranker.rank(user, items[:20], when) for when in (datetime(2023, 1, 1, tzinfo=UTC), midnight)
+    )
     np.testing.assert_array_equal(early.probabilities, at_midnight.probabilities)
 
 
 def test_a_moment_without_a_time_zone_is_utc(ranker: Ranker, finished: Served) -> None:
     user, items = known(finished)
     np.testing.assert_array_equal(
-        ranker.rank(user, items[:9], NOW).probabilities, ranker.rank(user, items[:9], NOW.replace(tzinfo=None)).probabilities
+        ranker.rank(user, items[:9], NOW).probabilities,
+        ranker.rank(user, items[:9], NOW.replace(tzinfo=None)).probabilities,
     )
 
 
@@ -141,7 +149,10 @@ def test_added_events_count_from_the_moment_after_theirs(finished: Served) -> No
     assert features.columns(user, items[:3], NOW).equals(before, null_equal=True)  # strictly before
     after = features.columns(user, items[:3], NOW + timedelta(microseconds=1))
     assert after["base__user_events"][0] == before["base__user_events"][0] + 1
-    assert after["base__item_events"].to_list() == [before["base__item_events"][0] + 1, *before["base__item_events"][1:]]
+    assert after["base__item_events"].to_list() == [
+        before["base__item_events"][0] + 1,
+        *before["base__item_events"][1:],
+    ]
     assert features.columns(user, items[:3], NOW).equals(before, null_equal=True)
 
 
@@ -156,9 +167,18 @@ def test_an_added_user_is_known_from_the_first_event_on(finished: Served) -> Non
 def test_events_of_the_night_and_of_unknown_items_are_told_apart(finished: Served) -> None:
     features = Features.open(finished.home)
     user, items = known(finished)
-    old, strange = event(user, items[0], datetime(2024, 1, 20, tzinfo=UTC)), event(user, "nobody-knows-me", NOW)
-    added = features.add_events(pl.concat([old, strange, event(user, items[1], NOW), event(user, items[1], NOW, 0.0)]))
-    assert (added.known, added.before_the_night, added.of_unknown_items) == (1, 1, 1)  # the same event twice is one
+    old, strange = (
+        event(user, items[0], datetime(2024, 1, 20, tzinfo=UTC)),
+        event(user, "nobody-knows-me", NOW),
+    )
+    added = features.add_events(
+        pl.concat([old, strange, event(user, items[1], NOW), event(user, items[1], NOW, 0.0)])
+    )
+    assert (added.known, added.before_the_night, added.of_unknown_items) == (
+        1,
+        1,
+        1,
+    )  # the same event twice is one
 
 
 def test_a_newer_night_is_served_after_refresh_and_keeps_only_events_it_lacks(tmp_path: Path) -> None:
@@ -176,7 +196,9 @@ def test_a_newer_night_is_served_after_refresh_and_keeps_only_events_it_lacks(tm
     fresh = Features.open(tmp_path)
     fresh.add_events(event(user, items[0], NOW))
     later = NOW + timedelta(hours=1)
-    assert features.columns(user, items[:5], later).equals(fresh.columns(user, items[:5], later), null_equal=True)
+    assert features.columns(user, items[:5], later).equals(
+        fresh.columns(user, items[:5], later), null_equal=True
+    )
 
 
 def test_a_second_open_maps_what_the_first_one_made(home: Served) -> None:
@@ -211,11 +233,15 @@ def test_several_processes_may_open_a_fresh_night_at_once(home: Served) -> None:
     shutil.rmtree(home.home / "serving")
     with ThreadPoolExecutor(4) as pool:
         opened = list(pool.map(lambda _: Features.open(home.home), range(4)))
-    assert all(features.columns("u00001", ["i00001"], NOW).equals(wanted, null_equal=True) for features in opened)
+    assert all(
+        features.columns("u00001", ["i00001"], NOW).equals(wanted, null_equal=True) for features in opened
+    )
     assert len(list((home.home / "serving").iterdir())) == 1
 
 
-def test_a_home_that_may_not_be_written_to_is_served_from_another_folder(home: Served, tmp_path: Path) -> None:
+def test_a_home_that_may_not_be_written_to_is_served_from_another_folder(
+    home: Served, tmp_path: Path
+) -> None:
     shutil.rmtree(home.home / "serving")
     features = Features.open(home.home, folder=tmp_path / "elsewhere")
     assert not (home.home / "serving").exists()
@@ -232,7 +258,9 @@ def test_a_home_without_nights_says_so(tmp_path: Path) -> None:
 def test_a_half_night_is_not_served(tmp_path: Path) -> None:
     home = Served(tmp_path)
     home.publish(NIGHTS[0], upto=ITEM_TAG_SCORES.name)
-    with pytest.raises(NightshiftError, match=f"no whole night to serve: item_features has no published night {NIGHTS[0]}"):
+    with pytest.raises(
+        NightshiftError, match=f"no whole night to serve: item_features has no published night {NIGHTS[0]}"
+    ):
         Features.open(tmp_path)
     home.publish(NIGHTS[0])
     home.publish(NIGHTS[1], upto=INTERACTIONS.name)
@@ -243,7 +271,10 @@ def test_a_night_that_is_being_published_again_is_not_served_until_it_is_whole(h
     changed = home.world.items.with_columns(title=pl.col("title") + " (new)")
     home.store.publish(ITEMS, NIGHTS[2], changed)
     assert Features.open(home.home).as_of == NIGHTS[0]
-    with pytest.raises(IntegrityError, match=r"items of 2024-01-21 was published after item_features and user_features were built"):
+    with pytest.raises(
+        IntegrityError,
+        match=r"items of 2024-01-21 was published after item_features and user_features were built",
+    ):
         Features.open(home.home, as_of=NIGHTS[2])
 
 
@@ -253,12 +284,17 @@ def test_a_night_without_its_semantic_ids_is_half_for_who_reads_them(tmp_path: P
     Served(tmp_path, home.world).publish(NIGHTS[1])
     assert Features.open(tmp_path).as_of == NIGHTS[1]
     assert Features.open(tmp_path, codes=True).as_of == NIGHTS[0]
-    assert Features.open(tmp_path, FeatureSettings(codes=True)).night.about["codebooks"].keys() == home.codebooks.keys()
+    assert (
+        Features.open(tmp_path, FeatureSettings(codes=True)).night.about["codebooks"].keys()
+        == home.codebooks.keys()
+    )
     with pytest.raises(NightshiftError, match=f"item_codes has no published night {NIGHTS[1]}"):
         Features.open(tmp_path, as_of=NIGHTS[1], codes=True)
     vectors = home.snapshot(NIGHTS[0]).item_embeddings
     home.store.publish(ITEM_EMBEDDINGS, NIGHTS[0], vectors.head(100))
-    with pytest.raises(IntegrityError, match=r"item_embeddings of 2024-01-08 was published after .* item_codes were built"):
+    with pytest.raises(
+        IntegrityError, match=r"item_embeddings of 2024-01-08 was published after .* item_codes were built"
+    ):
         Features.open(tmp_path, as_of=NIGHTS[0], codes=True)
 
 
@@ -268,7 +304,10 @@ def test_a_damaged_table_is_named_when_it_is_needed(home: Served) -> None:
     raw = bytearray(part.read_bytes())
     raw[len(raw) // 2] ^= 1
     part.write_bytes(bytes(raw))
-    with pytest.raises(IntegrityError, match=r"part-00000.*\.parquet is damaged; materialize 2024-01-21 of interactions again"):
+    with pytest.raises(
+        IntegrityError,
+        match=r"part-00000.*\.parquet is damaged; materialize 2024-01-21 of interactions again",
+    ):
         Features.open(home.home)
     part.unlink()
     with pytest.raises(IntegrityError, match="is not there; materialize 2024-01-21 of interactions again"):
@@ -285,7 +324,9 @@ def test_refresh_keeps_the_night_when_the_newer_one_is_damaged(home: Served) -> 
     assert (features.as_of, moving.as_of) == (NIGHTS[0], NIGHTS[2])
 
 
-def test_refresh_keeps_the_night_when_the_newer_one_is_replaced_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_keeps_the_night_when_the_newer_one_is_replaced_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, read = Served(tmp_path), Path.read_bytes
     home.publish(NIGHTS[0])
     features = Features.open(tmp_path)
@@ -304,7 +345,9 @@ def test_refresh_keeps_the_night_when_the_newer_one_is_replaced_while_it_is_read
     assert features.as_of == NIGHTS[2]
 
 
-def test_refresh_makes_nothing_when_another_process_removed_the_arrays_of_the_night_that_is_served(home: Served) -> None:
+def test_refresh_makes_nothing_when_another_process_removed_the_arrays_of_the_night_that_is_served(
+    home: Served,
+) -> None:
     features = Features.open(home.home)
     shutil.rmtree(features.folder)
     assert features.refresh() is False
@@ -312,7 +355,9 @@ def test_refresh_makes_nothing_when_another_process_removed_the_arrays_of_the_ni
 
 
 def test_a_home_without_a_ranker_names_the_arms_there_are(home: Served) -> None:
-    with pytest.raises(ModelUnavailable, match=r"has no ranker lightgbm-base; there are din-llm, lightgbm-llm. Train one"):
+    with pytest.raises(
+        ModelUnavailable, match=r"has no ranker lightgbm-base; there are din-llm, lightgbm-llm. Train one"
+    ):
         Ranker.load(home.home, arm="base")
     with pytest.raises(ModelUnavailable, match="lightgbm-llm of 2020-01-01"):
         Ranker.load(home.home, as_of=date(2020, 1, 1))

@@ -52,22 +52,34 @@ def test_a_newer_night_is_ranked_with_its_own_vectors_after_refresh(home: Served
     after = chances(ranker, home)
     assert after != before
     assert after == chances(Ranker.load(home.home, ranker="din"), home)
-    assert not np.array_equal(*(next(iter(night.kept.values())) for night in (old, ranker.features.night)))  # more items have codes
+    assert not np.array_equal(
+        *(next(iter(night.kept.values())) for night in (old, ranker.features.night))
+    )  # more items have codes
 
 
 def test_an_event_since_the_night_is_in_the_history(home: Served) -> None:
     ranker = Ranker.load(home.home, ranker="din")
-    items, when = asked(home)[1], datetime(2024, 1, 8, 12, tzinfo=UTC)  # before another collaborative fit is due
+    items, when = (
+        asked(home)[1],
+        datetime(2024, 1, 8, 12, tzinfo=UTC),
+    )  # before another collaborative fit is due
     before = ranker.rank("newcomer", items, when)
-    ranker.features.add_events(pl.DataFrame({"user_id": ["newcomer"], "item_id": [items[0]], "timestamp": [when], "label": [1.0]}))
+    ranker.features.add_events(
+        pl.DataFrame({"user_id": ["newcomer"], "item_id": [items[0]], "timestamp": [when], "label": [1.0]})
+    )
     after = ranker.rank("newcomer", items, when + timedelta(microseconds=1))
     assert (before.user_known, after.user_known) == (False, True)
     assert np.abs(before.probabilities - after.probabilities).max() > 1e-4
-    assert np.array_equal(ranker.rank("newcomer", items, when).probabilities, before.probabilities)  # strictly before
+    assert np.array_equal(
+        ranker.rank("newcomer", items, when).probabilities, before.probabilities
+    )  # strictly before
 
 
 def test_vectors_are_made_once_and_again_when_they_are_damaged(home: Served) -> None:
-    wanted, folder = chances(Ranker.load(home.home, ranker="din"), home), next((home.home / "serving" / "din").iterdir())
+    wanted, folder = (
+        chances(Ranker.load(home.home, ranker="din"), home),
+        next((home.home / "serving" / "din").iterdir()),
+    )
     stamp = (folder / "about.json").stat().st_mtime_ns
     Ranker.load(home.home, ranker="din")
     assert (folder / "about.json").stat().st_mtime_ns == stamp
@@ -94,11 +106,22 @@ def test_many_candidates_are_scored_like_few(home: Served) -> None:
     strangers = [f"stranger-{number}" for number in range(1500)]  # more rows than one run of the graph
     ranked = ranker.rank(user, [*strangers, *items], NOW)
     assert len(ranked.items) == 1500 + len(items)
-    assert np.ptp([chance for item, chance in zip(ranked.items, ranked.probabilities, strict=True) if item in strangers]) < 1e-6
+    assert (
+        np.ptp(
+            [
+                chance
+                for item, chance in zip(ranked.items, ranked.probabilities, strict=True)
+                if item in strangers
+            ]
+        )
+        < 1e-6
+    )
 
 
 def test_features_without_semantic_ids_are_refused_and_shared_ones_are_not(home: Served) -> None:
-    with pytest.raises(ConfigError, match=r"reads semantic ids; open its features with Features.open\(home, codes=True\)"):
+    with pytest.raises(
+        ConfigError, match=r"reads semantic ids; open its features with Features.open\(home, codes=True\)"
+    ):
         Ranker.load(home.home, ranker="din", features=Features.open(home.home))
     home.train(NIGHTS[0])
     din = Ranker.load(home.home, ranker="din")

@@ -25,7 +25,9 @@ def rows(size: int, seed: int, holes: float) -> pl.DataFrame:
 
 
 def fitted(holes: float) -> LightGBMRanker:
-    return LightGBMRanker(LightGBMSettings(rounds=80, threads=1)).fit(rows(3000, 1, holes), rows(800, 2, holes), NAMES)
+    return LightGBMRanker(LightGBMSettings(rounds=80, threads=1)).fit(
+        rows(3000, 1, holes), rows(800, 2, holes), NAMES
+    )
 
 
 @pytest.mark.parametrize("holes", [0.0, 0.2])
@@ -33,13 +35,17 @@ def test_the_compiled_trees_say_what_lightgbm_says(holes: float) -> None:
     model = fitted(holes)
     forest = forest_of(model)
     assert forest is not None
-    matrix = rows(5000, 3, 0.2).select(NAMES).to_numpy().astype(np.float32)  # NaN also where training had none
+    matrix = (
+        rows(5000, 3, 0.2).select(NAMES).to_numpy().astype(np.float32)
+    )  # NaN also where training had none
     np.testing.assert_allclose(forest(np.ascontiguousarray(matrix)), model.predict_matrix(matrix), atol=1e-6)
 
 
 def test_a_threshold_keeps_the_same_float32_values_below_it() -> None:
     random = np.random.default_rng(0)
-    values = np.concatenate([random.normal(size=2000), random.normal(size=2000) * 1e-30, [0.0, 1e300, -1e300]])
+    values = np.concatenate(
+        [random.normal(size=2000), random.normal(size=2000) * 1e-30, [0.0, 1e300, -1e300]]
+    )
     for threshold in values.tolist():
         lowered = np.float32(_lowered(threshold))
         assert float(lowered) <= threshold
@@ -47,9 +53,14 @@ def test_a_threshold_keeps_the_same_float32_values_below_it() -> None:
 
 
 def test_trees_that_onnxruntime_would_read_otherwise_are_left_to_lightgbm() -> None:
-    lists = [rows(size, seed, 0.0).with_columns(group_id=pl.int_range(pl.len()) // 10) for size, seed in ((2000, 1), (500, 2))]
+    lists = [
+        rows(size, seed, 0.0).with_columns(group_id=pl.int_range(pl.len()) // 10)
+        for size, seed in ((2000, 1), (500, 2))
+    ]
     lists = [frame.with_columns(pl.col("group_id").cast(pl.String)) for frame in lists]
-    model = LightGBMRanker(LightGBMSettings(objective="lambdarank", rounds=20, threads=1)).fit(*lists, NAMES)  # another link
+    model = LightGBMRanker(LightGBMSettings(objective="lambdarank", rounds=20, threads=1)).fit(
+        *lists, NAMES
+    )  # another link
     assert forest_of(model) is None
 
 
@@ -64,6 +75,10 @@ from nightshift.serving.forest import forest_of
 print(forest_of(LightGBMRanker.load(Path(sys.argv[1]))))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout.strip() == "None", done.stderr

@@ -16,7 +16,9 @@ def ids_of(names: list[str]) -> Ids:
 
 @settings(deadline=None)
 @given(st.lists(NAME, unique=True, max_size=40), st.lists(NAME, max_size=40))
-def test_numbers_are_those_of_the_catalogue_and_one_further_for_the_unknown(names: list[str], asked: list[str]) -> None:
+def test_numbers_are_those_of_the_catalogue_and_one_further_for_the_unknown(
+    names: list[str], asked: list[str]
+) -> None:
     known = {name: number for number, name in enumerate(names)}
     ids = ids_of(names)
     for _ in range(2):  # searched, then remembered

@@ -1,4 +1,5 @@
-"""What a ranker reads at serving is what it was trained on: the same numbers for the same pair, moment and events."""
+"""What a ranker reads at serving is what it was trained on: the same numbers for the same pair, moment and
+events."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.candidates.settings import CandidateSettings
+from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.settings import CountSettings, ExampleSettings, FeatureSettings, SimilaritySettings
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.onnx import OnnxDIN
@@ -27,10 +28,14 @@ def served(folder: Path, settings: FeatureSettings) -> Served:
     return home
 
 
-def replayed(home: Served, features: Features, rows: pl.DataFrame, step: int) -> Iterator[tuple[pl.DataFrame, datetime]]:
+def replayed(
+    home: Served, features: Features, rows: pl.DataFrame, step: int
+) -> Iterator[tuple[pl.DataFrame, datetime]]:
     """Every so many lists of rows and their moments, each after the events before it were added."""
     known = features.night.moment
-    for _, group in list(rows.sort("timestamp", "user_id", "item_id").group_by("group_id", maintain_order=True))[::step]:
+    for _, group in list(
+        rows.sort("timestamp", "user_id", "item_id").group_by("group_id", maintain_order=True)
+    )[::step]:
         now = group["timestamp"].min()
         assert isinstance(now, datetime)
         moment = int(group["timestamp"].to_physical().min())  # type: ignore[arg-type]
@@ -40,8 +45,11 @@ def replayed(home: Served, features: Features, rows: pl.DataFrame, step: int) ->
         yield group, now
 
 
-def differences(home: Served, features: Features, rows: pl.DataFrame, step: int) -> tuple[int, dict[str, float]]:
-    """Compared rows, and the largest difference of each column between stored rows and the same rows through serving."""
+def differences(
+    home: Served, features: Features, rows: pl.DataFrame, step: int
+) -> tuple[int, dict[str, float]]:
+    """Compared rows, and the largest difference of each column between stored rows and the same rows
+    through serving."""
     names = [name for name in rows.columns if name.split("__")[0] in FAMILIES]
     compared, worst = 0, dict.fromkeys(names, 0.0)
     for group, now in replayed(home, features, rows, step):
@@ -61,7 +69,10 @@ def gaps_of_din(home: Served, ranker: Ranker, rows: pl.DataFrame) -> list[float]
     for group, now in replayed(home, ranker.features, rows.filter(pl.col("as_of") == NIGHTS[1]), step=3):
         ranked = ranker.rank(group["user_id"][0], group["item_id"].to_list(), now)
         wanted = dict(zip(group["item_id"], group["wanted"], strict=True))
-        gaps += [abs(chance - wanted[item]) for item, chance in zip(ranked.items, ranked.probabilities, strict=True)]
+        gaps += [
+            abs(chance - wanted[item])
+            for item, chance in zip(ranked.items, ranked.probabilities, strict=True)
+        ]
     return gaps
 
 
@@ -75,7 +86,10 @@ def gaps_of_din(home: Served, ranker: Ranker, rows: pl.DataFrame) -> list[float]
             history_length=7,
             counts=CountSettings(recent_days=1.5, recent_events=3),
             similarity=SimilaritySettings(
-                columns=("liked", "disliked", "top3", "last", "recent", "nearest_labels"), nearest=3, facets=True, emit_dimensions=3
+                columns=("liked", "disliked", "top3", "last", "recent", "nearest_labels"),
+                nearest=3,
+                facets=True,
+                emit_dimensions=3,
             ),
         ),
     ],
@@ -88,7 +102,9 @@ def test_training_rows_rebuilt_through_serving_are_equal(tmp_path: Path, setting
     compared, worst = differences(home, features, rows, step=3)
     assert compared > 200
     coded = [name for name in worst if "_code12_liking" in name]
-    assert len([name for name in coded if rows[name].is_not_nan().any()]) == (12 if settings.codes else 0)  # 4 views; itself, rank, z
+    assert len([name for name in coded if rows[name].is_not_nan().any()]) == (
+        12 if settings.codes else 0
+    )  # 4 views; itself, rank, z
     assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
 
 
@@ -105,9 +121,16 @@ def test_rows_after_a_collaborative_refit_are_equal_once_the_stream_has_passed_i
     assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
     fitted = features._live.refits[-1].fitted
     user, item = rows["user_id"][0], rows["item_id"][0]
-    for when, again in ((datetime(2024, 1, 21, tzinfo=UTC), False), (datetime(2024, 1, 17, tzinfo=UTC), True)):
-        features.add_events(pl.DataFrame({"user_id": [user], "item_id": [item], "timestamp": [when], "label": [1.0]}))
-        assert (features._live.refits[-1].fitted is not fitted) == again  # only an event before the refit point asks for another fit
+    for when, again in (
+        (datetime(2024, 1, 21, tzinfo=UTC), False),
+        (datetime(2024, 1, 17, tzinfo=UTC), True),
+    ):
+        features.add_events(
+            pl.DataFrame({"user_id": [user], "item_id": [item], "timestamp": [when], "label": [1.0]})
+        )
+        assert (
+            features._live.refits[-1].fitted is not fitted
+        ) == again  # only an event before the refit point asks for another fit
 
 
 def test_probabilities_are_those_of_the_training_rows(tmp_path: Path) -> None:
@@ -118,7 +141,9 @@ def test_probabilities_are_those_of_the_training_rows(tmp_path: Path) -> None:
     first = rows.filter(pl.col("as_of") == NIGHTS[1]).sort("timestamp")
     now = first["timestamp"][0]
     group = first.filter(pl.col("group_id") == first["group_id"][0])
-    earlier = home.world.interactions.filter(pl.col("timestamp") < now, pl.col("timestamp").dt.date() >= NIGHTS[1])
+    earlier = home.world.interactions.filter(
+        pl.col("timestamp") < now, pl.col("timestamp").dt.date() >= NIGHTS[1]
+    )
     ranker.features.add_events(earlier.select(EVENT), until=now)
     ranked = ranker.rank(group["user_id"][0], group["item_id"].to_list(), now)
     wanted = dict(zip(group["item_id"], stored.predict(group), strict=True))
@@ -126,8 +151,12 @@ def test_probabilities_are_those_of_the_training_rows(tmp_path: Path) -> None:
     np.testing.assert_allclose(ranked.probabilities, [wanted[item] for item in ranked.items], atol=1e-6)
 
 
-@pytest.mark.parametrize(("arm", "codes", "vectors"), [("llm", True, False), ("text", False, True), ("base", True, True)])
-def test_din_served_by_onnx_gives_what_torch_gave_the_training_rows(tmp_path: Path, arm: str, codes: bool, vectors: bool) -> None:
+@pytest.mark.parametrize(
+    ("arm", "codes", "vectors"), [("llm", True, False), ("text", False, True), ("base", True, True)]
+)
+def test_din_served_by_onnx_gives_what_torch_gave_the_training_rows(
+    tmp_path: Path, arm: str, codes: bool, vectors: bool
+) -> None:
     home = Served(tmp_path, settings=ExampleSettings(features=FeatureSettings(codes=codes)), codes=True)
     home.publish(NIGHTS[1])
     rows, context = home.train_din(*NIGHTS[:2], arm=arm, text_vectors=vectors)
@@ -148,7 +177,10 @@ def test_a_network_of_an_older_night_reads_a_newer_nights_text_vectors_as_torch_
     home.train_din(NIGHTS[0], text_vectors=True)
     rows = home.examples(NIGHTS[0], NIGHTS[1])
     context = Context.of(home.inputs(NIGHTS[0], NIGHTS[1]), home.settings).seeing(("base", "llm"))
-    stored, ranker = DINRanker.load(tmp_path / "models" / "din-llm" / f"as_of={NIGHTS[0]}"), Ranker.load(tmp_path, ranker="din")
+    stored, ranker = (
+        DINRanker.load(tmp_path / "models" / "din-llm" / f"as_of={NIGHTS[0]}"),
+        Ranker.load(tmp_path, ranker="din"),
+    )
     old, new = (context.views(number)["llm__hidden"].vectors for number in (0, 1))
     assert not np.array_equal(old, new)  # other axes, and more items
     gaps = gaps_of_din(home, ranker, rows.with_columns(wanted=stored.predict(rows, context)))
@@ -157,15 +189,31 @@ def test_a_network_of_an_older_night_reads_a_newer_nights_text_vectors_as_torch_
 
 
 def test_scores_of_the_candidate_stage_are_those_of_the_training_rows(tmp_path: Path) -> None:
-    stage = CandidateSettings(per_source=15, negatives=6, train_lists=200, valid_lists=60, test_lists=60, window_days=5, refit_days=2)
-    home = Served(tmp_path, settings=ExampleSettings(features=FeatureSettings(families=("base",)), candidates=stage), implicit=True)
+    stage = CandidateSettings(
+        per_source=15,
+        negatives=6,
+        train_lists=200,
+        valid_lists=60,
+        test_lists=60,
+        window_days=5,
+        refit_days=2,
+    )
+    home = Served(
+        tmp_path,
+        settings=ExampleSettings(features=FeatureSettings(families=("base",)), candidates=stage),
+        implicit=True,
+    )
     home.publish(NIGHTS[1])
     rows = home.train(*NIGHTS[:2], arm="base", rounds=5)
     ranker = Ranker.load(tmp_path, arm="base")
     assert ranker.features.candidates == stage
     listed = rows.filter(pl.col("as_of") == NIGHTS[1], "retrieved")  # what no source found stands in no list
     compared, worst = differences(home, ranker.features, listed, step=3)
-    scores = [f"base__from_{source}{kind}" for source in ("popular", "item_knn", "ease") for kind in ("", "_rank", "_z")]
+    scores = [
+        f"base__from_{source}{kind}"
+        for source in ("popular", "item_knn", "ease")
+        for kind in ("", "_rank", "_z")
+    ]
     assert compared > 200
     assert min(rows[name].is_not_nan().mean() for name in scores) > 0.2  # type: ignore[type-var]
     assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}

@@ -1,4 +1,5 @@
-"""Requests, refreshes and events at once, while another process publishes: every answer is that of one whole night."""
+"""Requests, refreshes and events at once, while another process publishes: every answer is that of one
+whole night."""
 
 import subprocess
 import sys
@@ -120,10 +121,14 @@ def test_events_added_beside_requests_are_seen_whole_and_in_order(tmp_path: Path
     reader.start()
     for number in range(40):
         when = datetime(2024, 1, 9, tzinfo=UTC) + timedelta(minutes=number)
-        features.add_events(pl.DataFrame({"user_id": [user], "item_id": [items[0]], "timestamp": [when], "label": [1.0]}))
+        features.add_events(
+            pl.DataFrame({"user_id": [user], "item_id": [items[0]], "timestamp": [when], "label": [1.0]})
+        )
     stop.set()
     reader.join()
     mine, of_item = np.array(counts).T
     assert (np.diff(mine) >= 0).all()
-    np.testing.assert_array_equal(mine - before["base__user_events"][0], of_item - before["base__item_events"][0])  # one state a request
+    np.testing.assert_array_equal(
+        mine - before["base__user_events"][0], of_item - before["base__item_events"][0]
+    )  # one state a request
     assert features.columns(user, items, NOW)["base__user_events"][0] == before["base__user_events"][0] + 40

@@ -24,7 +24,10 @@ from nightshift.sources.cleaning import NORMAL, cleaned
         ("x\U000e0049\U000e0067nore", "xnore"),
         ("\ufefftitle", "title"),
         ("lone \ud83d surrogate", "lone surrogate"),
-        ("family \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600", "family \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600"),
+        (
+            "family \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600",
+            "family \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600",
+        ),
         ("שלום עולם", "שלום עולם"),
         ("مرحبا بالعالم", "مرحبا بالعالم"),
         ("\u00a0\u3000 ", ""),
@@ -59,7 +62,9 @@ def test_a_catalogue_is_cleaned_like_a_single_text(tmp_path: Path) -> None:
 
 def test_a_lone_surrogate_in_jsonl_is_dropped(tmp_path: Path) -> None:
     (tmp_path / "i.jsonl").write_bytes(b'{"id": "a", "t": "x \\ud83d y \\ud83d\\ude00"}\n')
-    assert read_items(ItemsSource(path="i.jsonl", item_id="id", title="t"), tmp_path).frame["title"].to_list() == ["x y \U0001f600"]
+    assert read_items(ItemsSource(path="i.jsonl", item_id="id", title="t"), tmp_path).frame[
+        "title"
+    ].to_list() == ["x y \U0001f600"]
 
 
 @pytest.mark.parametrize(
@@ -108,13 +113,18 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
 @pytest.mark.parametrize("label", ["Read more", "See more »", "Show less...", " Read more Read more"])
 def test_the_label_of_a_link_goes_from_the_end_and_only_from_there(label: str) -> None:
     assert clean_text(f"A dark comedy... {label}", 500) == "A dark comedy..."
-    assert clean_text(f"A dark comedy. {label} of it in London", 500).startswith(f"A dark comedy. {label.strip()}")
+    assert clean_text(f"A dark comedy. {label} of it in London", 500).startswith(
+        f"A dark comedy. {label.strip()}"
+    )
 
 
 MARKUP = (
-    "< > & ; &amp; amp; lt; &lt; gt; &gt; &#60; #38; &#35; <b> </b> <br /> <script> </script> <!-- --> &#8238; &nbsp; &ngE; &#x301; x=1"
+    "< > & ; &amp; amp; lt; &lt; gt; &gt; &#60; #38; &#35; <b> </b> <br /> <script> </script> <!-- --> "
+    "&#8238; &nbsp; &ngE; &#x301; x=1"
 )
-PIECES = st.sampled_from([*MARKUP.split(" "), " ", "\n", "word", "b", "p", "é", "e\u0301", "\u202e", "\u037e"])
+PIECES = st.sampled_from(
+    [*MARKUP.split(" "), " ", "\n", "word", "b", "p", "é", "e\u0301", "\u202e", "\u037e"]
+)
 
 
 @settings(deadline=None, max_examples=60)
@@ -126,7 +136,11 @@ def test_markup_in_markup_is_undone_and_cleaning_twice_changes_nothing(text: str
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.text(st.characters(exclude_characters="<&", exclude_categories=["Cc", "Cs", "Cf", "Co", "Cn"]), max_size=80))
+@given(
+    st.text(
+        st.characters(exclude_characters="<&", exclude_categories=["Cc", "Cs", "Cf", "Co", "Cn"]), max_size=80
+    )
+)
 def test_text_without_markup_loses_nothing_but_space(text: str) -> None:
     whole = unicodedata.normalize("NFC", text)
     assert clean_text(text + ".", 10_000) == " ".join((whole + ".").split())
@@ -136,7 +150,11 @@ def test_text_without_markup_loses_nothing_but_space(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Co", "Cn"]), max_size=40))
 def test_escaping_once_or_three_times_is_undone(text: str) -> None:
     once = html.escape(text)
-    assert clean_text(once, 10_000) == clean_text(text, 10_000) == clean_text(html.escape(html.escape(once)), 10_000)
+    assert (
+        clean_text(once, 10_000)
+        == clean_text(text, 10_000)
+        == clean_text(html.escape(html.escape(once)), 10_000)
+    )
 
 
 def test_characters_that_are_not_normalised_could_not_be_otherwise() -> None:
@@ -147,10 +165,14 @@ def test_characters_that_are_not_normalised_could_not_be_otherwise() -> None:
         if inside.match(letter):
             assert unicodedata.is_normalized("NFC", letter)
         if parts and not parts.startswith("<") and " " in parts and unicodedata.is_normalized("NFC", letter):
-            assert not inside.match(chr(int(parts.split(" ")[1], 16))), f"{letter} is composed with a character of NORMAL"
+            assert not inside.match(chr(int(parts.split(" ")[1], 16))), (
+                f"{letter} is composed with a character of NORMAL"
+            )
 
 
-@pytest.mark.parametrize("piece", ["<script>", "<b ", "&amp;", "<!--", "<p x='", "&#38;#38;", "<b<i>>", "... Read more "])
+@pytest.mark.parametrize(
+    "piece", ["<script>", "<b ", "&amp;", "<!--", "<p x='", "&#38;#38;", "<b<i>>", "... Read more "]
+)
 def test_a_megabyte_of_hostile_markup_takes_no_minute(piece: str) -> None:
     text = pl.DataFrame({"text": [piece * (1_000_000 // len(piece))]})
     started = time.process_time()
@@ -159,9 +181,13 @@ def test_a_megabyte_of_hostile_markup_takes_no_minute(piece: str) -> None:
 
 
 def test_nulls_lists_and_empty_columns_keep_their_places(tmp_path: Path) -> None:
-    rows = pl.DataFrame({"id": [1, 2, 3], "t": ["<b>x</b>", None, "<br>"], "a": [["<i>Red</i> &amp; blue", "<br>"], None, []]})
+    rows = pl.DataFrame(
+        {"id": [1, 2, 3], "t": ["<b>x</b>", None, "<br>"], "a": [["<i>Red</i> &amp; blue", "<br>"], None, []]}
+    )
     rows.write_parquet(tmp_path / "i.parquet")
-    read = read_items(ItemsSource(path="i.parquet", item_id="id", title="t", text="t", attributes="a"), tmp_path).frame
+    read = read_items(
+        ItemsSource(path="i.parquet", item_id="id", title="t", text="t", attributes="a"), tmp_path
+    ).frame
     assert read["text"].to_list() == ["x", None, None]
     assert read["title"].to_list() == ["x", "2", "3"]
     assert read["attributes"].to_list() == [["Red & blue"], None, []]

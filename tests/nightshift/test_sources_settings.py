@@ -13,7 +13,10 @@ EVENTS = {"path": "e.csv", "user_id": "u", "item_id": "i", "timestamp": "t"}
         ({"feedback": "explicit", "label": "r"}, "needs positive_from"),
         ({"feedback": "impressions", "label": "c"}, "needs group"),
         ({"label": "r"}, "label has no effect with feedback: implicit"),
-        ({"feedback": "impressions", "label": "c", "group": "g", "positive_from": 1}, "positive_from has no effect"),
+        (
+            {"feedback": "impressions", "label": "c", "group": "g", "positive_from": 1},
+            "positive_from has no effect",
+        ),
         ({"timestamp_unit": "h"}, "'s', 'ms', 'us', 'ns' or 'order'"),
         ({"timestampunit": "s"}, "Extra inputs are not permitted"),
     ],

@@ -26,13 +26,18 @@ def test_groups_are_text_whatever_they_were_and_the_missing_is_unknown(tmp_path:
 
 
 def test_a_user_in_two_groups_is_named_with_its_rows(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"user '1' \(column 'uid'\) stands in two groups: users.csv row 1, users.csv row 3"):
+    with pytest.raises(
+        SourceError, match=r"user '1' \(column 'uid'\) stands in two groups: users.csv row 1, users.csv row 3"
+    ):
         read(tmp_path, "uid,gender,age\n1,F,a\n2,F,a\n1,M,a\n")
 
 
 def test_a_column_that_is_no_grouping_is_refused_with_the_way_out(tmp_path: Path) -> None:
     rows = "".join(f"{n},F,{n}\n" for n in range(26))
-    with pytest.raises(SourceError, match=r"column 'age' of users.csv has 26 values \('0', '1', .*ranges.*sources.users.groups"):
+    with pytest.raises(
+        SourceError,
+        match=r"column 'age' of users.csv has 26 values \('0', '1', .*ranges.*sources.users.groups",
+    ):
         read(tmp_path, f"uid,gender,age\n{rows}")
     pl.DataFrame({"uid": ["a"], "gender": [["F"]], "age": ["x"]}).write_parquet(tmp_path / "users.parquet")
     with pytest.raises(SourceError, match=r"column 'gender' of users.parquet is List\(String\)"):
@@ -40,10 +45,15 @@ def test_a_column_that_is_no_grouping_is_refused_with_the_way_out(tmp_path: Path
 
 
 def test_a_missing_column_and_nameless_rows_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"users.csv has no column 'gender', which sources.users.groups names; did you mean 'Gender'"):
+    with pytest.raises(
+        SourceError,
+        match=r"users.csv has no column 'gender', which sources.users.groups names; did you mean 'Gender'",
+    ):
         read(tmp_path, "uid,Gender,age\n1,F,a\n")
     with pytest.raises(
-        SourceError, match=r"1 of 2 rows of users.csv have no user id, .*max_rejected_share 0.05 allows, first in users.csv row 2"
+        SourceError,
+        match=r"1 of 2 rows of users.csv have no user id, .*max_rejected_share 0.05 allows, first in "
+        r"users.csv row 2",
     ):
         read(tmp_path, "uid,gender,age\n1,F,a\n,M,a\n")
     assert read(tmp_path, "uid,gender,age\n1,F,a\n,M,a\n", max_rejected_share=0.5).height == 1

@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nightshift.downloads import sha256_of
 from nightshift.errors import IntegrityError, NightshiftError, TableError
-from nightshift.store import Store, digest_of
+from nightshift.storage.downloads import sha256_of
+from nightshift.storage.store import Store, digest_of
 from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, REJECTS
 
 NIGHT = date(2024, 1, 2)
@@ -37,10 +37,25 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_published_night_is_read_back_and_anyone_can_read_it_without_us(store: Store) -> None:
-    manifest = store.publish(ITEM_FEATURES, NIGHT, features(), inputs={"items 2024-01-02": "d"}, fallbacks={"carried": 2, "group": 0})
+    manifest = store.publish(
+        ITEM_FEATURES,
+        NIGHT,
+        features(),
+        inputs={"items 2024-01-02": "d"},
+        fallbacks={"carried": 2, "group": 0},
+    )
     assert store.read(ITEM_FEATURES, NIGHT).equals(ITEM_FEATURES.conform(features()))
-    assert pl.read_parquet(store.root / "item_features" / "as_of=2024-01-02" / "*.parquet", hive_partitioning=False).height == 3
-    assert (manifest.rows, manifest.inputs, manifest.fallbacks) == (3, {"items 2024-01-02": "d"}, {"carried": 2})
+    assert (
+        pl.read_parquet(
+            store.root / "item_features" / "as_of=2024-01-02" / "*.parquet", hive_partitioning=False
+        ).height
+        == 3
+    )
+    assert (manifest.rows, manifest.inputs, manifest.fallbacks) == (
+        3,
+        {"items 2024-01-02": "d"},
+        {"carried": 2},
+    )
     assert store.manifest("item_features", NIGHT) == manifest
     assert [path.name for path in store.root.rglob("*") if path.name.startswith(".")] == []
 
@@ -59,9 +74,13 @@ def test_a_frame_that_does_not_fit_publishes_nothing_and_leaves_the_night_as_it_
 
 
 def test_publishing_the_same_content_again_touches_no_file(store: Store) -> None:
-    store.publish(ITEM_FEATURES, NIGHT, features(), inputs={"a": "1"}, rejects=rejected("x"), metadata={"tokens": 10})
+    store.publish(
+        ITEM_FEATURES, NIGHT, features(), inputs={"a": "1"}, rejects=rejected("x"), metadata={"tokens": 10}
+    )
     before = bytes_under(store.root)
-    store.publish(ITEM_FEATURES, NIGHT, features(), inputs={"a": "1"}, rejects=rejected("x"), metadata={"tokens": 0})
+    store.publish(
+        ITEM_FEATURES, NIGHT, features(), inputs={"a": "1"}, rejects=rejected("x"), metadata={"tokens": 0}
+    )
     assert bytes_under(store.root) == before
 
 
@@ -74,10 +93,17 @@ def test_the_same_content_gives_the_same_bytes_and_digest_in_another_home(tmp_pa
 
 @pytest.mark.parametrize(
     "change",
-    [{"frame": features(2.0)}, {"inputs": {"a": "2"}}, {"rejects": rejected("y")}, {"fallbacks": {"template": 1}}],
+    [
+        {"frame": features(2.0)},
+        {"inputs": {"a": "2"}},
+        {"rejects": rejected("y")},
+        {"fallbacks": {"template": 1}},
+    ],
     ids=lambda change: next(iter(change)),
 )
-def test_other_content_inputs_rejects_or_fallbacks_take_the_nights_place(store: Store, change: dict[str, object]) -> None:
+def test_other_content_inputs_rejects_or_fallbacks_take_the_nights_place(
+    store: Store, change: dict[str, object]
+) -> None:
     plain = {"frame": features(), "inputs": {"a": "1"}, "rejects": rejected("x"), "fallbacks": {}}
     store.publish(ITEM_FEATURES, NIGHT, **plain)  # type: ignore[arg-type]
     manifest = store.publish(ITEM_FEATURES, NIGHT, **plain | change)  # type: ignore[arg-type]
@@ -88,11 +114,14 @@ def test_other_content_inputs_rejects_or_fallbacks_take_the_nights_place(store: 
 
 
 def test_fewer_rows_leave_no_old_part_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightshift.store.ROWS_PER_PART", 2)
+    monkeypatch.setattr("nightshift.storage.store.ROWS_PER_PART", 2)
     assert len(store.publish(ITEM_FEATURES, NIGHT, features(rows=5)).files) == 3
     assert store.read(ITEM_FEATURES, NIGHT)["item_id"].to_list() == ["0", "1", "2", "3", "4"]
     store.publish(ITEM_FEATURES, NIGHT, features(rows=1))
-    assert pl.read_parquet(store.folder(ITEM_FEATURES, NIGHT) / "part-*.parquet", hive_partitioning=False).height == 1
+    assert (
+        pl.read_parquet(store.folder(ITEM_FEATURES, NIGHT) / "part-*.parquet", hive_partitioning=False).height
+        == 1
+    )
 
 
 def test_a_night_without_rows_is_published_with_its_columns(store: Store) -> None:
@@ -137,7 +166,9 @@ def flip(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["part-00000", "_rejects"])
-def test_a_flipped_byte_or_a_lost_file_is_found_and_publishing_again_heals_it(store: Store, name: str) -> None:
+def test_a_flipped_byte_or_a_lost_file_is_found_and_publishing_again_heals_it(
+    store: Store, name: str
+) -> None:
     def publish() -> None:
         store.publish(ITEM_FEATURES, NIGHT, features(), rejects=rejected("x"))
 
@@ -156,7 +187,9 @@ def test_a_flipped_byte_or_a_lost_file_is_found_and_publishing_again_heals_it(st
     store.verify(ITEM_FEATURES, NIGHT)
 
 
-def test_a_night_killed_between_its_two_renames_is_back_at_the_next_start(store: Store, tmp_path: Path) -> None:
+def test_a_night_killed_between_its_two_renames_is_back_at_the_next_start(
+    store: Store, tmp_path: Path
+) -> None:
     store.publish(ITEM_FEATURES, NIGHT, features(1.0))
     target = store.folder(ITEM_FEATURES, NIGHT)
     target.rename(target.with_name(".as_of=2024-01-02.replaced-0123abcd"))
@@ -170,7 +203,9 @@ def test_an_old_night_that_was_already_replaced_never_comes_back(store: Store, t
     store.publish(ITEM_FEATURES, NIGHT, features(1.0))
     target = store.folder(ITEM_FEATURES, NIGHT)
     target.rename(target.with_name(".as_of=2024-01-02.replaced-0123abcd"))
-    store.publish(ITEM_FEATURES, NIGHT, features(2.0))  # killed after its second rename, before the old night was removed
+    store.publish(
+        ITEM_FEATURES, NIGHT, features(2.0)
+    )  # killed after its second rename, before the old night was removed
     assert Store(tmp_path).read(ITEM_FEATURES, NIGHT)["popularity"].to_list() == [2.0] * 3
     assert [path.name for path in target.parent.iterdir()] == ["as_of=2024-01-02"]
 
@@ -207,21 +242,25 @@ def test_a_night_that_is_published_again_is_never_away(store: Store, monkeypatch
     assert [path.name for path in (store.root / "item_features").iterdir()] == ["as_of=2024-01-02"]
 
 
-def test_a_night_that_another_run_replaces_while_it_is_verified_is_published_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_night_that_another_run_replaces_while_it_is_verified_is_published_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.publish(ITEM_FEATURES, NIGHT, features(1.0))
 
     def replaced(path: Path) -> str:
         if path.parent == store.folder(ITEM_FEATURES, NIGHT):
-            monkeypatch.setattr("nightshift.store.sha256_of", sha256_of)
+            monkeypatch.setattr("nightshift.storage.store.sha256_of", sha256_of)
             Store(store.home).publish(ITEM_FEATURES, NIGHT, features(2.0))
         return sha256_of(path)
 
-    monkeypatch.setattr("nightshift.store.sha256_of", replaced)
+    monkeypatch.setattr("nightshift.storage.store.sha256_of", replaced)
     store.publish(ITEM_FEATURES, NIGHT, features(3.0))
     assert store.read(ITEM_FEATURES, NIGHT)["popularity"].to_list() == [3.0] * 3
 
 
-def test_rejects_that_are_replaced_while_they_are_read_are_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_that_are_replaced_while_they_are_read_are_read_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.publish(ITEM_FEATURES, NIGHT, features(), rejects=rejected("x"))
     read = pl.read_parquet
 
@@ -238,7 +277,7 @@ def test_runs_that_publish_the_same_night_at_once_leave_one_whole_night(
     tmp_path: Path, exchanges: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not exchanges:
-        monkeypatch.setattr("nightshift.durable.exchange", lambda one, other: False)
+        monkeypatch.setattr("nightshift.storage.durable.exchange", lambda one, other: False)
     failures: list[BaseException] = []
 
     def publish(value: float) -> None:
@@ -260,8 +299,10 @@ def test_runs_that_publish_the_same_night_at_once_leave_one_whole_night(
     assert [path.name for path in (store.root / "item_features").iterdir()] == ["as_of=2024-01-02"]
 
 
-def test_a_reader_of_a_night_of_many_parts_never_mixes_two_versions_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightshift.store.ROWS_PER_PART", 1)
+def test_a_reader_of_a_night_of_many_parts_never_mixes_two_versions_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightshift.storage.store.ROWS_PER_PART", 1)
     store, failures = Store(tmp_path), []
     store.publish(ITEM_FEATURES, NIGHT, features(0.0, rows=12))
     stop = threading.Event()
@@ -299,7 +340,7 @@ def test_a_manifest_is_waited_for_while_its_night_is_being_replaced(store: Store
 
 
 def test_a_night_that_lacks_a_part_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightshift.store.READS", 3)
+    monkeypatch.setattr("nightshift.storage.store.READS", 3)
     store.publish(ITEM_FEATURES, NIGHT, features())
     next(store.folder(ITEM_FEATURES, NIGHT).glob("part-*")).unlink()
     with pytest.raises(IntegrityError, match="lacks files its manifest lists; materialize 2024-01-02"):

@@ -10,7 +10,13 @@ MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def items(**columns: object) -> pl.DataFrame:
-    plain = {"item_id": ["1", "2"], "title": ["A", "B"], "text": None, "attributes": [["x"], None], "created_at": None}
+    plain = {
+        "item_id": ["1", "2"],
+        "title": ["A", "B"],
+        "text": None,
+        "attributes": [["x"], None],
+        "created_at": None,
+    }
     return pl.DataFrame(plain | columns)
 
 
@@ -21,7 +27,14 @@ def test_columns_come_out_in_the_tables_order_and_types() -> None:
 
 
 def test_a_lossless_type_is_cast_and_a_value_that_does_not_fit_is_refused_by_name() -> None:
-    event = {"user_id": [7], "item_id": ["1"], "timestamp": [MOMENT], "label": [1], "kind": [None], "request_id": [None]}
+    event = {
+        "user_id": [7],
+        "item_id": ["1"],
+        "timestamp": [MOMENT],
+        "label": [1],
+        "kind": [None],
+        "request_id": [None],
+    }
     assert INTERACTIONS.conform(pl.DataFrame(event))["user_id"].to_list() == ["7"]
     with pytest.raises(TableError, match=r"table interactions.*maybe"):
         INTERACTIONS.conform(pl.DataFrame(event | {"label": ["maybe"]}))
@@ -42,7 +55,9 @@ def test_a_frame_that_does_not_fit_is_refused_with_the_place(frame: pl.DataFrame
 
 
 def test_an_open_table_takes_any_number_column_as_float32_and_no_text() -> None:
-    frame = ITEM_FEATURES.conform(pl.DataFrame({"popularity": [1, 2], "item_id": ["a", "b"], "rich": [True, None]}))
+    frame = ITEM_FEATURES.conform(
+        pl.DataFrame({"popularity": [1, 2], "item_id": ["a", "b"], "rich": [True, None]})
+    )
     assert frame.schema == {"item_id": pl.String, "popularity": pl.Float32, "rich": pl.Float32}
     with pytest.raises(TableError, match="item_features"):
         ITEM_FEATURES.conform(pl.DataFrame({"item_id": ["a"], "colour": ["red"]}))

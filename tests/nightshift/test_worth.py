@@ -5,9 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nightshift.ledger import ANSWERS, Ledgers
-from nightshift.night import midnight
-from nightshift.worth import worth
+from nightshift.night.night import midnight
+from nightshift.night.priority import worth
+from nightshift.storage.ledger import ANSWERS, Ledgers
 
 NIGHT = date(2024, 3, 1)
 
@@ -18,19 +18,32 @@ def ledgers(tmp_path: Path) -> Ledgers:
 
 
 def events(**days_ago: list[int]) -> pl.DataFrame:
-    rows = [(item, midnight(NIGHT) - timedelta(days=days)) for item, all_days in days_ago.items() for days in all_days]
-    return pl.DataFrame(rows, schema={"item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}, orient="row")
+    rows = [
+        (item, midnight(NIGHT) - timedelta(days=days))
+        for item, all_days in days_ago.items()
+        for days in all_days
+    ]
+    return pl.DataFrame(
+        rows, schema={"item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}, orient="row"
+    )
 
 
 def wrote(ledgers: Ledgers, item: str, night: date, table: str = "item_facts") -> None:
-    row: dict[str, Any] = dict.fromkeys(ANSWERS) | {"content_key": f"{item} {night}", "row_id": item, "table": table, "as_of": night}
+    row: dict[str, Any] = dict.fromkeys(ANSWERS) | {
+        "content_key": f"{item} {night}",
+        "row_id": item,
+        "table": table,
+        "as_of": night,
+    }
     ledgers.answers.append([row | {"created_at": datetime(2024, 1, 1)}], "r")
 
 
 def order(ledgers: Ledgers, seen: pl.DataFrame, *items: str) -> list[str]:
     rows = pl.DataFrame({"item_id": sorted(items, reverse=True)})
     ranks = worth(rows, seen, "item_id", "item_facts", ledgers, NIGHT, midnight(NIGHT))
-    ordered: list[str] = rows.with_columns(worth=ranks).sort("worth", "item_id", descending=[True, False])["item_id"].to_list()
+    ordered: list[str] = (
+        rows.with_columns(worth=ranks).sort("worth", "item_id", descending=[True, False])["item_id"].to_list()
+    )
     return ordered
 
 
@@ -42,7 +55,9 @@ def test_traffic_of_the_last_thirty_days_comes_first(ledgers: Ledgers) -> None:
 def test_a_few_events_more_do_not_decide_the_next_power_of_two_does(ledgers: Ledgers) -> None:
     wrote(ledgers, "b", date(2024, 2, 28))
     wrote(ledgers, "a", date(2024, 2, 29))
-    assert order(ledgers, events(a=[1] * 6, b=[1] * 3), "a", "b") == ["b", "a"], "equally busy, but b was written about before a"
+    assert order(ledgers, events(a=[1] * 6, b=[1] * 3), "a", "b") == ["b", "a"], (
+        "equally busy, but b was written about before a"
+    )
     assert order(ledgers, events(a=[1] * 7, b=[1] * 3), "a", "b") == ["a", "b"]
 
 

@@ -8,12 +8,20 @@ import polars as pl
 import pytest
 import yaml
 
-from nightshift import written
-from nightshift.checks import one_row_each, vectors_are_sound
-from nightshift.config import Settings
-from nightshift.night import Night, midnight
-from nightshift.plan import BudgetSettings, Spent, plan_table
-from nightshift.tables import GROUP_FACTS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_EMBEDDINGS, USER_PREFERENCES
+from nightshift.enrichments import assembly as written
+from nightshift.night.checks import one_row_each, vectors_are_sound
+from nightshift.night.config import Settings
+from nightshift.night.night import Night, midnight
+from nightshift.night.plan import BudgetSettings, Spent, plan_table
+from nightshift.tables import (
+    GROUP_FACTS,
+    ITEM_EMBEDDINGS,
+    ITEM_FACTS,
+    ITEM_TAG_SCORES,
+    ITEMS,
+    USER_EMBEDDINGS,
+    USER_PREFERENCES,
+)
 from pipelines.answer_prompts import answer_prompts
 from pipelines.embed_texts import embed_texts
 
@@ -22,13 +30,27 @@ SOURCES = {
     "items": {"path": "i.csv", "item_id": "item_id"},
     "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
 }
-ITEM_ROWS = [("1", "A dark war", "Soldiers wait.", ["War"]), ("2", "A funny school", None, ["Comedy"]), ("3", "{}", None, None)]
+ITEM_ROWS = [
+    ("1", "A dark war", "Soldiers wait.", ["War"]),
+    ("2", "A funny school", None, ["Comedy"]),
+    ("3", "{}", None, None),
+]
 EVENT_ROWS = [("u", "1", 1, 1.0), ("u", "2", 2, 0.0), ("u", "3", 3, 1.0), ("new", "1", 40, 1.0)]
 
 
 def night(home: Path, as_of: date = FIRST, run_id: str = "r", **blocks: Any) -> Night:
-    raw = {"sources": SOURCES, "nights": {"first": FIRST}, "encoder": {"backend": "hashing"}, "home": home, "beam": {"batch_rows": 2}}
-    return Night(Settings.model_validate(raw | {"llm": {"backend": "echo", "reply": "A story of {first}"}} | blocks), as_of, run_id)
+    raw = {
+        "sources": SOURCES,
+        "nights": {"first": FIRST},
+        "encoder": {"backend": "hashing"},
+        "home": home,
+        "beam": {"batch_rows": 2},
+    }
+    return Night(
+        Settings.model_validate(raw | {"llm": {"backend": "echo", "reply": "A story of {first}"}} | blocks),
+        as_of,
+        run_id,
+    )
 
 
 def items() -> pl.DataFrame:
@@ -38,14 +60,26 @@ def items() -> pl.DataFrame:
 
 def events(as_of: date = FIRST) -> pl.DataFrame:
     """The user, the item, how many days before the night, and whether it was liked."""
-    rows = [(user, item, midnight(as_of) - timedelta(days=days), label) for user, item, days, label in EVENT_ROWS]
-    schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC"), "label": pl.Float32}
+    rows = [
+        (user, item, midnight(as_of) - timedelta(days=days), label) for user, item, days, label in EVENT_ROWS
+    ]
+    schema = {
+        "user_id": pl.String,
+        "item_id": pl.String,
+        "timestamp": pl.Datetime("us", "UTC"),
+        "label": pl.Float32,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def ask(tonight: Night, table: str, requests: pl.DataFrame, budget: BudgetSettings | None = None) -> None:
     plan = plan_table(
-        tonight.prompts[table], requests, tonight.ledgers, budget or BudgetSettings(), Spent(), lambda texts: [1] * len(texts)
+        tonight.prompts[table],
+        requests,
+        tonight.ledgers,
+        budget or BudgetSettings(),
+        Spent(),
+        lambda texts: [1] * len(texts),
     )
     answer_prompts(tonight.settings, table, tonight.as_of, tonight.run_id, plan.pending)
 
@@ -75,7 +109,9 @@ def origins(frame: pl.DataFrame, key: str = "item_id") -> dict[str, str]:
 
 
 NOTHING = BudgetSettings(tokens=0)
-THREE_WARS = pl.DataFrame([(n, f"War {n}", None, ["War", "Drama"], None) for n in "789"], schema=ITEMS.schema, orient="row")
+THREE_WARS = pl.DataFrame(
+    [(n, f"War {n}", None, ["War", "Drama"], None) for n in "789"], schema=ITEMS.schema, orient="row"
+)
 
 
 def grouped(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> pl.DataFrame:
@@ -94,11 +130,23 @@ def test_every_group_gets_a_sentence_and_unread_items_carry_it_behind_their_titl
         ("War", 1, "A story of War", "llm"),
     ]
     requests = tonight.item_requests("item_facts", catalogue, events())
-    frame = ITEM_FACTS.conform(written.item_facts(tonight, catalogue, requests, ITEM_TAG_SCORES.empty(), groups).frame)
-    assert origins(frame) == {"1": "group", "2": "template", "3": "template", "7": "group", "8": "group", "9": "group"}
+    frame = ITEM_FACTS.conform(
+        written.item_facts(tonight, catalogue, requests, ITEM_TAG_SCORES.empty(), groups).frame
+    )
+    assert origins(frame) == {
+        "1": "group",
+        "2": "template",
+        "3": "template",
+        "7": "group",
+        "8": "group",
+        "9": "group",
+    }
     row = frame.row(0, named=True)
     assert row["summary"] == "A dark war. A story of War"
-    assert (row["prompt_id"], row["content_key"]) == (tonight.prompts["group_facts"].prompt_id, groups["content_key"][1])
+    assert (row["prompt_id"], row["content_key"]) == (
+        tonight.prompts["group_facts"].prompt_id,
+        groups["content_key"][1],
+    )
 
 
 def test_a_group_that_no_model_wrote_about_leaves_its_items_to_the_template(tmp_path: Path) -> None:
@@ -119,7 +167,9 @@ def test_a_groups_sentence_of_last_night_still_stands_in(tmp_path: Path) -> None
     groups = grouped(night(tmp_path, SECOND, **blocks), renamed, NOTHING)
     assert groups.select("origin", "summary").rows() == [("carried", "A story of Drama")]
     requests = first.item_requests("item_facts", renamed, events())
-    frame = written.item_facts(night(tmp_path, SECOND, **blocks), renamed, requests, ITEM_TAG_SCORES.empty(), groups).frame
+    frame = written.item_facts(
+        night(tmp_path, SECOND, **blocks), renamed, requests, ITEM_TAG_SCORES.empty(), groups
+    ).frame
     assert set(frame["origin"]) == {"group"}
 
 
@@ -144,12 +194,19 @@ def test_without_a_model_every_item_has_a_template_and_no_key(tmp_path: Path) ->
 def test_what_the_budget_did_not_afford_keeps_last_nights_words_and_says_so(tmp_path: Path) -> None:
     first = night(tmp_path)
     first.store.publish(ITEM_FACTS, FIRST, facts(first, items()).frame)
-    changed = items().with_columns(title=pl.when(pl.col("item_id") == "1").then(pl.lit("New title")).otherwise("title"))
+    changed = items().with_columns(
+        title=pl.when(pl.col("item_id") == "1").then(pl.lit("New title")).otherwise("title")
+    )
     new = changed.tail(1).with_columns(item_id=pl.lit("4"), title=pl.lit("Newcomer"))
     frame = facts(night(tmp_path, SECOND), pl.concat([changed, new]), NOTHING).frame
     assert origins(frame) == {"1": "carried", "2": "llm", "3": "llm", "4": "template"}
     assert frame["summary"][0] == "A story of A dark war"
-    assert frame["content_key"][0] == first.item_requests("item_facts", items(), events()).filter(pl.col("row_id") == "1")["content_key"][0]
+    assert (
+        frame["content_key"][0]
+        == first.item_requests("item_facts", items(), events()).filter(pl.col("row_id") == "1")[
+            "content_key"
+        ][0]
+    )
 
 
 def test_a_rejected_summary_is_a_row_of_the_rejects_and_a_template_in_the_table(tmp_path: Path) -> None:
@@ -165,10 +222,16 @@ def test_scores_are_there_for_what_was_read_and_carried_for_what_was_not(tmp_pat
     tags = len(first.prompts["item_tag_scores"].questions[0].choices)
     assert scores.filter(pl.col("facet") == "mood").height == 3 * tags
     first.store.publish(ITEM_TAG_SCORES, FIRST, scores)
-    changed = items().with_columns(title=pl.when(pl.col("item_id") == "1").then(pl.lit("New title")).otherwise("title"))
+    changed = items().with_columns(
+        title=pl.when(pl.col("item_id") == "1").then(pl.lit("New title")).otherwise("title")
+    )
     later = scored(night(tmp_path, SECOND), changed, NOTHING)
     assert origins(later.unique("item_id")) == {"1": "carried", "2": "llm", "3": "llm"}
-    assert later.filter(pl.col("item_id") == "1").drop("origin").equals(scores.filter(pl.col("item_id") == "1").drop("origin"))
+    assert (
+        later.filter(pl.col("item_id") == "1")
+        .drop("origin")
+        .equals(scores.filter(pl.col("item_id") == "1").drop("origin"))
+    )
 
 
 def test_chosen_tags_are_the_strongest_of_each_facet_strongest_facet_first() -> None:
@@ -198,12 +261,20 @@ def test_users_with_enough_history_are_read_and_the_others_get_a_template(tmp_pa
 
 def test_the_busiest_rows_of_the_last_thirty_days_come_first(tmp_path: Path) -> None:
     tonight = night(tmp_path)
-    more = pl.concat([events(), *[events().filter(pl.col("item_id") == "2")] * 2, *[events().filter(pl.col("user_id") == "new")] * 9])
+    more = pl.concat(
+        [
+            events(),
+            *[events().filter(pl.col("item_id") == "2")] * 2,
+            *[events().filter(pl.col("user_id") == "new")] * 9,
+        ]
+    )
     requests = tonight.item_requests("item_facts", items(), more)
     assert requests["row_id"].to_list() == ["2", "3", "1"], "events of 40 days ago count nothing but warmth"
 
 
-def embedded(tonight: Night, told: pl.DataFrame, scores: pl.DataFrame, catalogue: pl.DataFrame) -> pl.DataFrame:
+def embedded(
+    tonight: Night, told: pl.DataFrame, scores: pl.DataFrame, catalogue: pl.DataFrame
+) -> pl.DataFrame:
     texts = written.item_texts(tonight, catalogue, told)
     embed_texts(tonight.settings, tonight.run_id, texts)
     return ITEM_EMBEDDINGS.conform(written.item_embeddings(tonight, texts, scores))
@@ -212,12 +283,19 @@ def embedded(tonight: Night, told: pl.DataFrame, scores: pl.DataFrame, catalogue
 def test_every_item_has_a_raw_vector_and_written_ones_a_facts_and_a_hidden_one(tmp_path: Path) -> None:
     tonight = night(tmp_path)
     told, scores = facts(tonight, items()).frame, scored(tonight, items())
-    told = told.with_columns(origin=pl.when(pl.col("item_id") == "3").then(pl.lit("template")).otherwise("origin"))
+    told = told.with_columns(
+        origin=pl.when(pl.col("item_id") == "3").then(pl.lit("template")).otherwise("origin")
+    )
     frame = embedded(tonight, told, scores, items())
     assert vectors_are_sound(frame).passed
     views = frame.group_by("view", maintain_order=True).agg(pl.col("item_id").sort())
     everyone = ["1", "2", "3"]
-    assert dict(views.iter_rows()) == {"facts": ["1", "2"], "hidden": everyone, "raw": everyone, "template": everyone}
+    assert dict(views.iter_rows()) == {
+        "facts": ["1", "2"],
+        "hidden": everyone,
+        "raw": everyone,
+        "template": everyone,
+    }
 
 
 def test_a_template_that_says_what_the_source_says_is_no_view_of_its_own(tmp_path: Path) -> None:
@@ -254,7 +332,10 @@ def test_a_vector_key_changes_with_the_text_and_the_encoder(tmp_path: Path) -> N
     keys = {written.vector_key(encoder, text) for encoder in ("a", "ab") for text in ("b", "")}
     assert len(keys) == 4
     long = items().with_columns(text=pl.lit("x" * 5000))
-    assert written.item_texts(night(tmp_path), long, ITEM_FACTS.empty())["text"].str.len_chars().max() == written.EMBEDDED_CHARS
+    assert (
+        written.item_texts(night(tmp_path), long, ITEM_FACTS.empty())["text"].str.len_chars().max()
+        == written.EMBEDDED_CHARS
+    )
 
 
 @pytest.mark.parametrize("table", ["facts", "preferences"])

@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 
 from jobs.rejected import Chosen, retry
-from nightshift.answers import read_values
-from nightshift.config import Settings
-from nightshift.ledger import Ledgers
-from nightshift.llm.base import Decoding
-from nightshift.night import Night
-from nightshift.plan import ATTEMPTS, BudgetSettings, Spent, TablePlan, plan_table
+from nightshift.enrichments.answers import read_values
+from nightshift.models.llm.base import Decoding
+from nightshift.night.config import Settings
+from nightshift.night.night import Night
+from nightshift.night.plan import ATTEMPTS, BudgetSettings, Spent, TablePlan, plan_table
+from nightshift.storage.ledger import Ledgers
 from pipelines.answer_prompts import RETRY_TEMPERATURE, Batch, answer_prompts, batches, for_attempt
 from pipelines.embed_texts import TextBatch, embed_texts
 
@@ -28,12 +28,22 @@ SOURCES = {
     "items": {"path": "i.csv", "item_id": "item_id"},
     "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
 }
-EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")})
+EVENTS = pl.DataFrame(
+    schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}
+)
 
 
-def night(home: Path, reply: str | None = "A story of {first}.", run_id: str = "first", batch_rows: int = 4) -> Night:
+def night(
+    home: Path, reply: str | None = "A story of {first}.", run_id: str = "first", batch_rows: int = 4
+) -> Night:
     llm = {"backend": "echo"} | ({} if reply is None else {"reply": reply})
-    raw = {"sources": SOURCES, "nights": {"first": AS_OF}, "llm": llm, "encoder": {"backend": "hashing"}, "home": home}
+    raw = {
+        "sources": SOURCES,
+        "nights": {"first": AS_OF},
+        "llm": llm,
+        "encoder": {"backend": "hashing"},
+        "home": home,
+    }
     return Night(Settings.model_validate(raw | {"beam": {"batch_rows": batch_rows}}), AS_OF, run_id)
 
 
@@ -44,11 +54,18 @@ def catalogue(rows: int) -> pl.DataFrame:
     )
 
 
-def planned(tonight: Night, rows: int = 10, table: str = "item_facts", budget: BudgetSettings | None = None) -> TablePlan:
+def planned(
+    tonight: Night, rows: int = 10, table: str = "item_facts", budget: BudgetSettings | None = None
+) -> TablePlan:
     requests = tonight.item_requests(table, catalogue(rows), EVENTS)
     spent = Spent.of(tonight.ledgers, AS_OF)
     return plan_table(
-        tonight.prompts[table], requests, tonight.ledgers, budget or BudgetSettings(), spent, lambda texts: [len(t.split()) for t in texts]
+        tonight.prompts[table],
+        requests,
+        tonight.ledgers,
+        budget or BudgetSettings(),
+        spent,
+        lambda texts: [len(t.split()) for t in texts],
     )
 
 
@@ -80,13 +97,23 @@ def test_a_stored_answer_says_what_it_cost_and_who_gave_it(tmp_path: Path) -> No
     answer(tonight, planned(tonight, rows=1))
     (row,) = tonight.ledgers.answers.scan().collect().rows(named=True)
     assert row["text"] == "A story of Film 0."
-    assert (row["table"], row["as_of"], row["run_id"], row["finish_reason"]) == ("item_facts", AS_OF, "first", "stop")
-    assert (row["model_id"], row["prompt_id"]) == (tonight.identity.model_id, tonight.prompts["item_facts"].prompt_id)
+    assert (row["table"], row["as_of"], row["run_id"], row["finish_reason"]) == (
+        "item_facts",
+        AS_OF,
+        "first",
+        "stop",
+    )
+    assert (row["model_id"], row["prompt_id"]) == (
+        tonight.identity.model_id,
+        tonight.prompts["item_facts"].prompt_id,
+    )
     assert row["prompt_tokens"] > row["new_tokens"] == 5
     assert Spent.of(tonight.ledgers, AS_OF).tokens == row["prompt_tokens"] + row["new_tokens"]
 
 
-def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a_third_time(tmp_path: Path) -> None:
+def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a_third_time(
+    tmp_path: Path,
+) -> None:
     tonight = night(tmp_path, reply="I'm sorry, I cannot help.")
     assert answer(tonight, planned(tonight, rows=3)) == {"rows": 3, "accepted": 0, "rejected": 3}
     assert planned(tonight, rows=3).pending["attempt"].to_list() == [2, 2, 2]
@@ -99,7 +126,10 @@ def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a
     plan = planned(night(tmp_path, reply="I'm sorry, I cannot help.", run_id="second"), rows=3)
     assert (plan.rejected, plan.pending.height, plan.deferred) == (3, 0, 0)
     values = read_values(
-        tonight.prompts["item_facts"], tonight.item_requests("item_facts", catalogue(3), EVENTS), tonight.ledgers, tonight.identity
+        tonight.prompts["item_facts"],
+        tonight.item_requests("item_facts", catalogue(3), EVENTS),
+        tonight.ledgers,
+        tonight.identity,
     )
     assert values.rejects["reason"].to_list() == ["refusal"] * 3
 
@@ -118,7 +148,10 @@ def test_an_attempt_that_was_paid_for_before_a_kill_counts(tmp_path: Path) -> No
     again = night(tmp_path, reply="", run_id="second")
     work(again, rows=2)
     runs = again.ledgers.rejects.scan().collect().sort("attempt")
-    assert runs.select("attempt", "run_id").unique(maintain_order=True).rows() == [(1, "first"), (2, "second")]
+    assert runs.select("attempt", "run_id").unique(maintain_order=True).rows() == [
+        (1, "first"),
+        (2, "second"),
+    ]
 
 
 def test_a_second_attempt_samples_with_its_own_seed_under_the_same_key() -> None:
@@ -129,9 +162,15 @@ def test_a_second_attempt_samples_with_its_own_seed_under_the_same_key() -> None
 
 def test_one_bad_row_costs_its_neighbours_nothing(tmp_path: Path) -> None:
     tonight = night(tmp_path, reply="{first}")
-    items = catalogue(4).with_columns(title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title"))
+    items = catalogue(4).with_columns(
+        title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title")
+    )
     pending = tonight.item_requests("item_facts", items, EVENTS)
-    assert answer_prompts(tonight.settings, "item_facts", AS_OF, "first", pending) == {"rows": 4, "accepted": 3, "rejected": 1}
+    assert answer_prompts(tonight.settings, "item_facts", AS_OF, "first", pending) == {
+        "rows": 4,
+        "accepted": 3,
+        "rejected": 1,
+    }
     assert tonight.ledgers.rejects.scan().collect()["row_id"].unique().to_list() == ["i2"]
 
 
@@ -152,7 +191,9 @@ def test_after_a_kill_between_two_batches_only_the_rest_is_asked(tmp_path: Path)
 
 def test_what_a_lost_worker_had_stored_is_not_missing_accepted_or_rejected(tmp_path: Path) -> None:
     tonight = night(tmp_path, reply="{first}")
-    items = catalogue(4).with_columns(title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title"))
+    items = catalogue(4).with_columns(
+        title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title")
+    )
     (rows,) = batches(tonight.item_requests("item_facts", items, EVENTS), 4)
     batch = Batch(tonight.settings, "item_facts", AS_OF, "first")
     assert batch.missing(rows).equals(rows)
@@ -160,7 +201,11 @@ def test_what_a_lost_worker_had_stored_is_not_missing_accepted_or_rejected(tmp_p
     assert sorted(batch.missing(rows)["row_id"]) == ["i0", "i3"]
     again = rows.filter(pl.col("row_id") == "i2").with_columns(attempt=pl.lit(2))
     assert batch.missing(again).equals(again), "its second attempt has not been made"
-    assert sorted(Batch(tonight.settings, "item_facts", AS_OF, "second").missing(rows)["row_id"]) == ["i0", "i2", "i3"]
+    assert sorted(Batch(tonight.settings, "item_facts", AS_OF, "second").missing(rows)["row_id"]) == [
+        "i0",
+        "i2",
+        "i3",
+    ]
 
 
 def test_a_lost_workers_vectors_are_not_missing(tmp_path: Path) -> None:
@@ -182,7 +227,9 @@ answer(tonight, planned(tonight, rows=1500))
 def test_a_process_killed_in_the_middle_keeps_every_answer_it_had(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
     ledger = tmp_path / "ledger" / "answers"
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], env=os.environ | {"PYTHONPATH": "."}) as process:
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], env=os.environ | {"PYTHONPATH": "."}
+    ) as process:
         while process.poll() is None and len(list(ledger.glob("*.parquet"))) < 20:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
@@ -207,7 +254,9 @@ def test_scores_come_with_their_choices_and_the_models_state(tmp_path: Path) -> 
     assert rows["scores"].list.len().to_list() == [sum(map(len, facets.values()))] * 3
     vectors = tonight.ledgers.vectors.scan().collect()
     assert set(vectors["content_key"]) == set(rows["content_key"])
-    assert vectors["encoder_id"].unique().to_list() == [tonight.prompts["item_tag_scores"].hidden_id(tonight.identity.model_id)]
+    assert vectors["encoder_id"].unique().to_list() == [
+        tonight.prompts["item_tag_scores"].hidden_id(tonight.identity.model_id)
+    ]
     assert planned(tonight, rows=3, table="item_tag_scores").pending.is_empty()
 
 
@@ -219,13 +268,17 @@ def test_nothing_pending_starts_no_pipeline(tmp_path: Path) -> None:
 
 def texts(*said: str) -> pl.DataFrame:
     return pl.DataFrame(
-        {"content_key": [f"key of {text}" for text in said], "text": list(said)}, schema={"content_key": pl.String, "text": pl.String}
+        {"content_key": [f"key of {text}" for text in said], "text": list(said)},
+        schema={"content_key": pl.String, "text": pl.String},
     )
 
 
 def test_each_text_is_embedded_once_and_never_again(tmp_path: Path) -> None:
     tonight = night(tmp_path)
-    assert embed_texts(tonight.settings, "first", texts("a film", "a play", "a film")) == {"rows": 2, "embedded": 2}
+    assert embed_texts(tonight.settings, "first", texts("a film", "a play", "a film")) == {
+        "rows": 2,
+        "embedded": 2,
+    }
     assert embed_texts(tonight.settings, "second", texts("a film", "a song")) == {"rows": 2, "embedded": 1}
     rows: Any = tonight.ledgers.vectors.scan().collect()
     assert dict(rows.select("content_key", "run_id").iter_rows()) == {
@@ -248,7 +301,9 @@ def test_the_order_of_the_texts_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reply", ["A story of {first}.", ""], ids=["accepted", "rejected"])
-def test_a_budget_is_a_hard_stop_that_buys_what_it_can_and_pays_for_every_attempt(tmp_path: Path, reply: str) -> None:
+def test_a_budget_is_a_hard_stop_that_buys_what_it_can_and_pays_for_every_attempt(
+    tmp_path: Path, reply: str
+) -> None:
     tonight = night(tmp_path, reply=reply)
     plan = work(tonight, rows=200, budget=BudgetSettings(tokens=1500))
     spent = Spent.of(tonight.ledgers, AS_OF)

@@ -5,7 +5,9 @@ from pipelines.batches import WINDOW, cut
 
 
 def rows(*lengths: int) -> pl.DataFrame:
-    return pl.DataFrame({"row_id": [str(n) for n in range(len(lengths))], "text": ["x" * length for length in lengths]})
+    return pl.DataFrame(
+        {"row_id": [str(n) for n in range(len(lengths))], "text": ["x" * length for length in lengths]}
+    )
 
 
 @pytest.mark.parametrize(("height", "batch_rows"), [(0, 4), (1, 4), (4, 4), (5, 4), (100, 3), (24, 3)])

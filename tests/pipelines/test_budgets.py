@@ -1,4 +1,5 @@
-"""A budget is a hard limit, whatever the answers are like: real plans, real batches, the echo model or a server on this machine."""
+"""A budget is a hard limit, whatever the answers are like: real plans, real batches, the echo model or a
+server on this machine."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.asking import planned, spend
-from nightshift.config import Settings
-from nightshift.ledger import ANSWERS
-from nightshift.night import Night
-from nightshift.plan import Spent, TablePlan
+from assets.answering import planned, spend
+from nightshift.night.config import Settings
+from nightshift.night.night import Night
+from nightshift.night.plan import Spent, TablePlan
+from nightshift.storage.ledger import ANSWERS
 from pipelines.answer_prompts import Batch, batches
 from pipelines.workers import loaded_llm
 from tests.loopback import Loopback, proper
@@ -23,18 +24,29 @@ SOURCES = {
     "items": {"path": "i.csv", "item_id": "item_id"},
     "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
 }
-EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")})
+EVENTS = pl.DataFrame(
+    schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}
+)
 BATCH = 4
 
 
 def night(home: Path, budget: dict[str, Any], llm: dict[str, Any], run_id: str = "r") -> Night:
-    raw = {"sources": SOURCES, "nights": {"first": AS_OF}, "llm": llm, "encoder": {"backend": "hashing"}, "home": home, "budget": budget}
+    raw = {
+        "sources": SOURCES,
+        "nights": {"first": AS_OF},
+        "llm": llm,
+        "encoder": {"backend": "hashing"},
+        "home": home,
+        "budget": budget,
+    }
     return Night(Settings.model_validate(raw | {"beam": {"batch_rows": BATCH}}), AS_OF, run_id)
 
 
 def catalogue(titles: list[str]) -> pl.DataFrame:
     plain = {"item_id": [f"i{n:03}" for n in range(len(titles))], "title": titles}
-    return pl.DataFrame(plain).with_columns(text=pl.lit(None, pl.String), attributes=pl.lit(None, pl.List(pl.String)))
+    return pl.DataFrame(plain).with_columns(
+        text=pl.lit(None, pl.String), attributes=pl.lit(None, pl.List(pl.String))
+    )
 
 
 def ask(tonight: Night, titles: list[str], table: str = "item_facts") -> tuple[TablePlan, TablePlan]:
@@ -49,7 +61,9 @@ def ask(tonight: Night, titles: list[str], table: str = "item_facts") -> tuple[T
 
 
 WORDS = st.integers(min_value=1, max_value=45).map(lambda count: " ".join(f"w{n}" for n in range(count)))
-TITLES = st.lists(st.one_of(WORDS, WORDS.map("I'm sorry, as an AI {}".format), st.just("")), min_size=1, max_size=30)
+TITLES = st.lists(
+    st.one_of(WORDS, WORDS.map("I'm sorry, as an AI {}".format), st.just("")), min_size=1, max_size=30
+)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -69,12 +83,26 @@ def test_tokens_never_exceed_the_budget_whatever_is_answered_rejected_and_asked_
 
 
 def spent_slowly(tonight: Night, seconds: float, calls: int = 1) -> None:
-    """Calls of tonight that took so long, as another process or a slow hour would leave them in the ledger."""
+    """Calls of tonight that took so long, as another process or a slow hour would leave them in the
+    ledger."""
     prompt = tonight.prompts["item_facts"]
-    row = dict.fromkeys(ANSWERS) | {"table": "item_facts", "as_of": AS_OF, "model_id": tonight.identity.model_id, "run_id": "other"}
-    row |= {"prompt_id": prompt.prompt_id, "created_at": datetime.now(UTC), "prompt_tokens": 100, "cached_tokens": 0, "new_tokens": 10}
+    row = dict.fromkeys(ANSWERS) | {
+        "table": "item_facts",
+        "as_of": AS_OF,
+        "model_id": tonight.identity.model_id,
+        "run_id": "other",
+    }
+    row |= {
+        "prompt_id": prompt.prompt_id,
+        "created_at": datetime.now(UTC),
+        "prompt_tokens": 100,
+        "cached_tokens": 0,
+        "new_tokens": 10,
+    }
     row |= {"cost_usd": 0.0, "seconds": seconds}
-    tonight.ledgers.answers.append([row | {"content_key": f"other {n} {seconds}"} for n in range(calls)], "other")
+    tonight.ledgers.answers.append(
+        [row | {"content_key": f"other {n} {seconds}"} for n in range(calls)], "other"
+    )
 
 
 def test_a_night_that_turns_slow_stops_before_the_batch_that_no_longer_fits(tmp_path: Path) -> None:
@@ -97,13 +125,19 @@ def test_a_batch_counts_what_another_process_spent_meanwhile(tmp_path: Path) -> 
     plan = planned(tonight, "item_facts", requests)
     assert plan.reserved.height == 8
     spent_slowly(tonight, seconds=0.0, calls=44)
-    assert Batch(tonight.settings, "item_facts", AS_OF, "r").do(next(batches(plan.reserved, BATCH)))["rows"] == 0
+    assert (
+        Batch(tonight.settings, "item_facts", AS_OF, "r").do(next(batches(plan.reserved, BATCH)))["rows"] == 0
+    )
 
 
 @pytest.mark.loopback
 def test_minutes_on_a_slow_server_are_overrun_by_one_batch_at_most(tmp_path: Path) -> None:
     with Loopback(lambda asked: proper(delay=0.1, content="A film.")) as server:
-        llm = {"backend": "openai", "model": "tiny@1", "server": {"base_url": server.url, "concurrency": 1, "retries": 0}}
+        llm = {
+            "backend": "openai",
+            "model": "tiny@1",
+            "server": {"base_url": server.url, "concurrency": 1, "retries": 0},
+        }
         tonight = night(tmp_path, {"minutes": 2 / 60}, llm)
         first, last = ask(tonight, [f"Film {n}" for n in range(60)])
         loaded_llm.cache_clear()

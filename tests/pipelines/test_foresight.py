@@ -1,4 +1,5 @@
-"""A second night uses what its plan foresaw: new tokens, money and model seconds within a fifth, prompt tokens exactly."""
+"""A second night uses what its plan foresaw: new tokens, money and model seconds within a fifth, prompt
+tokens exactly."""
 
 import re
 from collections.abc import Iterator
@@ -9,10 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.asking import planned, spend
-from nightshift.config import Settings
-from nightshift.night import Night
-from nightshift.plan import TablePlan
+from assets.answering import planned, spend
+from nightshift.night.config import Settings
+from nightshift.night.night import Night
+from nightshift.night.plan import TablePlan
 from pipelines.answer_prompts import Batch, batches
 from pipelines.workers import loaded_llm
 from tests.loopback import Action, Asked, Loopback, proper
@@ -22,7 +23,9 @@ SOURCES = {
     "items": {"path": "i.csv", "item_id": "item_id"},
     "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
 }
-EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")})
+EVENTS = pl.DataFrame(
+    schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,15 +35,30 @@ def _close_the_model() -> Iterator[None]:
 
 
 def night(home: Path, llm: dict[str, Any], number: int) -> Night:
-    raw = {"sources": SOURCES, "nights": {"first": FIRST}, "llm": llm, "encoder": {"backend": "hashing"}, "home": home}
-    return Night(Settings.model_validate(raw | {"beam": {"batch_rows": 8}}), FIRST + timedelta(days=number), f"night-{number}")
+    raw = {
+        "sources": SOURCES,
+        "nights": {"first": FIRST},
+        "llm": llm,
+        "encoder": {"backend": "hashing"},
+        "home": home,
+    }
+    return Night(
+        Settings.model_validate(raw | {"beam": {"batch_rows": 8}}),
+        FIRST + timedelta(days=number),
+        f"night-{number}",
+    )
 
 
 def catalogue(rows: int) -> pl.DataFrame:
     """Titles of three to twelve words; every fifth is of the kind that a model refuses at first."""
-    titles = [f"{'Cursed' if n % 5 == 0 else 'Film'} {n} " + " ".join(f"word{k}" for k in range(1 + n * 7 % 10)) for n in range(rows)]
+    titles = [
+        f"{'Cursed' if n % 5 == 0 else 'Film'} {n} " + " ".join(f"word{k}" for k in range(1 + n * 7 % 10))
+        for n in range(rows)
+    ]
     plain = {"item_id": [f"i{n:03}" for n in range(rows)], "title": titles}
-    return pl.DataFrame(plain).with_columns(text=pl.lit(None, pl.String), attributes=pl.lit(None, pl.List(pl.String)))
+    return pl.DataFrame(plain).with_columns(
+        text=pl.lit(None, pl.String), attributes=pl.lit(None, pl.List(pl.String))
+    )
 
 
 def run(tonight: Night, rows: int) -> tuple[TablePlan, dict[str, float]]:
@@ -56,7 +74,10 @@ def run(tonight: Night, rows: int) -> tuple[TablePlan, dict[str, float]]:
     assert last.pending.is_empty()
     columns = ["prompt_tokens", "new_tokens", "cost_usd", "seconds"]
     ledgers = (tonight.ledgers.answers, tonight.ledgers.rejects)
-    used = pl.concat(ledger.query(lambda every: every.filter(pl.col("as_of") == tonight.as_of).select(columns)) for ledger in ledgers)
+    used = pl.concat(
+        ledger.query(lambda every: every.filter(pl.col("as_of") == tonight.as_of).select(columns))
+        for ledger in ledgers
+    )
     return first, {"calls": used.height} | {name: float(used[name].sum()) for name in columns}
 
 
@@ -82,7 +103,11 @@ def test_on_a_server_that_refuses_some_a_second_night_costs_what_was_foreseen(tm
 
     with Loopback(moody) as server:
         money = {"usd_per_million_prompt": 1.0, "usd_per_million_new": 10.0}
-        llm = {"backend": "openai", "model": "tiny@1", "server": {"base_url": server.url, "concurrency": 2, "retries": 0} | money}
+        llm = {
+            "backend": "openai",
+            "model": "tiny@1",
+            "server": {"base_url": server.url, "concurrency": 2, "retries": 0} | money,
+        }
         first, _ = run(night(tmp_path, llm, 0), 40)
         plan, used = run(night(tmp_path, llm, 1), 80)
     assert first.reasks == 0, "nobody knew yet"

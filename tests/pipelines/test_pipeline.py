@@ -24,7 +24,9 @@ class Refused:
     def tidy(self) -> None: ...
 
 
-def test_an_error_of_ours_comes_out_as_it_was_said_and_beam_logs_no_stack(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_of_ours_comes_out_as_it_was_said_and_beam_logs_no_stack(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     batches = [pl.DataFrame({"row": [number]}) for number in range(2)]
     with laid_out(tmp_path, "run", batches) as places, pytest.raises(ModelUnavailable) as caught:
         run_pipeline("DirectRunner", [], places, Refused(), dealt=False)

@@ -1,4 +1,5 @@
-"""Killed workers and wrong addresses. The model is a server in this process, so that what was asked is counted where it is asked."""
+"""Killed workers and wrong addresses. The model is a server in this process, so that what was asked is
+counted where it is asked."""
 
 import importlib.util
 import os
@@ -16,9 +17,9 @@ import polars as pl
 import psutil
 import pytest
 
-from nightshift.config import BeamSettings, Settings
 from nightshift.errors import ConfigError, NightFailed
-from nightshift.night import Night
+from nightshift.night.config import BeamSettings, Settings
+from nightshift.night.night import Night
 from pipelines.answer_prompts import answer_prompts
 from tests.loopback import Loopback, proper
 from tests.web_server import free_port
@@ -30,12 +31,24 @@ SOURCES = {
     "items": {"path": "i.csv", "item_id": "item_id"},
     "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
 }
-EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")})
+EVENTS = pl.DataFrame(
+    schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}
+)
 
 
 def night(home: Path, url: str, **beam: Any) -> Night:
-    llm = {"backend": "openai", "model": "tiny@r1", "server": {"base_url": url, "api_key_env": None, "concurrency": 1, "retries": 1}}
-    raw = {"sources": SOURCES, "nights": {"first": AS_OF}, "llm": llm, "encoder": {"backend": "hashing"}, "home": home}
+    llm = {
+        "backend": "openai",
+        "model": "tiny@r1",
+        "server": {"base_url": url, "api_key_env": None, "concurrency": 1, "retries": 1},
+    }
+    raw = {
+        "sources": SOURCES,
+        "nights": {"first": AS_OF},
+        "llm": llm,
+        "encoder": {"backend": "hashing"},
+        "home": home,
+    }
     return Night(Settings.model_validate(raw | {"beam": beam | {"batch_rows": BATCH}}), AS_OF, "run")
 
 
@@ -71,7 +84,9 @@ def is_sdk_worker(process: psutil.Process) -> bool:
 
 
 def is_dask_worker(process: psutil.Process) -> bool:
-    return "spawn_main" in " ".join(process.cmdline()) and "multiprocessing.resource_tracker" not in " ".join(process.cmdline())
+    return "spawn_main" in " ".join(process.cmdline()) and "multiprocessing.resource_tracker" not in " ".join(
+        process.cmdline()
+    )
 
 
 def asked_more_than_once(server: Loopback) -> int:
@@ -84,7 +99,9 @@ def asked_more_than_once(server: Loopback) -> int:
     [({"workers": 2}, is_sdk_worker), ({"runner": "DaskRunner", "workers": 2}, is_dask_worker)],
     ids=["processes", "dask"],
 )
-def test_a_killed_worker_costs_at_most_its_batch_and_the_night_goes_on(tmp_path: Path, beam: Any, is_worker: Any, caplog: Any) -> None:
+def test_a_killed_worker_costs_at_most_its_batch_and_the_night_goes_on(
+    tmp_path: Path, beam: Any, is_worker: Any, caplog: Any
+) -> None:
     killing = Killing(ROWS // 2, is_worker)
     with Loopback(killing) as server:
         tonight = night(tmp_path, server.url, **beam)
@@ -164,7 +181,14 @@ def test_a_runner_whose_package_is_missing_names_it(tmp_path: Path) -> None:
     if importlib.util.find_spec("google.cloud"):
         pytest.skip("apache-beam[gcp] is installed here")
     with pytest.raises(ConfigError, match=r"install 'apache-beam\[gcp\]'"):
-        answer(night(tmp_path, "http://127.0.0.1:1/v1", runner="DataflowRunner", options=["--project=shop", "--region=nowhere"]))
+        answer(
+            night(
+                tmp_path,
+                "http://127.0.0.1:1/v1",
+                runner="DataflowRunner",
+                options=["--project=shop", "--region=nowhere"],
+            )
+        )
 
 
 @pytest.mark.parametrize(

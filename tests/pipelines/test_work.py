@@ -7,11 +7,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nightshift.llm.openai_batch import BatchBlock
+from nightshift.models.llm.openai_batch import BatchBlock
 from pipelines.pipeline import TIDY_EVERY, work_off
 from pipelines.work import Place, laid_out
 
-ROWS = pl.DataFrame({"content_key": [f"k{n}" for n in range(10)], "text": [f"déjà vu {n} 👩🏽‍🚀" for n in range(10)]})
+ROWS = pl.DataFrame(
+    {"content_key": [f"k{n}" for n in range(10)], "text": [f"déjà vu {n} 👩🏽‍🚀" for n in range(10)]}
+)
 
 
 class Notes:
@@ -38,7 +40,9 @@ class Notes:
 def test_batches_come_back_from_disk_as_they_were_and_leave_nothing_behind(tmp_path: Path) -> None:
     batches = [*ROWS.iter_slices(4)]
     with laid_out(tmp_path, "run", batches) as places:
-        assert [place.rows().equals(batch) for place, batch in zip(places, batches, strict=True)] == [True] * 3
+        assert [place.rows().equals(batch) for place, batch in zip(places, batches, strict=True)] == [
+            True
+        ] * 3
         assert [*(tmp_path / "work").iterdir()]
     assert not [*(tmp_path / "work").iterdir()]
 
@@ -49,7 +53,9 @@ def test_the_folder_goes_when_the_work_fails(tmp_path: Path) -> None:
     assert not [*(tmp_path / "work").iterdir()]
 
 
-def test_what_a_killed_process_left_is_swept_after_a_week_and_a_run_that_waits_for_a_provider_is_not(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_swept_after_a_week_and_a_run_that_waits_for_a_provider_is_not(
+    tmp_path: Path,
+) -> None:
     longest = BatchBlock().max_wait_hours * 3600
     for name, age in (("old", 8 * 86_400), ("waiting", longest)):
         (tmp_path / "work" / name).mkdir(parents=True)

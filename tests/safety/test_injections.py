@@ -10,17 +10,17 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from nightshift.answers import parse
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from nightshift.enrichments.answers import parse
+from nightshift.enrichments.group_facts.prompt import group_facts
+from nightshift.enrichments.item_facts.line_prompt import FactsSettings, item_facts
+from nightshift.enrichments.item_tag_scores.prompt import TagSettings, item_tag_scores
+from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings, user_preferences
 from nightshift.errors import RejectedAnswer
-from nightshift.llm.base import LLM, Answer, Request
-from nightshift.llm.echo import EchoLLM
-from nightshift.prompts.again import HINTS
-from nightshift.prompts.group_facts import group_facts
-from nightshift.prompts.item_facts import FactsSettings, item_facts
-from nightshift.prompts.item_tag_scores import TagSettings, item_tag_scores
-from nightshift.prompts.user_preferences import PreferencesSettings, user_preferences
+from nightshift.models.llm.base import LLM, Answer, Request
+from nightshift.models.llm.echo import EchoLLM
+from nightshift.prompts.reask import HINTS
 from nightshift.prompts.vocabulary import load_vocabulary
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import ITEM_FACTS
 from tests.faults import nights
 from tests.safety.injections import ALL, DELIMITERS, ORDERS, OUR_FORMS
@@ -33,7 +33,9 @@ USERS = {form: user_preferences(PreferencesSettings(form=form), MOVIES) for form
 GROUPS = group_facts(FactsSettings(), MOVIES)
 TAGS = item_tag_scores(TagSettings(), MOVIES)
 CAP = FactsSettings().max_input_chars + len(" ...")
-MARKS = re.compile(r"<\|[^<>|]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?think>", re.IGNORECASE)
+MARKS = re.compile(
+    r"<\|[^<>|]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?think>", re.IGNORECASE
+)
 
 
 def item(text: str) -> dict[str, Any]:
@@ -48,7 +50,10 @@ def built(text: str) -> dict[str, str]:
     """What each prompt makes of a row with this text in every field."""
     asked = {f"facts {form}": prompt.build(item(text)) for form, prompt in FACTS.items()}
     asked |= {f"users {form}": prompt.build(history(text)) for form, prompt in USERS.items()}
-    return asked | {"tags": TAGS.build(item(text)), "groups": GROUPS.build({"group": text, "titles": [text, "Fargo"]})}
+    return asked | {
+        "tags": TAGS.build(item(text)),
+        "groups": GROUPS.build({"group": text, "titles": [text, "Fargo"]}),
+    }
 
 
 @pytest.mark.parametrize("text", ALL.values(), ids=ALL)
@@ -59,7 +64,9 @@ def test_a_prompt_keeps_its_lines_its_marks_and_its_caps(text: str) -> None:
         assert [line.split(":")[0] for line in lines] == [line.split(":")[0] for line in expected], name
         assert max(len(line) for line in lines) <= max(CAP + len("About: "), 6 * (120 + len(" ...; ")))
         assert not MARKS.search(prompt)
-        assert len(re.findall(r"</?\s*(?:item|history)\s*>", prompt, re.IGNORECASE)) == (2 if "json" in name else 0)
+        assert len(re.findall(r"</?\s*(?:item|history)\s*>", prompt, re.IGNORECASE)) == (
+            2 if "json" in name else 0
+        )
 
 
 @pytest.mark.parametrize("text", ALL.values(), ids=ALL)
@@ -67,7 +74,9 @@ def test_a_re_ask_of_a_hostile_row_adds_our_line_and_no_other(text: str) -> None
     for prompt in FACTS.values():
         own = prompt.build(item(text))
         assert len(prompt.again(own, "schema").splitlines()) == len(own.splitlines()) + 1
-        assert HINTS["schema"] in prompt.again(own, "schema").splitlines()[-2 if prompt is FACTS["line"] else -1]
+        assert (
+            HINTS["schema"] in prompt.again(own, "schema").splitlines()[-2 if prompt is FACTS["line"] else -1]
+        )
 
 
 @pytest.mark.parametrize("text", ALL.values(), ids=ALL)
@@ -86,12 +95,16 @@ def test_an_answer_that_is_an_injection_is_read_within_its_form_or_rejected(text
 def others_are_untouched(llm: LLM, prompt: Any, hostile: Sequence[str]) -> list[Answer]:
     """Ask about calm items alone and among hostile ones; the hostile ones' answers."""
     calm = [
-        prompt.build({"title": title, "text": None, "attributes": ["Drama"]}) for title in ("Fargo", "Heat", "Alien", "Big", "Toy Story")
+        prompt.build({"title": title, "text": None, "attributes": ["Drama"]})
+        for title in ("Fargo", "Heat", "Alien", "Big", "Toy Story")
     ]
     evil = [prompt.build(item(text)) for text in hostile]
 
     def asked(texts: Sequence[str], sort: str) -> list[Request]:
-        return [Request(f"{sort}{place}", prompt.instructions, text, prompt.decoding) for place, text in enumerate(texts)]
+        return [
+            Request(f"{sort}{place}", prompt.instructions, text, prompt.decoding)
+            for place, text in enumerate(texts)
+        ]
 
     alone = llm.answer(asked(calm, "calm"))
     mixed = llm.answer([*asked(evil[::2], "evil"), *asked(calm, "calm"), *asked(evil[1::2], "odd")])
@@ -109,10 +122,13 @@ def test_hostile_rows_in_a_batch_change_no_other_answer_of_the_echo(form: str) -
 @pytest.mark.slow
 @pytest.mark.xdist_group("model")
 @pytest.mark.parametrize(
-    ("form", "hostile"), [("line", [*ALL.values()][::7]), ("json", [*(ORDERS | DELIMITERS | OUR_FORMS).values()][::8])]
+    ("form", "hostile"),
+    [("line", [*ALL.values()][::7]), ("json", [*(ORDERS | DELIMITERS | OUR_FORMS).values()][::8])],
 )
-def test_hostile_rows_in_a_batch_change_no_other_answer_of_a_real_model(form: str, hostile: list[str], model_cache: Path) -> None:
-    from nightshift.llm.transformers import TransformersLLM, TransformersSettings
+def test_hostile_rows_in_a_batch_change_no_other_answer_of_a_real_model(
+    form: str, hostile: list[str], model_cache: Path
+) -> None:
+    from nightshift.models.llm.transformers import TransformersLLM, TransformersSettings
 
     llm = TransformersLLM(TransformersSettings(dtype="float32", batch_size=128), model_cache)
     answers = others_are_untouched(llm, FACTS[form], hostile)
@@ -120,7 +136,9 @@ def test_hostile_rows_in_a_batch_change_no_other_answer_of_a_real_model(form: st
     assert len(said) == len(hostile)
     if form == "json":
         rejected = {value.reason for value in said if isinstance(value, RejectedAnswer)}
-        assert rejected <= {"too_long", "repetition", "refusal", "empty", "ungrounded"}, "every answer is of the schema"
+        assert rejected <= {"too_long", "repetition", "refusal", "empty", "ungrounded"}, (
+            "every answer is of the schema"
+        )
 
 
 @pytest.mark.model
@@ -128,8 +146,8 @@ def test_hostile_rows_in_a_batch_change_no_other_answer_of_a_real_model(form: st
 def test_no_text_becomes_a_control_token(model_cache: Path) -> None:
     from tokenizers import Tokenizer
 
-    from nightshift.models.tokens import TextTokenizer
-    from nightshift.models.weights import prepare_llm
+    from nightshift.models.weights.tokens import TextTokenizer
+    from nightshift.models.weights.weights import prepare_llm
 
     folder = prepare_llm("smollm2-135m-instruct", model_cache)
     added = Tokenizer.from_file(str(folder / "tokenizer.json")).get_added_tokens_decoder()
@@ -137,7 +155,9 @@ def test_no_text_becomes_a_control_token(model_cache: Path) -> None:
     assert len(control) > 10
     marks = [token.content for token in added.values()]
     raw = [*ALL.values(), *marks, " ".join(marks)]
-    for ids in TextTokenizer(folder).encode([*raw, *(prompt for text in raw for prompt in built(text[:5_000]).values())]):
+    for ids in TextTokenizer(folder).encode(
+        [*raw, *(prompt for text in raw for prompt in built(text[:5_000]).values())]
+    ):
         assert not control & set(ids)
 
 
@@ -145,7 +165,12 @@ def tables(shop: Shop, number: int) -> dict[str, pl.DataFrame]:
     return nights.tables(shop.folder / ".nightshift", shop.nights()[number])
 
 
-WRITTEN = {"item_facts": "item_id", "item_tag_scores": "item_id", "item_embeddings": "item_id", "user_preferences": "user_id"}
+WRITTEN = {
+    "item_facts": "item_id",
+    "item_tag_scores": "item_id",
+    "item_embeddings": "item_id",
+    "user_preferences": "user_id",
+}
 
 
 @pytest.mark.slow
@@ -166,7 +191,9 @@ def test_a_night_with_hostile_items_writes_the_same_about_all_others(tmp_path: P
     quiet, loud = tables(calm, 1), tables(hostile, 1)
     for name, key in WRITTEN.items():
         columns = [column for column in quiet[name].columns if column != "content_key"]
-        assert_frame_equal(loud[name].filter(~pl.col(key).is_in(evil)).select(columns), quiet[name].select(columns))
+        assert_frame_equal(
+            loud[name].filter(~pl.col(key).is_in(evil)).select(columns), quiet[name].select(columns)
+        )
     facts = ITEM_FACTS.conform(loud["item_facts"]).filter(pl.col("item_id").is_in(evil))
     assert facts.height == len(ALL)
     assert set(facts["tags"].explode().drop_nulls()) <= set(hostile.night(1).vocabulary.tags)

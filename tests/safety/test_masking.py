@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.prompts.item_text import item_lines, one_line
-from nightshift.prompts.private import luhn, masked
+from nightshift.prompts.personal_data import luhn, masked
 
 EMAILS = [
     "anna@example.org", "a.b+c@mail.example.co.uk", "ANNA_1@EXAMPLE.COM", "jörg@münchen.example", "o'neil@example.ie",
@@ -32,7 +32,8 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [*(("email", t) for t in EMAILS), *(("phone", t) for t in PHONES), *(("card", t) for t in CARDS)]
+    ("kind", "text"),
+    [*(("email", t) for t in EMAILS), *(("phone", t) for t in PHONES), *(("card", t) for t in CARDS)],
 )
 def test_what_is_personal_is_masked_wherever_it_stands(kind: str, text: str) -> None:
     for sentence in (text, f"Nice. {text}.", f"Ask ({text}), please", f"Ask:{text}", f"{text} or later"):
@@ -56,7 +57,9 @@ def carded(body: str) -> str:
 def test_every_card_number_is_masked_and_with_a_wrong_check_digit_none_is(body: str, separator: str) -> None:
     number = carded(f"4{body}")
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
-    shown, other = (separator.join(digits[place : place + 4] for place in range(0, 16, 4)) for digits in (number, wrong))
+    shown, other = (
+        separator.join(digits[place : place + 4] for place in range(0, 16, 4)) for digits in (number, wrong)
+    )
     assert masked(f"pay with {shown} today") == "pay with [card] today"
     assert "[card]" not in masked(f"pay with {other} today")
 
@@ -72,13 +75,19 @@ def test_a_text_without_digits_and_addresses_is_left_alone(text: str) -> None:
     assert masked(plain) == plain
 
 
-@given(st.lists(st.integers(1000, 2100).map(str), max_size=1), st.integers(0, 999_999), st.text("abc .,!", max_size=30))
+@given(
+    st.lists(st.integers(1000, 2100).map(str), max_size=1),
+    st.integers(0, 999_999),
+    st.text("abc .,!", max_size=30),
+)
 def test_years_and_small_numbers_in_words_stay(years: list[str], number: int, words: str) -> None:
     text = " and ".join([words.strip(), *years, f"{number} of them"])
     assert masked(text) == text
 
 
-@pytest.mark.parametrize(("secret", "mask"), [(EMAILS[0], "[email]"), (PHONES[0], "[phone]"), (CARDS[0], "[card]")])
+@pytest.mark.parametrize(
+    ("secret", "mask"), [(EMAILS[0], "[email]"), (PHONES[0], "[phone]"), (CARDS[0], "[card]")]
+)
 def test_no_field_of_an_item_lets_it_through(secret: str, mask: str) -> None:
     lines = item_lines("Item", f"Lamp {secret}", [f"by {secret}"], f"Ask {secret} for it.", 400)
     assert secret not in lines

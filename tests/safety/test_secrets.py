@@ -1,4 +1,5 @@
-"""A planted key is nowhere: not in the home, not in Dagster's own storage, not in what is printed, however a night ends."""
+"""A planted key is nowhere: not in the home, not in Dagster's own storage, not in what is printed, however
+a night ends."""
 
 import json
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from tests.loopback import Action, Asked, Behaviour, Loopback, hang, proper, raw, status
 from tests.shop import Shop, open_shop
 
@@ -28,19 +29,42 @@ def shop(tmp_path: Path) -> Shop:
 
 def point(shop: Shop, url: str) -> None:
     """Let the shop's nights ask this server, with a key from the environment."""
-    server: dict[str, object] = {"base_url": url, "retries": 0, "api_key_env": "NIGHT_KEY", "timeout_seconds": 0.5, "concurrency": 4}
+    server: dict[str, object] = {
+        "base_url": url,
+        "retries": 0,
+        "api_key_env": "NIGHT_KEY",
+        "timeout_seconds": 0.5,
+        "concurrency": 4,
+    }
     server |= {"usd_per_million_prompt": 0.0, "usd_per_million_new": 0.0}
-    shop.write(llm={"backend": "openai", "model": "tiny@r1", "server": server}, budget={"tables": {"item_tag_scores": 0}})
+    shop.write(
+        llm={"backend": "openai", "model": "tiny@r1", "server": server},
+        budget={"tables": {"item_tag_scores": 0}},
+    )
 
 
 def night(shop: Shop, key: str, number: int = 0) -> tuple[int, str]:
-    """A whole night as a process of its own, everything it prints, and the commands that show what became of it."""
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "NIGHT_KEY": key, "HOME": os.environ.get("HOME", "/root")}
+    """A whole night as a process of its own, everything it prints, and the commands that show what became
+    of it."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PATH": "/usr/bin:/bin",
+        "NIGHT_KEY": key,
+        "HOME": os.environ.get("HOME", "/root"),
+    }
     as_of = shop.nights()[number].isoformat()
     said, code = "", 0
     for words in (["run", "--as-of", as_of], ["rejects", "--json"]):
         command = [sys.executable, "-c", "from jobs.cli import main; main()", *words]
-        done = subprocess.run(command, cwd=shop.folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command,
+            cwd=shop.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         said += done.stdout + done.stderr
         code = done.returncode if words[0] == "run" else code
     return code, said
@@ -48,13 +72,23 @@ def night(shop: Shop, key: str, number: int = 0) -> tuple[int, str]:
 
 def spellings(key: str) -> Iterator[bytes]:
     """The key as it may stand in a file: plain, in JSON, in UTF-16, and its larger half."""
-    yield from (key.encode(), json.dumps(key)[1:-1].encode(), key.encode("utf-16-le"), key[: 2 * len(key) // 3].encode())
+    yield from (
+        key.encode(),
+        json.dumps(key)[1:-1].encode(),
+        key.encode("utf-16-le"),
+        key[: 2 * len(key) // 3].encode(),
+    )
 
 
 def files_with(key: str, folder: Path) -> list[str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert any(path.suffix == ".db" for path in files), "Dagster's storage is among the files"
-    return [str(path) for path in files for raw_bytes in [path.read_bytes()] if any(each in raw_bytes for each in spellings(key))]
+    return [
+        str(path)
+        for path in files
+        for raw_bytes in [path.read_bytes()]
+        if any(each in raw_bytes for each in spellings(key))
+    ]
 
 
 def echoes_the_key(asked: Asked) -> Action:
@@ -66,7 +100,11 @@ def echoes_the_key(asked: Asked) -> Action:
 def leaks_in_an_answer(asked: Asked) -> Action:
     """A broken reply that carries the request's headers, then an error that does."""
     sent = asked.headers["authorization"]
-    return raw(f'{{"headers": "{sent}", "choices": [}}'.encode()) if asked.number % 2 else status(500, {"debug": sent})
+    return (
+        raw(f'{{"headers": "{sent}", "choices": [}}'.encode())
+        if asked.number % 2
+        else status(500, {"debug": sent})
+    )
 
 
 ENDINGS: dict[str, tuple[Behaviour, set[int]]] = {
@@ -77,7 +115,10 @@ ENDINGS: dict[str, tuple[Behaviour, set[int]]] = {
 }
 
 
-CASES = [*((ending, KEY) for ending in ENDINGS), *((ending, ODD_KEY) for ending in ENDINGS if ending.startswith("401"))]
+CASES = [
+    *((ending, KEY) for ending in ENDINGS),
+    *((ending, ODD_KEY) for ending in ENDINGS if ending.startswith("401")),
+]
 
 
 @pytest.mark.parametrize(("ending", "key"), CASES)

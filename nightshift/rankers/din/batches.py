@@ -1,7 +1,8 @@
 """Rows with their histories, a block at a time: what the network eats, as arrays. numpy and polars only.
 
-A block reads its rows from a lazy frame (Parquet is read in place), joins each to its user's events strictly before the
-row's moment, and lists every distinct pair of night and item once. Memory is a block's, whatever the table's length.
+A block reads its rows from a lazy frame (Parquet is read in place), joins each to its user's events
+strictly before the row's moment, and lists every distinct pair of night and item once. Memory is a
+block's, whatever the table's length.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.history import DAY, Floats, Ints, encode
+from nightshift.features.history import DAY, Floats, Ints, encode
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.catalogue import Catalogue, Lookups
 from nightshift.rankers.din.dense import Scaler, check_columns, columns_of
@@ -65,8 +66,11 @@ class Slots:
 
     @classmethod
     def of(cls, ids: Ints, heads: Ints, attributes: Ints, begins: Ints, vectors: Floats) -> Self:
-        """A whole catalogue's, and behind it the item that nobody knows: no id, no heads, no attributes, no vector."""
-        heads, vectors = (np.vstack([known, np.zeros((1, known.shape[1]), known.dtype)]) for known in (heads, vectors))
+        """A whole catalogue's, and behind it the item that nobody knows: no id, no heads, no attributes,
+        no vector."""
+        heads, vectors = (
+            np.vstack([known, np.zeros((1, known.shape[1]), known.dtype)]) for known in (heads, vectors)
+        )
         return cls(np.append(ids, 0), heads, attributes, np.append(begins, begins[-1]), vectors)
 
     def __len__(self) -> int:
@@ -107,7 +111,9 @@ class Blocks:
     def moment(self) -> Ints:
         """(rows,) what a row may know ends before: its timestamp, or that of its request's first row."""
         check_columns(self.rows.lazy().collect_schema().names(), self.inputs.features)
-        first = pl.col("timestamp").min().over("user_id", "group_id").cast(MOMENT).to_physical().alias("moment")
+        first = (
+            pl.col("timestamp").min().over("user_id", "group_id").cast(MOMENT).to_physical().alias("moment")
+        )
         return self.rows.lazy().select(first).collect()["moment"].to_numpy()
 
     @cached_property
@@ -123,8 +129,15 @@ class Blocks:
         if number not in self._newest:
             self._newest.clear()  # before the next one is read: two blocks never share the memory
             start = number * self.size
-            rows = self.rows.lazy().slice(start, self.size).select("user_id", "item_id", *self.inputs.features).collect()
-            self._newest[number] = prepare(rows, self.moment[start : start + self.size], self.inputs, self.lookups)
+            rows = (
+                self.rows.lazy()
+                .slice(start, self.size)
+                .select("user_id", "item_id", *self.inputs.features)
+                .collect()
+            )
+            self._newest[number] = prepare(
+                rows, self.moment[start : start + self.size], self.inputs, self.lookups
+            )
         return self._newest[number]
 
     def dense(self) -> Iterator[Floats]:
@@ -138,7 +151,11 @@ def prepare(rows: pl.DataFrame, moment: Ints, inputs: Inputs, lookups: Lookups) 
     """Rows (user_id, item_id and the features) as of their moments (rows,)."""
     context = lookups.context
     log, items = context.log, context.items
-    user, item, night = encode(rows["user_id"], log.users), encode(rows["item_id"], items["item_id"]), context.night_of(moment)
+    user, item, night = (
+        encode(rows["user_id"], log.users),
+        encode(rows["item_id"], items["item_id"]),
+        context.night_of(moment),
+    )
     line = log.by_user
     start, stop = line.window(user, moment)
     start = np.maximum(start, stop - inputs.history_length)
@@ -154,8 +171,12 @@ def prepare(rows: pl.DataFrame, moment: Ints, inputs: Inputs, lookups: Lookups) 
 
 
 def _slots(night: Ints, item: Ints, event_night: Ints, event: Ints, lookups: Lookups) -> tuple[Slots, Ints]:
-    """Distinct pairs and the slot of every candidate, then of every event. Only codes and vectors differ by night."""
-    catalogue, items = lookups.catalogue, lookups.context.items.height + 1  # the last one: not in the catalogue
+    """Distinct pairs and the slot of every candidate, then of every event. Only codes and vectors differ
+    by night."""
+    catalogue, items = (
+        lookups.catalogue,
+        lookups.context.items.height + 1,
+    )  # the last one: not in the catalogue
     nightly = bool(catalogue.codes or catalogue.references)
     pair = np.concatenate([item, event]) + (np.concatenate([night, event_night]) * items if nightly else 0)
     distinct, numbers = np.unique(pair, return_inverse=True)
@@ -167,7 +188,10 @@ def _slots(night: Ints, item: Ints, event_night: Ints, event: Ints, lookups: Loo
     vectors = np.zeros((len(distinct), catalogue.vector_width), np.float32)
     for number in np.unique(nights).tolist() if nightly else []:
         mine = (nights == number) & known
-        heads[mine], vectors[mine] = lookups.heads(number)[places[mine]], lookups.text_vectors(number)[places[mine]]
+        heads[mine], vectors[mine] = (
+            lookups.heads(number)[places[mine]],
+            lookups.text_vectors(number)[places[mine]],
+        )
     return Slots(ids, heads, *_attributes(safe, known, *lookups.attributes), vectors), numbers
 
 
@@ -179,7 +203,9 @@ def _attributes(places: Ints, known: NDArray[np.bool_], rows: Ints, begins: Ints
     return rows[np.arange(starts[-1]) - starts[owner] + begins[places[owner]]], starts
 
 
-def _tiers(night: Ints, item: Ints, row: Ints, event: Ints, liked: Ints, context: Context, inputs: Inputs) -> list[Floats]:
+def _tiers(
+    night: Ints, item: Ints, row: Ints, event: Ints, liked: Ints, context: Context, inputs: Inputs
+) -> list[Floats]:
     """Histograms (rows, 2 x tiers) of each view, every row against its own night's vectors."""
     tables = {name: np.zeros((len(item), 2 * inputs.tiers), np.float32) for name in inputs.tier_views}
     known = item < context.items.height

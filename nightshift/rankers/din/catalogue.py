@@ -1,4 +1,5 @@
-"""What the network knows an item by: its id, the heads of its semantic ids, its attributes, its text vectors if asked for.
+"""What the network knows an item by: its id, the heads of its semantic ids, its attributes, its text
+vectors if asked for.
 
 numpy and polars only.
 """
@@ -13,7 +14,7 @@ import polars as pl
 
 from nightshift.features.affinity import attribute_lists
 from nightshift.features.content import ItemCodes, View
-from nightshift.history import Floats, Ints, encode
+from nightshift.features.history import Floats, Ints, encode
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.reference import Reference
 from nightshift.rankers.din.settings import DINSettings
@@ -66,10 +67,16 @@ class Catalogue:
         known = np.bincount(past.item, minlength=context.items.height) >= settings.least_events
         names = attribute_lists(context.items)[0] if settings.attributes else pl.Series([], dtype=pl.String)
         newest = context.codes(len(context.builder.nights) - 1) if settings.codes else {}
-        views = tuple(CodeView(name, found.codebook, int(found.codes.max()) + 1) for name, found in newest.items() if found.present.any())
+        views = tuple(
+            CodeView(name, found.codebook, int(found.codes.max()) + 1)
+            for name, found in newest.items()
+            if found.present.any()
+        )
         items = context.items["item_id"]
         vectors = context.views(len(context.builder.nights) - 1) if settings.text_vectors else {}
-        references = tuple(Reference.of(name, view, items) for name, view in vectors.items() if view.present.any())
+        references = tuple(
+            Reference.of(name, view, items) for name, view in vectors.items() if view.present.any()
+        )
         return cls(items.filter(pl.Series(known)), names, views, references)
 
     @property
@@ -83,19 +90,29 @@ class Catalogue:
         return np.where(place < self.ids.len(), place + 1, 0)
 
     def head_rows(self, found: Mapping[str, ItemCodes], items: int) -> Ints:
-        """(items, DEPTHS x views) embedding rows of semantic ids by `<family>__<view>`; those of another codebook count as none."""
+        """(items, DEPTHS x views) embedding rows of semantic ids by `<family>__<view>`; those of another
+        codebook count as none."""
         parts, offset = [np.zeros((items, 0), np.int64)], 0
         for view in self.codes:
             codes = found.get(view.name)
             same = codes is not None and codes.codebook == view.codebook
-            parts.append(offset + (view.heads(codes.codes) if codes is not None and same else np.zeros((items, DEPTHS), np.int64)))
+            parts.append(
+                offset
+                + (
+                    view.heads(codes.codes)
+                    if codes is not None and same
+                    else np.zeros((items, DEPTHS), np.int64)
+                )
+            )
             offset += view.rows
         return np.hstack(parts)
 
     def attribute_rows(self, names: pl.Series, owner: Ints, attribute: Ints, items: int) -> tuple[Ints, Ints]:
-        """Embedding rows of all items' attributes one after the other, and where each item's begin (items + 1,).
+        """Embedding rows of all items' attributes one after the other, and where each item's begin (items
+        + 1,).
 
-        As `attribute_lists` gives them: names, and for every attribute of every item the item's place and the attribute's.
+        As `attribute_lists` gives them: names, and for every attribute of every item the item's place and
+        the attribute's.
         """
         known = self.attribute_places(names)[attribute]
         kept = known > 0
@@ -118,8 +135,14 @@ class Catalogue:
         return sum(one.vectors.shape[1] for one in self.references)
 
     def text_vectors(self, views: Mapping[str, View], items: pl.Series) -> Floats:
-        """(items, vector_width) frozen vectors of a night's views by `<family>__<view>`, beside each other; zero where missing."""
-        return np.hstack([np.zeros((items.len(), 0), np.float32), *(one.turned(views.get(one.name), items) for one in self.references)])
+        """(items, vector_width) frozen vectors of a night's views by `<family>__<view>`, beside each
+        other; zero where missing."""
+        return np.hstack(
+            [
+                np.zeros((items.len(), 0), np.float32),
+                *(one.turned(views.get(one.name), items) for one in self.references),
+            ]
+        )
 
     def arrays(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
         """What is saved beside `about`."""
@@ -129,13 +152,20 @@ class Catalogue:
         """What is saved, as JSON."""
         codes = [{"name": view.name, "codebook": view.codebook, "size": view.size} for view in self.codes]
         references = [{"name": one.name, "items": one.items.to_list()} for one in self.references]
-        return {"ids": self.ids.to_list(), "attributes": self.attributes.to_list(), "codes": codes, "references": references}
+        return {
+            "ids": self.ids.to_list(),
+            "attributes": self.attributes.to_list(),
+            "codes": codes,
+            "references": references,
+        }
 
     @classmethod
     def of(cls, about: dict[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
         """Back from what was saved."""
         ids, attributes = (pl.Series(about[name], dtype=pl.String) for name in ("ids", "attributes"))
-        saved = [(one["name"], pl.Series(one["items"], dtype=pl.String)) for one in about.get("references", [])]
+        saved = [
+            (one["name"], pl.Series(one["items"], dtype=pl.String)) for one in about.get("references", [])
+        ]
         references = tuple(Reference(name, items, arrays[f"{REFERENCE}{name}"]) for name, items in saved)
         return cls(ids, attributes, tuple(CodeView(**view) for view in about["codes"]), references)
 

@@ -1,4 +1,5 @@
-"""Where a training run stands, as one file of plain arrays. A checkpoint of other rows or settings is not read."""
+"""Where a training run stands, as one file of plain arrays. A checkpoint of other rows or settings is not
+read."""
 
 import logging
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nightshift.durable import rename, sync
+from nightshift.storage.durable import rename, sync
 
 log = logging.getLogger(__name__)
 FINGERPRINT = "fingerprint"
@@ -31,7 +32,9 @@ class Checkpoints:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(f".{self.path.name}.partial")
-        arrays: dict[str, Any] = {FINGERPRINT: np.array(self.fingerprint)} | {name: tensor.numpy() for name, tensor in state.items()}
+        arrays: dict[str, Any] = {FINGERPRINT: np.array(self.fingerprint)} | {
+            name: tensor.numpy() for name, tensor in state.items()
+        }
         with partial.open("wb") as file:
             np.savez(file, **arrays)
         sync(partial)

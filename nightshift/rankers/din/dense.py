@@ -1,4 +1,5 @@
-"""The dense block: an arm's feature columns, squashed, standardized on the training rows, NaN as 0 with an indicator.
+"""The dense block: an arm's feature columns, squashed, standardized on the training rows, NaN as 0 with an
+indicator.
 
 numpy only: training and serving share it.
 """
@@ -13,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nightshift.errors import TableError
-from nightshift.history import Floats
+from nightshift.features.history import Floats
 
 LIMIT = 5.0
 """Standardized values are clipped here."""
@@ -23,7 +24,10 @@ def check_columns(columns: list[str], features: tuple[str, ...]) -> None:
     """Raises TableError naming the first feature that the columns lack."""
     missing = [name for name in features if name not in columns]
     if missing:
-        raise TableError(f"the ranker was fitted on column {missing[0]!r}, which the rows lack ({len(missing)} of {len(features)})")
+        raise TableError(
+            f"the ranker was fitted on column {missing[0]!r}, which the rows lack ({len(missing)} of "
+            f"{len(features)})"
+        )
 
 
 def columns_of(rows: pl.DataFrame, features: tuple[str, ...]) -> Floats:
@@ -35,7 +39,8 @@ def columns_of(rows: pl.DataFrame, features: tuple[str, ...]) -> Floats:
 
 @dataclass(frozen=True)
 class Scaler:
-    """mean and spread of asinh(column) over the known training values, and the columns that get an indicator."""
+    """mean and spread of asinh(column) over the known training values, and the columns that get an
+    indicator."""
 
     mean: Floats
     spread: Floats
@@ -51,7 +56,11 @@ class Scaler:
         """(rows, features) raw -> (rows, width)."""
         missing = np.isnan(values)
         scaled = np.clip((np.arcsinh(values) - self.mean) / self.spread, -LIMIT, LIMIT)
-        return np.hstack([np.where(missing, np.float32(0), scaled), missing[:, self.indicators]], dtype=np.float32, casting="unsafe")
+        return np.hstack(
+            [np.where(missing, np.float32(0), scaled), missing[:, self.indicators]],
+            dtype=np.float32,
+            casting="unsafe",
+        )
 
     @classmethod
     def fit(cls, blocks: Iterable[Floats], width: int) -> Self:
@@ -62,7 +71,11 @@ class Scaler:
         for values in blocks:
             known = ~np.isnan(values)
             squashed = np.where(known, np.arcsinh(values), 0.0).astype(np.float64)
-            count, total, squares = count + known.sum(0), total + squashed.sum(0), squares + (squashed**2).sum(0)
+            count, total, squares = (
+                count + known.sum(0),
+                total + squashed.sum(0),
+                squares + (squashed**2).sum(0),
+            )
             missed += (~known).sum(0)
             for pattern, column in zip(patterns, np.packbits(known.T, axis=1), strict=True):
                 pattern.update(column.tobytes())

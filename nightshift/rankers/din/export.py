@@ -1,8 +1,8 @@
 """The network as an ONNX graph, written node by node: what serving runs, readable in any ONNX viewer.
 
-Inputs: `dense` (rows, width), `candidate` (rows, d), `keys` (histories, length, d), `mask` (histories, length); histories are
-as many as rows, or one that all rows share. Output: `probability` (rows,). Item vectors are looked up before the graph,
-once a night rather than once a request.
+Inputs: `dense` (rows, width), `candidate` (rows, d), `keys` (histories, length, d), `mask` (histories,
+length); histories are as many as rows, or one that all rows share. Output: `probability` (rows,). Item
+vectors are looked up before the graph, once a night rather than once a request.
 """
 
 from pathlib import Path
@@ -25,7 +25,9 @@ def write_graph(weights: Arrays, folder: Path) -> None:
         raise ModelUnavailable("DIN is exported with onnx: pip install 'nightshift[din]'") from error
     graph = Graph(weights)
     graph.build()
-    model = onnx.helper.make_model(graph.proto(), opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model = onnx.helper.make_model(
+        graph.proto(), opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
     onnx.checker.check_model(model)
     (folder / GRAPH_FILE).write_bytes(model.SerializeToString())
 
@@ -71,29 +73,41 @@ class Graph:
         wide = self.add("Unsqueeze", "candidate", self.constant("middle", [1]))  # (rows, 1, d)
         share = self.add("Gemm", "candidate", self.weight("query"), self.weight("bias"))
         share = self.add("Unsqueeze", share, "middle")  # (rows, 1, units)
-        product = self.add("MatMul", self.add("Mul", wide, "keys"), self.constant("pair_product", self.weights["pair"][:d]))
+        product = self.add(
+            "MatMul", self.add("Mul", wide, "keys"), self.constant("pair_product", self.weights["pair"][:d])
+        )
         own = self.add("MatMul", "keys", self.constant("pair_key", self.weights["pair"][d:]))
         hidden = self.add("Add", self.add("Add", product, own), share)
         scores = self.add("Mul", self.add("Squeeze", self._scores(hidden), self.constant("two", [2])), "mask")
         pooled = self.add("MatMul", self.add("Unsqueeze", scores, "middle"), "keys")  # (rows, 1, d)
-        events = self.add("Max", self.add("ReduceSum", "mask", "middle", keepdims=1), self.constant("least", [1.0]))
+        events = self.add(
+            "Max", self.add("ReduceSum", "mask", "middle", keepdims=1), self.constant("least", [1.0])
+        )
         pooled = self.add("Div", self.add("Squeeze", pooled, "middle"), self.add("Sqrt", events))
         return pooled, self.add("Mul", "candidate", pooled)
 
     def _scores(self, hidden: str) -> str:
-        """out . prelu(hidden) + shift (rows, length, 1), as (out slope) . hidden + (out (1 - slope)) . relu(hidden) + shift.
+        """out . prelu(hidden) + shift (rows, length, 1), as (out slope) . hidden + (out (1 - slope)) .
+        relu(hidden) + shift.
 
-        PRelu with a slope a unit took the graph from 2.0 to 7.7 ms (500 candidates, 50 events, ONNX Runtime 1.32); Relu is quick.
+        PRelu with a slope a unit took the graph from 2.0 to 7.7 ms (500 candidates, 50 events, ONNX
+        Runtime 1.32); Relu is quick.
         """
         out, slope = self.weights["out"], self.weights["slope"]
         flat = self.add("MatMul", hidden, self.constant("out_flat", (out * slope)[:, None]))
-        steep = self.add("MatMul", self.add("Relu", hidden), self.constant("out_steep", (out * (1 - slope))[:, None]))
+        steep = self.add(
+            "MatMul", self.add("Relu", hidden), self.constant("out_steep", (out * (1 - slope))[:, None])
+        )
         return self.add("Add", self.add("Add", flat, steep), self.weight("shift"))
 
     def _prelu(self, hidden: str, name: str) -> str:
         """prelu(hidden) (rows, units) as slope hidden + (1 - slope) relu(hidden)."""
         flat = self.add("Mul", hidden, self.weight(name))
-        return self.add("Add", flat, self.add("Mul", self.add("Relu", hidden), self.constant(f"{name}.steep", 1 - self.weights[name])))
+        return self.add(
+            "Add",
+            flat,
+            self.add("Mul", self.add("Relu", hidden), self.constant(f"{name}.steep", 1 - self.weights[name])),
+        )
 
     def proto(self) -> Any:
         """The graph as ONNX has it."""
@@ -103,7 +117,13 @@ class Graph:
         shapes: dict[str, list[str | int]] = {
             "dense": ["rows", self.width], "candidate": ["rows", d], "keys": ["histories", "length", d], "mask": ["histories", "length"],
         }  # fmt: skip
-        inputs = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()]
-        outputs = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["rows"]) for name in ("probability", "logit")]
+        inputs = [
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            for name, shape in shapes.items()
+        ]
+        outputs = [
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["rows"])
+            for name in ("probability", "logit")
+        ]
         constants = [onnx.numpy_helper.from_array(array, name) for name, array in self.constants.items()]
         return onnx.helper.make_graph(self.nodes, "din", inputs, outputs, constants)

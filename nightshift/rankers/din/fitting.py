@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nightshift.history import Floats
+from nightshift.features.history import Floats
 from nightshift.rankers.din.batches import Blocks, Inputs
 from nightshift.rankers.din.checkpoint import Checkpoints
 from nightshift.rankers.din.network import Batch, Network
@@ -37,12 +37,20 @@ def fit(
     checkpoint: tuple[Path | None, str],
     tell: Callable[[str], None],
 ) -> Network:
-    """A network trained on blocks and labels, stopped by others; `checkpoint` is a file and the run's fingerprint."""
+    """A network trained on blocks and labels, stopped by others; `checkpoint` is a file and the run's
+    fingerprint."""
     with threads(settings.threads):
         network = Network(train[0].inputs, settings, torch.Generator().manual_seed(seed))
         rate = float(train[1].mean()) if len(train[1]) else 0.5
         network.offset.data.fill_(float(np.log((rate + 1e-3) / (1.0 - rate + 1e-3))))
-        run = Run(Stepper.of(network, settings, seed), Examples(*train), Examples(*valid), settings, Checkpoints(*checkpoint), tell)
+        run = Run(
+            Stepper.of(network, settings, seed),
+            Examples(*train),
+            Examples(*valid),
+            settings,
+            Checkpoints(*checkpoint),
+            tell,
+        )
         run.finish()
         run.checkpoints.remove()
     return network
@@ -63,7 +71,8 @@ def logits(network: Network, blocks: Blocks, count: int) -> NDArray[np.float64]:
 
 
 def probe(network: Network, blocks: Blocks, count: int, most: int) -> NDArray[np.float64]:
-    """(width,) sum over rows of |value x gradient of the logit| for every dense column of the first block's rows."""
+    """(width,) sum over rows of |value x gradient of the logit| for every dense column of the first
+    block's rows."""
     if not len(blocks):
         return np.zeros(blocks.inputs.width)
     with threads(count):

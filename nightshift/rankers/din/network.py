@@ -1,8 +1,8 @@
 """The network: item vectors, target attention over the signed and timed history, and layers over all of it.
 
-Deep Interest Network (Zhou et al., KDD 2018) with an item vector that is the sum of its id's embedding, its semantic
-ids' heads and the mean of its attributes, so that an item without an id still has a place. If asked for, its frozen text
-vectors are added to it through a learned projection.
+Deep Interest Network (Zhou et al., KDD 2018) with an item vector that is the sum of its id's embedding,
+its semantic ids' heads and the mean of its attributes, so that an item without an id still has a place. If
+asked for, its frozen text vectors are added to it through a learned projection.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,13 @@ from nightshift.rankers.din.settings import DINSettings
 SPREAD = 0.05
 """Standard deviation of new embeddings."""
 PLAIN = 1.0
-"""Bias of every event's score at first: attention begins as the plain sum of the history, so that embeddings learn from the first step.
-From 0 it was 0.0013 AUC less on MovieLens-100K's validation rows."""
+"""Bias of every event's score at first: attention begins as the plain sum of the history, so that
+embeddings learn from the first step. From 0 it was 0.0013 AUC less on MovieLens-100K's validation rows."""
 QUIET = 0.2
 """What the attention adds to that bias begins small: a fifth of the usual spread of its last layer."""
 GENTLE = 5.0
-"""The layers above begin with a fifth of He's variance: 0.0005 AUC more on MovieLens-100K's validation rows."""
+"""The layers above begin with a fifth of He's variance: 0.0005 AUC more on MovieLens-100K's validation
+rows."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,11 @@ class Batch:
         """The rows at some places of a block."""
         counts = block.begins[rows + 1] - block.begins[rows]
         row = np.repeat(np.arange(len(rows)), counts)
-        place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(block.begins[rows], counts)
+        place = (
+            np.arange(len(row))
+            - np.repeat(np.cumsum(counts) - counts, counts)
+            + np.repeat(block.begins[rows], counts)
+        )
         candidate, event = block.candidate[rows], block.events[place]
         named = np.zeros(len(block.slots), np.bool_)
         named[candidate], named[event] = True, True
@@ -57,7 +62,8 @@ class Batch:
 
 
 class Network(nn.Module):
-    """Logit of a positive label. `ids` and `heads` are large tables of which a batch reads few rows: the trainer moves only those."""
+    """Logit of a positive label. `ids` and `heads` are large tables of which a batch reads few rows: the
+    trainer moves only those."""
 
     def __init__(self, inputs: Inputs, settings: DINSettings, generator: torch.Generator) -> None:
         super().__init__()
@@ -83,15 +89,19 @@ class Network(nn.Module):
         self.slopes = nn.ParameterList([nn.Parameter(torch.full((width,), 0.25)) for width in widths[1:]])
         self.last = nn.Parameter(torch.randn(widths[-1], generator=generator) * 0.5 * widths[-1] ** -0.5)
         self.offset = nn.Parameter(torch.zeros(()))
-        # one matrix below the other, a view each; drawn last, so that the other weights begin the same without it
+        # one matrix below the other, a view each; drawn last, so that the other weights begin the same
+        # without it
         self.projection = table(catalogue.vector_width) if catalogue.vector_width else None
 
     def vectors(self, ids: Tensor, heads: Tensor, attributes: Tensor, begins: Tensor, text: Tensor) -> Tensor:
-        """(slots, d) item vectors: `ids` (slots, d) and `heads` (slots, heads, d) are embeddings already looked up.
+        """(slots, d) item vectors: `ids` (slots, d) and `heads` (slots, heads, d) are embeddings already
+        looked up.
 
         `text` (slots, vector_width) holds frozen vectors; zeros add nothing, for there is no bias.
         """
-        named = nn.functional.embedding_bag(attributes, self.attributes, begins, mode="mean", include_last_offset=True)
+        named = nn.functional.embedding_bag(
+            attributes, self.attributes, begins, mode="mean", include_last_offset=True
+        )
         found = ids + heads.sum(1) + named
         return found if self.projection is None else torch.addmm(found, text, self.projection)
 
@@ -110,7 +120,8 @@ class Network(nn.Module):
 
 
 def lengths(row: Tensor, rows: int) -> Tensor:
-    """(rows, 1) square root of each row's number of events: a long history weighs more than a short one, but not by its length."""
+    """(rows, 1) square root of each row's number of events: a long history weighs more than a short one,
+    but not by its length."""
     return torch.bincount(row, minlength=rows).clamp(min=1).sqrt()[:, None]
 
 

@@ -1,7 +1,8 @@
 """DIN at serving: numpy and ONNX Runtime, no torch.
 
-`OnnxDIN.load(folder)` reads what `DINRanker.save` wrote. `predict` takes rows and a context like every ranker; a server
-that keeps item vectors and histories itself calls `vectors` once a night, `keys` once a user and `score` once a request.
+`OnnxDIN.load(folder)` reads what `DINRanker.save` wrote. `predict` takes rows and a context like every
+ranker; a server that keeps item vectors and histories itself calls `vectors` once a night, `keys` once a
+user and `score` once a request.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightshift.errors import ModelUnavailable
-from nightshift.history import Floats, Ints
+from nightshift.features.history import Floats, Ints
 from nightshift.rankers.base import Rows
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.batches import Block, Blocks, Slots
@@ -39,10 +40,15 @@ class OnnxDIN:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ModelUnavailable("DIN is served with onnxruntime: pip install 'nightshift[serving]'") from error
+            raise ModelUnavailable(
+                "DIN is served with onnxruntime: pip install 'nightshift[serving]'"
+            ) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        return cls(saved, onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"]))
+        return cls(
+            saved,
+            onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"]),
+        )
 
     def vectors(self, slots: Slots) -> Floats:
         """(slots, d) item vectors."""
@@ -55,15 +61,19 @@ class OnnxDIN:
         return np.asarray(found + slots.vectors @ w["projection"] if "projection" in w else found, np.float32)
 
     def keys(self, vectors: Floats, kinds: Ints) -> Floats:
-        """Keys of events (..., d) from their items' vectors (..., d) and their kinds (...): 2 x gap bucket + liked."""
+        """Keys of events (..., d) from their items' vectors (..., d) and their kinds (...): 2 x gap bucket
+        + liked."""
         return np.asarray(vectors + self.saved.weights["kinds"][kinds], np.float32)
 
     def score(self, dense: Floats, candidate: Floats, keys: Floats, mask: Floats) -> NDArray[np.float64]:
-        """Probabilities (rows,) from scaled columns (rows, width), candidates (rows, d), and keys (h, length, d) with mask (h, length).
+        """Probabilities (rows,) from scaled columns (rows, width), candidates (rows, d), and keys (h,
+        length, d) with mask (h, length).
 
         h is the number of rows, or 1 where all rows share one history.
         """
-        found = self._session.run(["probability"], {"dense": dense, "candidate": candidate, "keys": keys, "mask": mask})
+        found = self._session.run(
+            ["probability"], {"dense": dense, "candidate": candidate, "keys": keys, "mask": mask}
+        )
         return np.asarray(found[0], np.float64)
 
     def predict(self, rows: Rows, context: Context) -> NDArray[np.float64]:
@@ -75,7 +85,9 @@ class OnnxDIN:
     def _block(self, block: Block) -> NDArray[np.float64]:
         vectors = self.vectors(block.slots)
         starts = range(0, len(block), BATCH)
-        return np.concatenate([self._rows(block, vectors, slice(start, min(start + BATCH, len(block)))) for start in starts])
+        return np.concatenate(
+            [self._rows(block, vectors, slice(start, min(start + BATCH, len(block)))) for start in starts]
+        )
 
     def _rows(self, block: Block, vectors: Floats, rows: slice) -> NDArray[np.float64]:
         """Rows of a block, their histories padded to the longest of them."""
@@ -86,4 +98,9 @@ class OnnxDIN:
         events = block.events[place] if len(block.events) else place
         kinds = block.kinds[place] if len(block.kinds) else place
         keys = self.keys(vectors[events], kinds) * valid[:, :, None]
-        return self.score(block.dense[rows], vectors[block.candidate[rows]], keys.astype(np.float32), valid.astype(np.float32))
+        return self.score(
+            block.dense[rows],
+            vectors[block.candidate[rows]],
+            keys.astype(np.float32),
+            valid.astype(np.float32),
+        )

@@ -1,8 +1,8 @@
 """Frozen text vectors of a night in the coordinates that the network was trained on. numpy and polars only.
 
-Whitening is fitted anew each night, so its axes turn as the catalogue grows, and a projection learned on one night's
-coordinates would read noise on the next. The network therefore keeps some items' vectors as they were when it was fitted,
-and a night is turned to them by least squares over the items that both have.
+Whitening is fitted anew each night, so its axes turn as the catalogue grows, and a projection learned on
+one night's coordinates would read noise on the next. The network therefore keeps some items' vectors as
+they were when it was fitted, and a night is turned to them by least squares over the items that both have.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ import numpy as np
 import polars as pl
 
 from nightshift.features.content import View
-from nightshift.history import Floats, encode
+from nightshift.features.history import Floats, encode
 
 MOST_ITEMS = 4096
 """Items whose vectors are kept: sixty-four for every unknown of a map of 64 axes, in one megabyte."""
 RIDGE = 1e-3
-"""Added to the diagonal, in vectors of length 1: an axis that the shared items do not show is mapped to zero."""
+"""Added to the diagonal, in vectors of length 1: an axis that the shared items do not show is mapped to
+zero."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Reference:
         return cls(name, items.gather(kept), view.vectors[kept])
 
     def turned(self, view: View | None, items: pl.Series) -> Floats:
-        """(items, width) the view's unit vectors in these coordinates; zero for an item without a vector, or without the view."""
+        """(items, width) the view's unit vectors in these coordinates; zero for an item without a vector,
+        or without the view."""
         if view is None:
             return np.zeros((items.len(), self.vectors.shape[1]), np.float32)
         vectors, present = view.vectors[: items.len()], view.present[: items.len()]
@@ -47,7 +49,12 @@ class Reference:
         shared[shared] = present[place[shared]]
         here, there = vectors[place[shared]].astype(np.float64), self.vectors[shared].astype(np.float64)
         if np.array_equal(here, there):
-            return np.asarray(vectors * present[:, None] if len(here) else np.zeros((len(vectors), there.shape[1])), np.float32)
-        moved = vectors.astype(np.float64) @ np.linalg.solve(here.T @ here + RIDGE * np.eye(here.shape[1]), here.T @ there)
+            return np.asarray(
+                vectors * present[:, None] if len(here) else np.zeros((len(vectors), there.shape[1])),
+                np.float32,
+            )
+        moved = vectors.astype(np.float64) @ np.linalg.solve(
+            here.T @ here + RIDGE * np.eye(here.shape[1]), here.T @ there
+        )
         length = np.linalg.norm(moved, axis=1, keepdims=True)
         return np.asarray(moved / np.where(length > 0, length, 1.0) * present[:, None], np.float32)

@@ -1,4 +1,5 @@
-"""A fitted DIN on disk: `features.json` (columns, vocabularies, settings), `weights.npz` (arrays) and `din.onnx` (the graph).
+"""A fitted DIN on disk: `features.json` (columns, vocabularies, settings), `weights.npz` (arrays) and
+`din.onnx` (the graph).
 
 numpy and polars only. No pickle: arrays are plain, and vocabularies are JSON.
 """
@@ -20,7 +21,8 @@ from nightshift.rankers.din.settings import DINSettings
 FEATURES_FILE, WEIGHTS_FILE, GRAPH_FILE = "features.json", "weights.npz", "din.onnx"
 
 FORM = 2
-"""Form of the network. The first had no `shift` in its attention, and is read as one whose shift is zero: the same network."""
+"""Form of the network. The first had no `shift` in its attention, and is read as one whose shift is zero:
+the same network."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -57,17 +59,32 @@ class Saved:
         """Back from the files. Raises ModelUnavailable when the folder holds no DIN."""
         for name in (FEATURES_FILE, WEIGHTS_FILE):
             if not (folder / name).exists():
-                raise ModelUnavailable(f"no DIN ranker in {folder}: {name} is missing; train one first (lift.rankers: [lightgbm, din])")
+                raise ModelUnavailable(
+                    f"no DIN ranker in {folder}: {name} is missing; train one first (lift.rankers: "
+                    f"[lightgbm, din])"
+                )
         about = json.loads((folder / FEATURES_FILE).read_text(encoding="utf-8"))
         if about["ranker"] != "din":
             raise ModelUnavailable(f"the ranker in {folder} is {about['ranker']!r}, not 'din'")
         if (form := about.get("form", 1)) > FORM:
-            raise ModelUnavailable(f"the DIN in {folder} has form {form}, this version reads 1 to {FORM}: train again, or upgrade")
+            raise ModelUnavailable(
+                f"the DIN in {folder} has form {form}, this version reads 1 to {FORM}: train again, "
+                f"or upgrade"
+            )
         with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         settings, features = DINSettings(**about["settings"]), tuple(about["features"])
         catalogue = Catalogue.of(about["catalogue"], arrays)
-        inputs = Inputs(features, Scaler.of(arrays), catalogue, tuple(about["tier_views"]), settings.tiers, settings.history_length)
-        weights = {name: array for name, array in arrays.items() if not name.startswith(("dense_", REFERENCE))}
+        inputs = Inputs(
+            features,
+            Scaler.of(arrays),
+            catalogue,
+            tuple(about["tier_views"]),
+            settings.tiers,
+            settings.history_length,
+        )
+        weights = {
+            name: array for name, array in arrays.items() if not name.startswith(("dense_", REFERENCE))
+        }
         weights.setdefault("shift", np.zeros((), np.float32))
         return cls(inputs, settings, weights, about["importances"])

@@ -1,34 +1,41 @@
 """How many events of the history are how similar to the candidate: histograms in the manner of SimTier.
 
-Sheng et al., Enhancing Taobao Display Advertising with Multimodal Representations, CIKM 2024: a network makes little of
-a frozen vector, and much of the count of past events in each band of similarity. Liked and disliked events are counted
-apart, so that a like and a dislike of the same kind of item are not the same evidence.
+Sheng et al., Enhancing Taobao Display Advertising with Multimodal Representations, CIKM 2024: a network
+makes little of a frozen vector, and much of the count of past events in each band of similarity. Liked and
+disliked events are counted apart, so that a like and a dislike of the same kind of item are not the same
+evidence.
 """
 
 import numpy as np
 
 from nightshift.features.content import View, cosines
+from nightshift.features.history import Floats, Ints
 from nightshift.features.whitening import settled
-from nightshift.history import Floats, Ints
 
 CHUNK = 262_144
 """Pairs of candidate and event whose cosines are held at once."""
 
 
 def pair_cosines(view: View, candidate: Ints, event: Ints) -> Floats:
-    """(pairs,) cosine of each candidate with its event, settled: a cosine on the edge of a tier falls on one side everywhere."""
+    """(pairs,) cosine of each candidate with its event, settled: a cosine on the edge of a tier falls on
+    one side everywhere."""
     if view.square is not None:
         return np.asarray(view.square[candidate, event])
     parts = [slice(start, start + CHUNK) for start in range(0, len(candidate), CHUNK)]
-    exact = [(view.vectors[candidate[p]].astype(np.float64), view.vectors[event[p]].astype(np.float64)) for p in parts]
-    return np.concatenate([settled(np.einsum("pd,pd->p", left, right)) for left, right in exact] or [np.zeros(0, np.float32)])
+    exact = [
+        (view.vectors[candidate[p]].astype(np.float64), view.vectors[event[p]].astype(np.float64))
+        for p in parts
+    ]
+    return np.concatenate(
+        [settled(np.einsum("pd,pd->p", left, right)) for left, right in exact] or [np.zeros(0, np.float32)]
+    )
 
 
 def histograms(view: View, candidate: Ints, row: Ints, event: Ints, liked: Ints, bins: int) -> Floats:
     """(rows, 2 x bins) log(1 + count) by similarity from -1 to 1: first disliked events, then liked ones.
 
-    `candidate` (rows,); `row`, `event`, `liked` (events,): the row each event belongs to, its item, 1 where it was liked.
-    Items without a vector are not counted.
+    `candidate` (rows,); `row`, `event`, `liked` (events,): the row each event belongs to, its item, 1
+    where it was liked. Items without a vector are not counted.
     """
     seen = view.present[candidate[row]] & view.present[event]
     row, event, liked = row[seen], event[seen], liked[seen]

@@ -1,7 +1,8 @@
-"""Epochs, validation, checkpoints: a training run that can be killed anywhere and goes on to the same weights.
+"""Epochs, validation, checkpoints: a training run that can be killed anywhere and goes on to the same
+weights.
 
-The order of blocks and rows is drawn from (seed, epoch, block) and what is dropped from (seed, step), so a checkpoint is
-the weights, the optimizer's moments and how many steps were done.
+The order of blocks and rows is drawn from (seed, epoch, block) and what is dropped from (seed, step), so a
+checkpoint is the weights, the optimizer's moments and how many steps were done.
 """
 
 import time
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nightshift.history import Floats, Ints
+from nightshift.features.history import Floats, Ints
 from nightshift.rankers.din.batches import Blocks
 from nightshift.rankers.din.checkpoint import Checkpoints
 from nightshift.rankers.din.settings import DINSettings
@@ -39,7 +40,9 @@ class Examples:
 
     def logits(self, stepper: Stepper) -> NDArray[np.float64]:
         """(rows,) of all blocks."""
-        return np.concatenate([score(stepper.network, self.blocks.read(number)) for number in range(len(self.blocks))])
+        return np.concatenate(
+            [score(stepper.network, self.blocks.read(number)) for number in range(len(self.blocks))]
+        )
 
 
 @dataclass
@@ -65,7 +68,9 @@ class Run:
                 if self.worse >= PATIENCE:
                     break
                 labels = torch.from_numpy(self.train.labels[rows])
-                loss = self.stepper.step(self.train.blocks.read(block), rows - block * self.train.blocks.size, labels)
+                loss = self.stepper.step(
+                    self.train.blocks.read(block), rows - block * self.train.blocks.size, labels
+                )
                 self._after(epoch, number, loss)
         if self.best:
             self.stepper.network.load_state_dict(self.best)
@@ -79,7 +84,9 @@ class Run:
     def _batches(self, epoch: int) -> Iterator[tuple[int, tuple[int, Ints]]]:
         """(step of the epoch from 1, (block, its rows)) of the steps that are not done yet."""
         done, number = self.stepper.optimizer.steps - epoch * self.steps, 0
-        for block in np.random.default_rng([self.stepper.seed, epoch]).permutation(len(self.train.blocks)).tolist():
+        for block in (
+            np.random.default_rng([self.stepper.seed, epoch]).permutation(len(self.train.blocks)).tolist()
+        ):
             first = block * self.train.blocks.size
             size = min(self.train.blocks.size, len(self.train) - first)
             order = np.random.default_rng([self.stepper.seed, epoch, block]).permutation(size) + first
@@ -101,7 +108,9 @@ class Run:
     def _say(self, epoch: int, number: int, what: str) -> None:
         self._told = time.monotonic()
         rows = min(number * self.settings.batch_rows, len(self.train))
-        self.tell(f"din: epoch {epoch + 1} of {self.settings.epochs}, {rows:,} of {len(self.train):,} rows, {what}")
+        self.tell(
+            f"din: epoch {epoch + 1} of {self.settings.epochs}, {rows:,} of {len(self.train):,} rows, {what}"
+        )
 
     def _look(self) -> None:
         """Log-loss on the validation rows; the best weights are kept."""
@@ -114,9 +123,19 @@ class Run:
             self.worse += 1
 
     def _save(self) -> None:
-        judged = {"judged.loss": torch.tensor(self.best_loss, dtype=torch.float64), "judged.worse": torch.tensor(self.worse)}
-        parts = {"network": self.stepper.network.state_dict(), "optimizer": self.stepper.optimizer.state(), "best": self.best}
-        self.checkpoints.save(judged | {f"{part}.{name}": tensor for part, named in parts.items() for name, tensor in named.items()})
+        judged = {
+            "judged.loss": torch.tensor(self.best_loss, dtype=torch.float64),
+            "judged.worse": torch.tensor(self.worse),
+        }
+        parts = {
+            "network": self.stepper.network.state_dict(),
+            "optimizer": self.stepper.optimizer.state(),
+            "best": self.best,
+        }
+        self.checkpoints.save(
+            judged
+            | {f"{part}.{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
+        )
 
     def _resume(self) -> None:
         found = self.checkpoints.load()
@@ -128,5 +147,9 @@ class Run:
             parts[part][own] = tensor
         self.stepper.network.load_state_dict(parts["network"])
         self.stepper.optimizer.restore(parts["optimizer"])
-        self.best, self.best_loss, self.worse = parts["best"], float(parts["judged"]["loss"]), int(parts["judged"]["worse"])
+        self.best, self.best_loss, self.worse = (
+            parts["best"],
+            float(parts["judged"]["loss"]),
+            int(parts["judged"]["worse"]),
+        )
         self.tell(f"din: going on after {self.stepper.optimizer.steps:,} steps")

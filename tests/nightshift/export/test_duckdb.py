@@ -26,7 +26,9 @@ def test_every_table_is_a_view_with_its_rows(home: Served, tmp_path: Path) -> No
         [rows] = connection.execute(f"SELECT count(*) FROM {name}").fetchone() or ()
         assert rows == home.store.read(name, NIGHTS[-1]).height, name
     tags = connection.execute("SELECT tags FROM item_facts ORDER BY item_id").fetchall()
-    assert [tag for (tag,) in tags] == home.store.read(ITEM_FACTS, NIGHTS[-1]).sort("item_id")["tags"].to_list()
+    assert [tag for (tag,) in tags] == home.store.read(ITEM_FACTS, NIGHTS[-1]).sort("item_id")[
+        "tags"
+    ].to_list()
 
 
 def test_the_as_of_join_is_ours(home: Served, tmp_path: Path) -> None:
@@ -36,7 +38,9 @@ def test_the_as_of_join_is_ours(home: Served, tmp_path: Path) -> None:
     events = home.store.read(INTERACTIONS, NIGHTS[-1])
     assert joined.height == events.height
     for owner, table in (("user", USER_FEATURES), ("item", ITEM_FEATURES)):
-        ours = join_features(events, {night: home.store.scan(table, night) for night in NIGHTS}, on=f"{owner}_id").sort(KEYS)
+        ours = join_features(
+            events, {night: home.store.scan(table, night) for night in NIGHTS}, on=f"{owner}_id"
+        ).sort(KEYS)
         assert joined[f"{owner}_as_of"].equals(ours["as_of"])
         names = [name for name in ours.columns if "__" in name]
         theirs = joined.select(pl.col(f"{owner}_{name}").fill_nan(None).alias(name) for name in names)

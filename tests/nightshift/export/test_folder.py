@@ -12,13 +12,17 @@ from nightshift.errors import ConfigError, InputError, NightshiftError, VectorMi
 from nightshift.export import DESTINATIONS, export
 from nightshift.export.base import vectors
 from nightshift.export.folder import fresh_folder
-from nightshift.store import Store
+from nightshift.storage.store import Store
 from nightshift.tables import RANKING_EXAMPLES
 from tests.served import NIGHTS, Served
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("to", sorted(DESTINATIONS))
@@ -38,7 +42,9 @@ def test_every_export_has_a_readme_a_card_and_says_each_file(home: Served, tmp_p
 
 @pytest.mark.parametrize("to", sorted(DESTINATIONS))
 def test_no_placebo_leaves_the_house(home: Served, tmp_path: Path, to: str) -> None:
-    assert any(name.startswith("permuted__") for name in home.store.read(RANKING_EXAMPLES, NIGHTS[-1]).columns)
+    assert any(
+        name.startswith("permuted__") for name in home.store.read(RANKING_EXAMPLES, NIGHTS[-1]).columns
+    )
     out = export(home.store, to, tmp_path / "out").out
     for path in out.rglob("*.parquet"):
         assert not [name for name in pl.read_parquet_schema(path) if name.startswith("permuted")], path
@@ -54,7 +60,9 @@ def test_exporting_again_gives_the_same_bytes(home: Served, tmp_path: Path, to: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot exchange two folders at once")
-def test_an_export_that_takes_the_place_of_another_is_never_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_takes_the_place_of_another_is_never_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def write(version: str) -> None:
         with fresh_folder(tmp_path / "out", lambda said: None) as folder:
             folder.text("export.json", version)
@@ -111,7 +119,9 @@ def test_an_earlier_night_is_exported_as_it_was(home: Served, tmp_path: Path) ->
 def test_what_is_missing_is_said_with_the_command_that_makes_it(home: Served, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--to excel is unknown; destinations: duckdb, feast, .*rectools"):
         export(home.store, "excel", tmp_path / "out")
-    with pytest.raises(InputError, match=r"no night at or before 2024-01-10 .* has ranking_examples .*nightshift train"):
+    with pytest.raises(
+        InputError, match=r"no night at or before 2024-01-10 .* has ranking_examples .*nightshift train"
+    ):
         export(home.store, "lightgbm", tmp_path / "out", date(2024, 1, 10))
     with pytest.raises(InputError, match=r"item_features: none.*nightshift run"):
         export(Store(tmp_path / "nothing"), "feast", tmp_path / "out")
@@ -121,6 +131,11 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(home: Served, tm
 
 
 def test_vectors_of_two_encoders_are_refused() -> None:
-    rows = {"item_id": ["a", "b"], "view": ["facts"] * 2, "encoder_id": ["e@1", "e@2"], "vector": [[1.0, 0.0], [0.0, 1.0]]}
+    rows = {
+        "item_id": ["a", "b"],
+        "view": ["facts"] * 2,
+        "encoder_id": ["e@1", "e@2"],
+        "vector": [[1.0, 0.0], [0.0, 1.0]],
+    }
     with pytest.raises(VectorMismatch, match=r"view facts mixes vectors of \['e@1', 'e@2'\]"):
         vectors(pl.LazyFrame(rows), "item_id")

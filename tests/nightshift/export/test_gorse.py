@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel
 
 from nightshift.errors import InputError
 from nightshift.export import export
-from nightshift.store import Store
+from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS
 from tests.served import NIGHTS, Served
 
@@ -104,7 +104,13 @@ def test_feedback_is_unique_by_user_item_and_type_and_counts_its_events(home: Se
 def test_the_configuration_names_feedback_types_and_labels_that_exist(exported: Path) -> None:
     recommend = tomllib.loads((exported / "config.toml").read_text())["recommend"]
     types = {row.FeedbackType for row in read(exported / "feedback.jsonl", Feedback)}
-    assert set(recommend["data_source"]["positive_feedback_types"] + recommend["data_source"]["read_feedback_types"]) == types
+    assert (
+        set(
+            recommend["data_source"]["positive_feedback_types"]
+            + recommend["data_source"]["read_feedback_types"]
+        )
+        == types
+    )
     columns = [one["column"].removeprefix("item.Labels.") for one in recommend["item-to-item"]]
     assert set(columns) <= set(ItemLabels.model_fields)
 
@@ -116,7 +122,9 @@ def test_slashes_are_refused_in_ids_and_replaced_in_categories(home: Served, tmp
     store.publish(ITEMS, NIGHTS[0], items)
     store.publish(INTERACTIONS, NIGHTS[0], log)
     lines = (export(store, "gorse", tmp_path / "out").out / "items.jsonl").read_text().splitlines()
-    assert all('"Categories":["Home|Kitchen"]' in line and '"attributes":["Home/Kitchen"]' in line for line in lines)
+    assert all(
+        '"Categories":["Home|Kitchen"]' in line and '"attributes":["Home/Kitchen"]' in line for line in lines
+    )
     store.publish(ITEMS, NIGHTS[1], items.with_columns(item_id=pl.format("a/{}", "item_id")))
     store.publish(INTERACTIONS, NIGHTS[1], log)
     with pytest.raises(InputError, match=r"no item id with a slash, and 120 have one, such as 'a/i00000'"):

@@ -1,4 +1,5 @@
-"""Events and configuration against Metarank's documented format (docs.metarank.ai: event-schema, overview, feature-extractors)."""
+"""Events and configuration against Metarank's documented format (docs.metarank.ai: event-schema, overview,
+feature-extractors)."""
 
 import json
 from collections import Counter
@@ -14,7 +15,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, Stric
 
 from nightshift.export import export
 from nightshift.features.asof import join_features
-from nightshift.store import Store
+from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_FEATURES, ITEMS, USER_FEATURES
 from tests.served import NIGHTS, Served
 
@@ -66,7 +67,9 @@ class InteractionEvent(Strict):
     ranking: str | None = None
 
 
-EVENT: TypeAdapter[Any] = TypeAdapter(Annotated[ItemEvent | UserEvent | RankingEvent | InteractionEvent, Field(discriminator="event")])
+EVENT: TypeAdapter[Any] = TypeAdapter(
+    Annotated[ItemEvent | UserEvent | RankingEvent | InteractionEvent, Field(discriminator="event")]
+)
 
 
 class NumberFeature(Strict):
@@ -137,7 +140,9 @@ def test_an_interaction_is_with_an_item_of_a_ranking_before_it(events: list[Any]
             assert event.item in shown[event.ranking]
 
 
-def test_a_replayed_ranking_sees_the_features_of_the_newest_night_before_it(home: Served, events: list[Any]) -> None:
+def test_a_replayed_ranking_sees_the_features_of_the_newest_night_before_it(
+    home: Served, events: list[Any]
+) -> None:
     known: dict[str, dict[str, Any]] = {}
     seen, asked = [], []
     for event in events:
@@ -148,29 +153,42 @@ def test_a_replayed_ranking_sees_the_features_of_the_newest_night_before_it(home
             asked.append({"item_id": item, "timestamp": at})
             seen.append(known.get(item, {}))
     frame = pl.DataFrame(asked, schema={"item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")})
-    ours = join_features(frame, {night: home.store.scan(ITEM_FEATURES, night) for night in NIGHTS}, on="item_id")
+    ours = join_features(
+        frame, {night: home.store.scan(ITEM_FEATURES, night) for night in NIGHTS}, on="item_id"
+    )
     assert 0 < ours["as_of"].null_count() < ours.height
     for name in ("base__events", "base__rate", "llm__facts_00", "llm__tag_topic_crime"):
         theirs = np.array([fields.get(name, np.nan) for fields in seen], np.float32)
         assert np.array_equal(theirs, ours[name].to_numpy(), equal_nan=True), name
 
 
-def test_the_configuration_declares_every_field_and_names_only_what_it_declares(home: Served, exported: Path, events: list[Any]) -> None:
+def test_the_configuration_declares_every_field_and_names_only_what_it_declares(
+    home: Served, exported: Path, events: list[Any]
+) -> None:
     told = Configuration.model_validate(yaml.safe_load((exported / "config.yml").read_text()))
     [model] = told.models.values()
     assert model.features == [feature.name for feature in told.features]
     assert len(set(model.features)) == len(model.features)
     assert model.weights == {"positive": 1}
-    sent = {f"{event.event}.{field.name}" for event in events if event.event in ("item", "user") for field in event.fields}
+    sent = {
+        f"{event.event}.{field.name}"
+        for event in events
+        if event.event in ("item", "user")
+        for field in event.fields
+    }
     declared = {feature.source for feature in told.features}
     assert sent - {"item.title"} <= declared
     tags = home.store.read(ITEM_FACTS, NIGHTS[-1])["tags"].explode().drop_nulls().unique().sort().to_list()
     assert [feature.values for feature in told.features if feature.type == "string"] == [tags]
 
 
-def test_without_request_ids_the_readme_says_that_there_is_nothing_to_train_on(home: Served, tmp_path: Path) -> None:
+def test_without_request_ids_the_readme_says_that_there_is_nothing_to_train_on(
+    home: Served, tmp_path: Path
+) -> None:
     store = Store(tmp_path / "home")
-    log = home.store.read(INTERACTIONS, NIGHTS[-1]).with_columns(request_id=pl.lit(None, pl.String), kind=pl.lit("rating"))
+    log = home.store.read(INTERACTIONS, NIGHTS[-1]).with_columns(
+        request_id=pl.lit(None, pl.String), kind=pl.lit("rating")
+    )
     items = home.world.items.with_columns(title=pl.lit('A "quoted"\nline\\'))
     for table, frame in ((ITEMS, items), (INTERACTIONS, log)):
         store.publish(table, NIGHTS[-1], frame)
@@ -179,7 +197,16 @@ def test_without_request_ids_the_readme_says_that_there_is_nothing_to_train_on(h
     out = export(store, "metarank", tmp_path / "out").out
     lines = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     kinds = Counter(line["type"] for line in lines if line["event"] == "interaction")
-    assert kinds == {"rating": log.filter(pl.col("label") > 0).height, "negative": log.filter(pl.col("label") <= 0).height}
+    assert kinds == {
+        "rating": log.filter(pl.col("label") > 0).height,
+        "negative": log.filter(pl.col("label") <= 0).height,
+    }
     assert "no request ids" in (out / "README.md").read_text()
-    titles = {field["value"] for line in lines if line["event"] == "item" for field in line["fields"] if field["name"] == "title"}
+    titles = {
+        field["value"]
+        for line in lines
+        if line["event"] == "item"
+        for field in line["fields"]
+        if field["name"] == "title"
+    }
     assert titles == {'A "quoted"\nline\\'}

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, World, make_world
 from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS, USER_PREFERENCES
 
 NIGHTS = [date(2024, 1, 5), date(2024, 1, 12)]
@@ -43,7 +43,9 @@ def make_snapshot(world: World, seed: int) -> Snapshot:
     )
     return Snapshot(
         item_tag_scores=world.tag_scores().filter(pl.col("item_id").is_in(written)),
-        item_embeddings=ITEM_EMBEDDINGS.conform(pl.concat([vectors, facts]).filter(pl.col("item_id").is_in(written))),
+        item_embeddings=ITEM_EMBEDDINGS.conform(
+            pl.concat([vectors, facts]).filter(pl.col("item_id").is_in(written))
+        ),
         user_preferences=USER_PREFERENCES.conform(preferences),
         user_embeddings=USER_EMBEDDINGS.conform(user_vectors),
     )

@@ -18,7 +18,10 @@ def asked(*rows: tuple[str | None, datetime]) -> pl.DataFrame:
 
 
 def night(**values: float) -> pl.DataFrame:
-    return pl.DataFrame({"user_id": list(values), "score": list(values.values())}, schema={"user_id": pl.String, "score": pl.Float32})
+    return pl.DataFrame(
+        {"user_id": list(values), "score": list(values.values())},
+        schema={"user_id": pl.String, "score": pl.Float32},
+    )
 
 
 NIGHTS = {date(2026, 1, 1): night(ann=1.0, bob=2.0), date(2026, 1, 3): night(ann=3.0)}
@@ -26,14 +29,25 @@ NIGHTS = {date(2026, 1, 1): night(ann=1.0, bob=2.0), date(2026, 1, 3): night(ann
 
 def test_a_row_gets_the_newest_night_that_is_open_and_has_its_key() -> None:
     joined = join_features(
-        asked(("ann", FIRST + timedelta(days=2)), ("bob", FIRST + timedelta(days=5)), ("ann", FIRST), ("cat", FIRST)), NIGHTS
+        asked(
+            ("ann", FIRST + timedelta(days=2)),
+            ("bob", FIRST + timedelta(days=5)),
+            ("ann", FIRST),
+            ("cat", FIRST),
+        ),
+        NIGHTS,
     )
     assert joined["score"].to_list() == pytest.approx([3.0, 2.0, 1.0, np.nan], nan_ok=True)
     assert joined["as_of"].to_list() == [date(2026, 1, 3), date(2026, 1, 1), date(2026, 1, 1), None]
 
 
 def test_a_moment_before_a_night_opens_does_not_see_it() -> None:
-    joined = join_features(asked(("ann", FIRST - timedelta(microseconds=1)), ("ann", FIRST + timedelta(days=2, microseconds=-1))), NIGHTS)
+    joined = join_features(
+        asked(
+            ("ann", FIRST - timedelta(microseconds=1)), ("ann", FIRST + timedelta(days=2, microseconds=-1))
+        ),
+        NIGHTS,
+    )
     assert joined["as_of"].to_list() == [None, date(2026, 1, 1)]
     assert joined["score"].to_list() == pytest.approx([np.nan, 1.0], nan_ok=True)
 
@@ -64,7 +78,9 @@ def test_no_nights_no_rows_and_null_keys_are_fine() -> None:
 
 def test_a_column_that_a_later_night_lacks_is_missing_from_then_on() -> None:
     nights = NIGHTS | {date(2026, 1, 4): pl.DataFrame({"user_id": ["ann"], "other": [1.0]})}
-    joined = join_features(asked(("ann", FIRST + timedelta(days=4)), ("bob", FIRST + timedelta(days=4))), nights)
+    joined = join_features(
+        asked(("ann", FIRST + timedelta(days=4)), ("bob", FIRST + timedelta(days=4))), nights
+    )
     assert joined["score"].to_list() == pytest.approx([np.nan, 2.0], nan_ok=True)
 
 
@@ -73,19 +89,26 @@ def test_a_column_that_a_later_night_lacks_is_missing_from_then_on() -> None:
     known=st.dictionaries(st.integers(0, 7), st.sets(st.integers(0, 6)), max_size=6),
 )
 @settings(deadline=None, max_examples=100)
-def test_the_join_is_that_of_polars_join_asof(rows: list[tuple[int, int]], known: dict[int, set[int]]) -> None:
+def test_the_join_is_that_of_polars_join_asof(
+    rows: list[tuple[int, int]], known: dict[int, set[int]]
+) -> None:
     examples = asked(*[(f"u{user}", FIRST + timedelta(hours=hour)) for user, hour in rows])
     nights = {
-        (FIRST + timedelta(days=day)).date(): night(**{f"u{user}": float(10 * day + user) for user in sorted(users)})
+        (FIRST + timedelta(days=day)).date(): night(
+            **{f"u{user}": float(10 * day + user) for user in sorted(users)}
+        )
         for day, users in known.items()
     }
     schema = {"user_id": pl.String, "score": pl.Float32, "opened": MOMENT}
-    stacked = [frame.with_columns(opened=pl.lit(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")) for day, frame in nights.items()]
+    stacked = [
+        frame.with_columns(opened=pl.lit(day).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+        for day, frame in nights.items()
+    ]
     right = pl.concat(stacked).select(list(schema)) if stacked else pl.DataFrame(schema=schema)
     left = examples.with_row_index().sort("timestamp")
-    expected = left.join_asof(right.sort("opened"), left_on="timestamp", right_on="opened", by="user_id", check_sortedness=False).sort(
-        "index"
-    )
+    expected = left.join_asof(
+        right.sort("opened"), left_on="timestamp", right_on="opened", by="user_id", check_sortedness=False
+    ).sort("index")
     found = join_features(examples, nights)
     if stacked:
         assert found["score"].fill_nan(None).to_list() == expected["score"].to_list()

@@ -8,15 +8,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.centres import freeze_centres
-from nightshift.codebooks import code_items
-from nightshift.datasets.synthetic import World
+from nightshift.enrichments.item_tag_scores.calibration import freeze_centres
 from nightshift.errors import VectorMismatch
 from nightshift.features.code_quality import collisions, entropy, stability
+from nightshift.features.codebooks import code_items
 from nightshift.features.codes import Codebook, Vectors, codes_table, fit_codebook, size_of, vectors_of
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.proofs import future_shuffle, recompute
 from nightshift.features.settings import CodesSettings, ExampleSettings, FeatureSettings
+from nightshift.sources.datasets.synthetic import World
 from nightshift.tables import ITEM_CODES
 from tests.shop import Shop
 
@@ -44,7 +44,9 @@ def coded(inputs: ExampleInputs) -> ExampleInputs:
     snapshots = {}
     for night, snapshot in inputs.snapshots.items():
         found = vectors_of(snapshot.item_embeddings, snapshot.item_tag_scores)
-        snapshots[night] = replace(snapshot, item_codes=pl.concat(codes_table(books[v.view], v) for v in found))
+        snapshots[night] = replace(
+            snapshot, item_codes=pl.concat(codes_table(books[v.view], v) for v in found)
+        )
     return replace(inputs, snapshots=snapshots)
 
 
@@ -91,7 +93,9 @@ def test_codes_of_an_item_do_not_depend_on_its_neighbours() -> None:
     assert np.array_equal(codebook.encode(alone), codebook.encode(vectors)[7:8])
 
 
-@pytest.mark.parametrize(("items", "size"), [(1, 1), (3, 2), (20, 16), (1682, 32), (9000, 64), (50_000, 128), (10**6, 256)])
+@pytest.mark.parametrize(
+    ("items", "size"), [(1, 1), (3, 2), (20, 16), (1682, 32), (9000, 64), (50_000, 128), (10**6, 256)]
+)
 def test_small_catalogues_get_few_codes(items: int, size: int) -> None:
     assert size_of(items, CodesSettings()) == size
 
@@ -127,7 +131,8 @@ def test_prefix_columns_pass_both_proofs_and_the_placebo_has_the_same(inputs: Ex
     names = [name for name in rows.columns if "_code" in name]
     assert {name.split("__")[0] for name in names} == {"text", "llm", "permuted", "permuted2", "permuted3"}
     of = {
-        family: [n.removeprefix(f"{family}__") for n in names if n.startswith(f"{family}__")] for family in ("llm", "permuted", "permuted2")
+        family: [n.removeprefix(f"{family}__") for n in names if n.startswith(f"{family}__")]
+        for family in ("llm", "permuted", "permuted2")
     }
     assert of["llm"] == of["permuted"] == of["permuted2"]
     assert not rows["llm__hidden_code1_rate"].equals(rows["permuted__hidden_code1_rate"])
@@ -137,7 +142,9 @@ def test_prefix_columns_pass_both_proofs_and_the_placebo_has_the_same(inputs: Ex
 
 
 def test_an_item_without_codes_is_nan_with_an_indicator(inputs: ExampleInputs) -> None:
-    rows = build_examples(coded(inputs), ExampleSettings(features=FeatureSettings(codes=True, families=("text",), lists=False)))
+    rows = build_examples(
+        coded(inputs), ExampleSettings(features=FeatureSettings(codes=True, families=("text",), lists=False))
+    )
     unwritten = rows.filter(pl.col("item_id").is_in(inputs.items["item_id"][101:].implode()))
     assert unwritten["text__raw_codes_missing"].min() == 1.0
     assert unwritten["text__raw_code1_rate"].is_nan().all()
@@ -147,16 +154,28 @@ def test_an_item_without_codes_is_nan_with_an_indicator(inputs: ExampleInputs) -
 def test_the_rate_of_a_prefix_is_that_of_its_items_before_the_row(inputs: ExampleInputs) -> None:
     with_codes = coded(inputs)
     settings = ExampleSettings(features=FeatureSettings(codes=True, families=("text",), lists=False))
-    row = build_examples(with_codes, settings).filter(pl.col("text__raw_codes_missing") == 0).row(-1, named=True)
-    codes = with_codes.snapshots[row["as_of"]].item_codes.filter(pl.col("view") == "raw").with_columns(pl.col("codes").list.first())
+    row = (
+        build_examples(with_codes, settings)
+        .filter(pl.col("text__raw_codes_missing") == 0)
+        .row(-1, named=True)
+    )
+    codes = (
+        with_codes.snapshots[row["as_of"]]
+        .item_codes.filter(pl.col("view") == "raw")
+        .with_columns(pl.col("codes").list.first())
+    )
     own = codes.filter(pl.col("item_id") == row["item_id"])["codes"].item()
     near = codes.filter(pl.col("codes") == own)["item_id"].implode()
-    first = inputs.interactions.filter((pl.col("request_id") == row["group_id"]) & (pl.col("user_id") == row["user_id"]))["timestamp"].min()
+    first = inputs.interactions.filter(
+        (pl.col("request_id") == row["group_id"]) & (pl.col("user_id") == row["user_id"])
+    )["timestamp"].min()
     past = inputs.interactions.filter(pl.col("timestamp") < first)
     same = past.filter(pl.col("item_id").is_in(near))
     overall = (past["label"].sum() + 1) / (past.height + 2)
     assert row["text__raw_code1_events"] == same.height
-    assert row["text__raw_code1_rate"] == pytest.approx((same["label"].sum() + 10 * overall) / (same.height + 10), abs=1e-6)
+    assert row["text__raw_code1_rate"] == pytest.approx(
+        (same["label"].sum() + 10 * overall) / (same.height + 10), abs=1e-6
+    )
 
 
 def test_a_night_freezes_its_codebook_and_the_next_one_uses_it(shop: Shop) -> None:

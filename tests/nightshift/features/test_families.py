@@ -9,16 +9,27 @@ from nightshift.features.affinity import signed
 from nightshift.features.collaborative import Refits, fit
 from nightshift.features.content import LARGEST_SQUARE, Snapshot, View, night_content
 from nightshift.features.examples import ExampleInputs
+from nightshift.features.history import EventLog, Past
 from nightshift.features.night import item_features, user_features
 from nightshift.features.permutation import permutation
 from nightshift.features.settings import CollaborativeSettings, SimilaritySettings
 from nightshift.features.similarity import history_columns
 from nightshift.features.whitening import fit_whitening
-from nightshift.history import EventLog, Past
 from nightshift.tables import ITEM_FEATURES, USER_FEATURES
 
 ALL = SimilaritySettings(
-    columns=("liked", "disliked", "difference", "highest", "top3", "last", "recent", "labels", "evidence", "nearest_labels")
+    columns=(
+        "liked",
+        "disliked",
+        "difference",
+        "highest",
+        "top3",
+        "last",
+        "recent",
+        "labels",
+        "evidence",
+        "nearest_labels",
+    )
 )
 
 
@@ -48,12 +59,17 @@ def test_similarities_are_the_cosines_one_would_compute_by_hand() -> None:
 
 def test_no_history_is_nan_not_zero() -> None:
     found = history_columns(view_of(np.eye(2, dtype=np.float32)), np.array([0]), past_of([], []), ALL)
-    assert np.isnan([found[name][0] for name in ("liked", "disliked", "highest", "top3", "last", "recent")]).all()
+    assert np.isnan(
+        [found[name][0] for name in ("liked", "disliked", "highest", "top3", "last", "recent")]
+    ).all()
     assert found["missing"][0] == 0.0
 
 
 def test_signed_labels_of_one_who_likes_everything_say_little() -> None:
-    everything, mixed = signed(past_of([1, 2, 3, 4], [1, 1, 1, 1])), signed(past_of([1, 2, 3, 4], [1, 0, 0, 0]))
+    everything, mixed = (
+        signed(past_of([1, 2, 3, 4], [1, 1, 1, 1])),
+        signed(past_of([1, 2, 3, 4], [1, 0, 0, 0])),
+    )
     assert everything[0, 0] < mixed[0, 0]
     assert everything[0, 4:].tolist() == [0.0, 0.0]
 
@@ -73,7 +89,9 @@ def test_whitening_of_more_dimensions_than_items_agrees_with_the_other_way() -> 
 
 
 def test_neighbours_are_the_nearest_others_with_a_vector(inputs: ExampleInputs) -> None:
-    content = night_content(date(2024, 1, 5), inputs.snapshots[date(2024, 1, 5)], inputs.items["item_id"], SimilaritySettings())
+    content = night_content(
+        date(2024, 1, 5), inputs.snapshots[date(2024, 1, 5)], inputs.items["item_id"], SimilaritySettings()
+    )
     view = content.views["hidden"]
     cosines = view.vectors @ view.vectors.T
     np.fill_diagonal(cosines, -2.0)
@@ -93,14 +111,19 @@ def test_large_catalogues_get_the_same_cosines_pair_by_pair(monkeypatch: pytest.
 
 def test_vectors_of_two_encoders_in_one_view_are_refused(inputs: ExampleInputs) -> None:
     frame = inputs.snapshots[date(2024, 1, 5)].item_embeddings.filter(pl.col("view") == "raw")
-    mixed = frame.with_columns(encoder_id=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("other@2")).otherwise("encoder_id"))
+    mixed = frame.with_columns(
+        encoder_id=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("other@2")).otherwise("encoder_id")
+    )
     with pytest.raises(VectorMismatch, match="other@2"):
         night_content(None, Snapshot(item_embeddings=mixed), inputs.items["item_id"], SimilaritySettings())
 
 
 def test_the_placebo_keeps_answers_within_popularity_and_moves_them(inputs: ExampleInputs) -> None:
     ids = inputs.items["item_id"]
-    nights = [night_content(day, snapshot, ids, SimilaritySettings()) for day, snapshot in sorted(inputs.snapshots.items())]
+    nights = [
+        night_content(day, snapshot, ids, SimilaritySettings())
+        for day, snapshot in sorted(inputs.snapshots.items())
+    ]
     log = EventLog.of(inputs.interactions, ids)
     mapping = permutation(log, nights, seed=0)
     assert sorted(mapping) == list(range(len(ids)))
@@ -115,7 +138,9 @@ def test_the_placebo_keeps_answers_within_popularity_and_moves_them(inputs: Exam
 def test_the_collaborative_odds_follow_shared_taste() -> None:
     user, item = np.repeat(np.arange(40), 3), np.tile([0, 1, 2], 40)
     fan = np.repeat(np.arange(40) % 2, 3)
-    label = np.where(item == 2, 1 - fan, fan).astype(np.float32)  # 0 and 1 are liked together, 2 by the others
+    label = np.where(item == 2, 1 - fan, fan).astype(
+        np.float32
+    )  # 0 and 1 are liked together, 2 by the others
     fitted = fit(user, item, label, 3, CollaborativeSettings())
     assert fitted.odds_liked[0, 1] > 0 > fitted.odds_liked[0, 2]
     assert fitted.odds_disliked[0, 2] > 0 > fitted.odds_disliked[0, 1]
@@ -138,10 +163,16 @@ def test_nightly_tables_conform_and_hold_every_family(inputs: ExampleInputs) -> 
     user = user_features(inputs.items, inputs.interactions, inputs.snapshots[night], night)
     assert ITEM_FEATURES.conform(item).height == inputs.items.height
     assert USER_FEATURES.conform(user).height <= 60
-    assert {"base__events", "text__raw_neighbour_rate", "llm__tag_topic_space", "llm__hidden_00", "llm__hidden_missing"} <= set(
-        item.columns
+    assert {
+        "base__events",
+        "text__raw_neighbour_rate",
+        "llm__tag_topic_space",
+        "llm__hidden_00",
+        "llm__hidden_missing",
+    } <= set(item.columns)
+    assert {"base__rate", "base__liking_shelf_1", "llm__liking_topic_space", "llm__hidden_liked_00"} <= set(
+        user.columns
     )
-    assert {"base__rate", "base__liking_shelf_1", "llm__liking_topic_space", "llm__hidden_liked_00"} <= set(user.columns)
     assert {"llm__prefers_topic_space", "llm__preferences_missing"} <= set(user.columns)
     unwritten = item.filter(pl.col("item_id") == inputs.items["item_id"][-1])
     assert unwritten["llm__hidden_missing"].item() == 1.0
@@ -153,7 +184,12 @@ def test_lists_that_share_a_history_get_the_cosines_of_rows_with_their_own() -> 
     vectors = rng.normal(size=(LARGEST_SQUARE + 1, 160)).astype(np.float32)
     view = View.of("raw", vectors, np.ones(len(vectors), np.bool_), SimilaritySettings())
     assert view.vectors.shape[1] == 128, "a large catalogue is told apart in more dimensions"
-    history, candidate = np.repeat(rng.integers(0, len(vectors), (3, 5)), 40, axis=0), rng.integers(0, len(vectors), 120)
+    history, candidate = (
+        np.repeat(rng.integers(0, len(vectors), (3, 5)), 40, axis=0),
+        rng.integers(0, len(vectors), 120),
+    )
     order = rng.permutation(120)
-    np.testing.assert_array_equal(view.cosines(candidate, history)[order], view.cosines(candidate[order], history[order]))
+    np.testing.assert_array_equal(
+        view.cosines(candidate, history)[order], view.cosines(candidate[order], history[order])
+    )
     assert view.cosines(candidate[:0], history[:0]).shape == (0, 5)

@@ -9,7 +9,11 @@ VALUES = st.one_of(st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, np.nan]), st.floa
 
 
 @settings(deadline=None, max_examples=200)
-@given(npst.arrays(np.float32, npst.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=30), elements=VALUES))
+@given(
+    npst.arrays(
+        np.float32, npst.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=30), elements=VALUES
+    )
+)
 def test_one_list_is_placed_as_a_single_group_of_many(values: np.ndarray) -> None:
     names = [f"llm__{number}" for number in range(len(values))]
     rank, z = one_list(values)

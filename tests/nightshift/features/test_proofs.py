@@ -9,11 +9,11 @@ import pytest
 from nightshift.features.content import NightContent
 from nightshift.features.counts import overall_rate
 from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.history import EventLog
 from nightshift.features.night import item_features, user_features
 from nightshift.features.proofs import future_shuffle, night_shuffle, recompute
 from nightshift.features.rows import Columns, FeatureFunction, Rows, float32
 from nightshift.features.settings import ExampleSettings, FeatureSettings
-from nightshift.history import EventLog
 
 BASE = ExampleSettings(features=FeatureSettings(families=("base",), lists=False))
 
@@ -32,7 +32,10 @@ def reads_ties(log: EventLog, rows: Rows, _: NightContent) -> Columns:
 
 def reads_the_whole_table(log: EventLog, rows: Rows, _: NightContent) -> Columns:
     """A click rate of the item over all time, as a careless group-by computes it."""
-    clicks, events = np.bincount(log.item, log.label, log.items.len()), np.bincount(log.item, minlength=log.items.len())
+    clicks, events = (
+        np.bincount(log.item, log.label, log.items.len()),
+        np.bincount(log.item, minlength=log.items.len()),
+    )
     return float32({"rate": (clicks / np.maximum(events, 1))[rows.item]})
 
 
@@ -40,12 +43,16 @@ def is_honest(log: EventLog, rows: Rows, _: NightContent) -> Columns:
     return float32({"rate": overall_rate(log, rows.moment)})
 
 
-def test_every_feature_can_be_rebuilt_from_the_past_alone(inputs: ExampleInputs, examples: pl.DataFrame) -> None:
+def test_every_feature_can_be_rebuilt_from_the_past_alone(
+    inputs: ExampleInputs, examples: pl.DataFrame
+) -> None:
     assert recompute(inputs, None, examples, sample=25) == []
 
 
 def test_rows_that_share_a_moment_can_be_rebuilt(inputs: ExampleInputs) -> None:
-    plain = inputs.interactions.with_columns(pl.lit(None, pl.String).alias("request_id"), pl.col("timestamp").dt.truncate("6h"))
+    plain = inputs.interactions.with_columns(
+        pl.lit(None, pl.String).alias("request_id"), pl.col("timestamp").dt.truncate("6h")
+    )
     tied = replace(inputs, interactions=plain)
     settings = ExampleSettings(features=FeatureSettings(families=("base", "llm")))
     assert recompute(tied, settings, build_examples(tied, settings), sample=15) == []

@@ -1,16 +1,25 @@
-"""Gaps between groups of users: the metric of a group, the gap, what chance explains of it, and whether an arm widens it."""
+"""Gaps between groups of users: the metric of a group, the gap, what chance explains of it, and whether an
+arm widens it."""
 
 import numpy as np
 import polars as pl
 import pytest
 
 from nightshift.lift.arms import COMPARISONS
-from nightshift.lift.beside import Beside
-from nightshift.lift.beyond import gap, gap_by_chance
-from nightshift.lift.fairness import LEAST_USERS, Groups, by_chance, gap_rows, group_values, groups_of, observed_gap
-from nightshift.lift.forms import Form
+from nightshift.lift.beyond_accuracy import gap, gap_by_chance
+from nightshift.lift.descriptions import Beside
+from nightshift.lift.fairness import (
+    LEAST_USERS,
+    Groups,
+    by_chance,
+    gap_rows,
+    group_values,
+    groups_of,
+    observed_gap,
+)
 from nightshift.lift.inference import Concordance, Draws
 from nightshift.lift.metrics import Sums, auc
+from nightshift.lift.paired import Form
 from nightshift.lift.settings import METRICS
 from nightshift.lift.slices import masks_of
 from nightshift.lift.suite import compare, corrected
@@ -78,7 +87,9 @@ def test_a_gap_that_was_planted_is_no_chance_and_the_arm_that_plants_it_widens_i
 def test_small_groups_and_unknown_users_do_not_count_in_a_gap() -> None:
     sizes = {"a": LEAST_USERS, "b": LEAST_USERS, "c": LEAST_USERS - 1, None: 5}
     kinds = [kind for kind, size in sizes.items() for _ in range(size)]
-    users = pl.DataFrame({"user_id": [f"u{n:03}" for n in range(len(kinds))], "kind": kinds, "same": ["x"] * len(kinds)})
+    users = pl.DataFrame(
+        {"user_id": [f"u{n:03}" for n in range(len(kinds))], "kind": kinds, "same": ["x"] * len(kinds)}
+    )
     test = users.select("user_id").vstack(pl.DataFrame({"user_id": ["z", "z", "u000"]}))
     (groups,) = groups_of(users, test)
     assert (groups.column, groups.count, groups.users) == ("kind", 2, 2 * LEAST_USERS)
@@ -88,17 +99,36 @@ def test_small_groups_and_unknown_users_do_not_count_in_a_gap() -> None:
 
 def test_gaps_are_told_once_though_another_slice_holds_every_row_too() -> None:
     label, score, user = rows_of(60, 6)
-    test = pl.DataFrame({"user_id": [f"u{n:03}" for n in user], "split": ["test"] * len(user), "label": label})
-    users = test.select("user_id").unique().sort("user_id").with_columns(half=pl.Series([str(n % 2) for n in range(60)]))
+    test = pl.DataFrame(
+        {"user_id": [f"u{n:03}" for n in user], "split": ["test"] * len(user), "label": label}
+    )
+    users = (
+        test.select("user_id")
+        .unique()
+        .sort("user_id")
+        .with_columns(half=pl.Series([str(n % 2) for n in range(60)]))
+    )
     every = np.ones(len(user), np.bool_)
-    rows = compare(test, {"all": every, "everybody": every}, {"base": score[None], "llm": label[None]}, DRAWS, lambda _: None, users=users)
+    rows = compare(
+        test,
+        {"all": every, "everybody": every},
+        {"base": score[None], "llm": label[None]},
+        DRAWS,
+        lambda _: None,
+        users=users,
+    )
     told = [(row["arm"], row["against"], row["metric"]) for row in rows if row["slice"] == f"{GAP}half"]
     assert len(told) == len(set(told)) == 3 * len(METRICS)
 
 
 def examples() -> pl.DataFrame:
     return pl.DataFrame(
-        {"user_id": ["a", "b", "c", "a"], "item_id": ["i"] * 4, "split": ["test", "test", "test", "train"], "base__item_events": [1.0] * 4}
+        {
+            "user_id": ["a", "b", "c", "a"],
+            "item_id": ["i"] * 4,
+            "split": ["test", "test", "test", "train"],
+            "base__item_events": [1.0] * 4,
+        }
     ).with_columns(timestamp=pl.int_range(4))
 
 
@@ -112,8 +142,21 @@ def test_every_known_group_is_a_slice_and_an_unknown_user_is_in_none() -> None:
 
 
 def test_groups_are_corrected_among_themselves() -> None:
-    common = {"arm": "llm", "against": "base", "ranker": "lightgbm", "metric": "auc", "value": 0.7, "n_users": 9, "n_rows": 9}
-    slices = {"all": 0.04, "cold items (under 5 events)": 0.02, "group gender=F": 0.01, "group gender=M": 0.02}
+    common = {
+        "arm": "llm",
+        "against": "base",
+        "ranker": "lightgbm",
+        "metric": "auc",
+        "value": 0.7,
+        "n_users": 9,
+        "n_rows": 9,
+    }
+    slices = {
+        "all": 0.04,
+        "cold items (under 5 events)": 0.02,
+        "group gender=F": 0.01,
+        "group gender=M": 0.02,
+    }
     rows = [common | {"slice": name, "p_value": p} for name, p in slices.items()]
     found = corrected(pl.DataFrame(rows, schema=LIFT.schema))
     assert found["p_holm"].to_list() == pytest.approx([0.04, 0.02, 0.02, 0.02])

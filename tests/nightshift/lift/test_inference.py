@@ -20,18 +20,24 @@ USERS = 40
 
 
 def arms(seed: int, gain: float, users: int = USERS, size: int = 1500) -> tuple[Concordance, Concordance]:
-    """Two arms of two seeds on the same rows; the first knows `gain` more about the label. Ties are frequent."""
+    """Two arms of two seeds on the same rows; the first knows `gain` more about the label. Ties are
+    frequent."""
     random = np.random.default_rng(seed)
     user = random.integers(0, users, size)
     label = (random.random(size) < 0.3 + 0.4 * random.random(users)[user]).astype(float)
     common = random.normal(size=size) + label
-    scores = [np.round(np.stack([common + extra * label + random.normal(size=size) for _ in range(2)]), 1) for extra in (gain, 0.0)]
+    scores = [
+        np.round(np.stack([common + extra * label + random.normal(size=size) for _ in range(2)]), 1)
+        for extra in (gain, 0.0)
+    ]
     return Concordance(label, scores[0], user, users), Concordance(label, scores[1], user, users)
 
 
 def test_the_difference_is_that_of_seed_averaged_aucs() -> None:
     arm, against = arms(0, 0.3)
-    expected = np.mean([roc_auc_score(arm.label, s) for s in arm.scores]) - np.mean([roc_auc_score(arm.label, s) for s in against.scores])
+    expected = np.mean([roc_auc_score(arm.label, s) for s in arm.scores]) - np.mean(
+        [roc_auc_score(arm.label, s) for s in against.scores]
+    )
     assert judge_auc(arm, against, Draws(0, 200)).difference == pytest.approx(expected, abs=1e-12)
 
 
@@ -41,7 +47,10 @@ def test_the_interval_is_that_of_a_plain_bootstrap_over_users() -> None:
     plain = []
     for weight in draws.weights(USERS):
         rows = weight[arm.user]
-        values = [np.mean([roc_auc_score(side.label, s, sample_weight=rows) for s in side.scores]) for side in (arm, against)]
+        values = [
+            np.mean([roc_auc_score(side.label, s, sample_weight=rows) for s in side.scores])
+            for side in (arm, against)
+        ]
         plain.append(values[0] - values[1])
     found = judge_auc(arm, against, draws)
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(plain, [0.025, 0.975])), abs=1e-9)
@@ -82,10 +91,14 @@ def test_users_shares_add_up_and_chance_is_seldom_called_a_finding() -> None:
         random = np.random.default_rng(trial)
         user, label = random.integers(0, USERS, 800), random.integers(0, 2, 800).astype(float)
         common = random.normal(size=800) + label
-        sides = [common + 0.3 * random.normal(size=USERS)[user] + 0.3 * random.normal(size=800) for _ in range(2)]
+        sides = [
+            common + 0.3 * random.normal(size=USERS)[user] + 0.3 * random.normal(size=800) for _ in range(2)
+        ]
         arm, against = (Concordance(label, side[None], user, USERS) for side in sides)
         judged = judge_auc(arm, against, Draws(trial, 200))
-        assert swapped_shares(arm, against).sum() == pytest.approx((arm.shares - against.shares).sum() / arm.total)
+        assert swapped_shares(arm, against).sum() == pytest.approx(
+            (arm.shares - against.shares).sum() / arm.total
+        )
         found += judged.p_value < 0.05
     assert found <= 12
 

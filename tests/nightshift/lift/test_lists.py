@@ -8,24 +8,31 @@ import polars as pl
 import pytest
 import pytrec_eval
 
-from nightshift.candidates.settings import CandidateSettings
-from nightshift.datasets.synthetic import SyntheticSettings, World, make_world
+from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings
-from nightshift.lift.beside import Beside, Space, spaces_of
+from nightshift.lift.candidate_lists import judge_lists
+from nightshift.lift.descriptions import Beside, Space, spaces_of
+from nightshift.lift.exposure import Described, Past, Shelf, reads
 from nightshift.lift.inference import Draws
-from nightshift.lift.lists import judge_lists
 from nightshift.lift.settings import LiftSettings
-from nightshift.lift.shown import Described, Past, Shelf, reads
 from nightshift.lift.suite import Judged, judge
 from nightshift.lift.verdict import GAP, gaps_told, verdict
 from nightshift.rankers import LightGBMSettings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, World, make_world
 
 pytestmark = pytest.mark.slow
 
-QUICK = LiftSettings(arms=("base", "llm", "permuted"), seeds=2, resamples=200, lightgbm=LightGBMSettings(rounds=80, learning_rate=0.1))
-CANDIDATES = CandidateSettings(per_source=25, negatives=15, train_lists=2000, valid_lists=300, test_lists=400, window_days=10)
+QUICK = LiftSettings(
+    arms=("base", "llm", "permuted"),
+    seeds=2,
+    resamples=200,
+    lightgbm=LightGBMSettings(rounds=80, learning_rate=0.1),
+)
+CANDIDATES = CandidateSettings(
+    per_source=25, negatives=15, train_lists=2000, valid_lists=300, test_lists=400, window_days=10
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,31 +51,41 @@ def lists(world: World) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def judged(lists: pl.DataFrame, world: World) -> Judged:
     users = pl.DataFrame({"user_id": world.interactions["user_id"].unique().sort()}).with_row_index("n")
-    groups = users.select("user_id", half=pl.when(pl.col("n") % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd")))
+    groups = users.select(
+        "user_id", half=pl.when(pl.col("n") % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
+    )
     raw = world.embeddings().filter(view="raw")
     vectors = pl.concat([raw, raw.with_columns(view=pl.lit("facts"))])
     beside = Beside(users=groups, events=world.interactions, spaces=spaces_of(world.items, vectors))
     return judge(lists, QUICK, beside=beside)
 
 
-def row(lift: pl.DataFrame, arm: str, against: str, metric: str, ranker: str = "lightgbm", part: str = "all") -> dict[str, Any]:
+def row(
+    lift: pl.DataFrame, arm: str, against: str, metric: str, ranker: str = "lightgbm", part: str = "all"
+) -> dict[str, Any]:
     wanted = {"arm": arm, "against": against, "metric": metric, "slice": part, "ranker": ranker}
     return lift.filter(*(pl.col(name) == value for name, value in wanted.items())).to_dicts()[0]
 
 
 def made(rows: list[tuple[str, str, float, bool]], **columns: list[float]) -> pl.DataFrame:
     """Test rows (user, list, label, retrieved)."""
-    return pl.DataFrame(rows, schema=["user_id", "group_id", "label", "retrieved"], orient="row").with_columns(
-        pl.Series(name, values) for name, values in columns.items()
-    )
+    return pl.DataFrame(
+        rows, schema=["user_id", "group_id", "label", "retrieved"], orient="row"
+    ).with_columns(pl.Series(name, values) for name, values in columns.items())
 
 
-def test_reported_metrics_are_those_of_trec_eval_with_missed_items_unranked(judged: Judged, lists: pl.DataFrame) -> None:
+def test_reported_metrics_are_those_of_trec_eval_with_missed_items_unranked(
+    judged: Judged, lists: pl.DataFrame
+) -> None:
     scored = judged.scores.filter((pl.col("arm") == "llm") & (pl.col("seed") == 0))
     retrieved = scored.filter("retrieved")
-    random = np.random.default_rng(0).random(retrieved.height) * 1e-9  # trec_eval breaks ties by name; none are left here
+    random = (
+        np.random.default_rng(0).random(retrieved.height) * 1e-9
+    )  # trec_eval breaks ties by name; none are left here
     run: dict[str, dict[str, float]] = {}
-    for (group, item, score), nudge in zip(retrieved.select("group_id", "item_id", "score").rows(), random, strict=True):
+    for (group, item, score), nudge in zip(
+        retrieved.select("group_id", "item_id", "score").rows(), random, strict=True
+    ):
         run.setdefault(group, {})[item] = score + nudge
     order = {
         group: {item: float(-place) for place, item in enumerate(sorted(found, key=found.get, reverse=True))}
@@ -87,22 +104,33 @@ def test_reported_metrics_are_those_of_trec_eval_with_missed_items_unranked(judg
 
 def judge_one(lists: pl.DataFrame, scored: pl.DataFrame) -> dict[str, float]:
     test = lists.filter(pl.col("split") == "test")
-    scores = test.join(scored, on=["user_id", "item_id", "timestamp"], how="left", maintain_order="left")["score"].to_numpy()[None]
-    rows = judge_lists(test, {"all": np.ones(test.height, np.bool_)}, {"lightgbm": {"llm": scores}}, Draws(0, 100))
+    scores = test.join(scored, on=["user_id", "item_id", "timestamp"], how="left", maintain_order="left")[
+        "score"
+    ].to_numpy()[None]
+    rows = judge_lists(
+        test, {"all": np.ones(test.height, np.bool_)}, {"lightgbm": {"llm": scores}}, Draws(0, 100)
+    )
     return {found["metric"]: found["value"] for found in rows if found["arm"] == "llm" == found["against"]}
 
 
 def test_a_missed_item_ranks_infinitely_low_whatever_its_score() -> None:
     test = made([("a", "1", 1.0, True), ("a", "1", 0.0, True), ("b", "2", 0.0, True), ("b", "2", 1.0, False)])
-    rows = judge_lists(test, {"all": np.ones(4, np.bool_)}, {"r": {"base": np.array([[2.0, 1.0, 0.0, 9.0]])}}, Draws(0, 100))
+    rows = judge_lists(
+        test, {"all": np.ones(4, np.bool_)}, {"r": {"base": np.array([[2.0, 1.0, 0.0, 9.0]])}}, Draws(0, 100)
+    )
     values = {(found["arm"], found["metric"]): found["value"] for found in rows}
     assert values["base", "ndcg@10"] == values["base", "recall@20"] == values["base", "mrr@20"] == 0.5
     assert values["candidates", "recall"] == 0.5
 
 
 def test_a_source_is_judged_by_its_own_scores_and_shows_nothing_where_it_has_none() -> None:
-    test = made([("a", "1", 1.0, True), ("a", "1", 0.0, True), ("b", "2", 1.0, True)], base__from_ease=[0.1, 0.2, float("nan")])
-    rows = judge_lists(test, {"all": np.ones(3, np.bool_)}, {"r": {"base": np.array([[2.0, 1.0, 0.0]])}}, Draws(0, 100))
+    test = made(
+        [("a", "1", 1.0, True), ("a", "1", 0.0, True), ("b", "2", 1.0, True)],
+        base__from_ease=[0.1, 0.2, float("nan")],
+    )
+    rows = judge_lists(
+        test, {"all": np.ones(3, np.bool_)}, {"r": {"base": np.array([[2.0, 1.0, 0.0]])}}, Draws(0, 100)
+    )
     values = {(found["arm"], found["against"], found["metric"]): found["value"] for found in rows}
     assert values["ease", "ease", "mrr@20"] == 0.25
     assert values["base", "base", "mrr@20"] == 1.0
@@ -110,12 +138,24 @@ def test_a_source_is_judged_by_its_own_scores_and_shows_nothing_where_it_has_non
 
 
 def test_a_slice_counts_the_chosen_items_in_it_and_the_user_is_the_unit() -> None:
-    test = made([("a", "1", 1.0, True), ("a", "1", 1.0, True), ("a", "2", 1.0, True), ("b", "3", 0.0, True), ("b", "3", 1.0, False)])
+    test = made(
+        [
+            ("a", "1", 1.0, True),
+            ("a", "1", 1.0, True),
+            ("a", "2", 1.0, True),
+            ("b", "3", 0.0, True),
+            ("b", "3", 1.0, False),
+        ]
+    )
     mask = np.array([True, False, False, True, True])
-    rows = judge_lists(test, {"some": mask}, {"r": {"base": np.array([[1.0, 2.0, 1.0, 1.0, 1.0]])}}, Draws(0, 100))
+    rows = judge_lists(
+        test, {"some": mask}, {"r": {"base": np.array([[1.0, 2.0, 1.0, 1.0, 1.0]])}}, Draws(0, 100)
+    )
     found = next(found for found in rows if found["arm"] == "base" and found["metric"] == "mrr@20")
     assert (found["n_rows"], found["n_users"]) == (2, 2)
-    assert found["value"] == 0.5  # list 1: the other chosen item is neither shown nor counted; list 3 is missed
+    assert (
+        found["value"] == 0.5
+    )  # list 1: the other chosen item is neither shown nor counted; list 3 is missed
 
 
 def test_text_that_says_what_items_are_beats_the_base_and_its_placebo(judged: Judged) -> None:
@@ -147,21 +187,34 @@ def test_slices_are_of_the_chosen_items(judged: Judged, lists: pl.DataFrame) -> 
 
 
 def test_diversity_is_measured_in_spaces_that_an_arm_does_not_rank_by(judged: Judged) -> None:
-    found = judged.lift.filter(pl.col("metric").str.starts_with("diversity_")).select("arm", "metric").unique()
+    found = (
+        judged.lift.filter(pl.col("metric").str.starts_with("diversity_")).select("arm", "metric").unique()
+    )
     spaces = {arm: {metric for name, metric in found.rows() if name == arm} for arm in found["arm"].unique()}
-    assert spaces["base"] == spaces["ease"] == {"diversity_attributes@10", "diversity_raw@10", "diversity_facts@10"}
-    assert spaces["llm"] == {"diversity_attributes@10", "diversity_raw@10"}, "its own similarities are of what was written"
+    assert (
+        spaces["base"]
+        == spaces["ease"]
+        == {"diversity_attributes@10", "diversity_raw@10", "diversity_facts@10"}
+    )
+    assert spaces["llm"] == {"diversity_attributes@10", "diversity_raw@10"}, (
+        "its own similarities are of what was written"
+    )
 
 
 def test_what_an_arm_ranks_by_is_known_of_every_arm_that_reads_text() -> None:
-    read = {arm: {space for space in ("attributes", "raw", "facts") if reads(arm, space)} for arm in ("base", "text", "both", "permuted")}
+    read = {
+        arm: {space for space in ("attributes", "raw", "facts") if reads(arm, space)}
+        for arm in ("base", "text", "both", "permuted")
+    }
     assert read == {"base": set(), "text": {"raw"}, "both": {"raw", "facts"}, "permuted": set()}
     assert reads("llm_without_tags", "facts")
 
 
 def test_popularity_is_more_popular_than_the_users_own_past_and_the_least_novel(judged: Judged) -> None:
     for metric in ("popularity_gap@10", "novelty@10"):
-        values = {name: row(judged.lift, name, name, metric, "source")["value"] for name in ("popular", "ease")}
+        values = {
+            name: row(judged.lift, name, name, metric, "source")["value"] for name in ("popular", "ease")
+        }
         values["llm"] = row(judged.lift, "llm", "llm", metric)["value"]
         chosen = max if metric == "popularity_gap@10" else min
         assert chosen(values, key=values.__getitem__) == "popular"
@@ -169,17 +222,23 @@ def test_popularity_is_more_popular_than_the_users_own_past_and_the_least_novel(
 
 
 def test_groups_of_users_are_slices_with_a_gap_that_chance_explains(judged: Judged) -> None:
-    halves = [row(judged.lift, "llm", "llm", "ndcg@10", part=f"group half={name}") for name in ("even", "odd")]
+    halves = [
+        row(judged.lift, "llm", "llm", "ndcg@10", part=f"group half={name}") for name in ("even", "odd")
+    ]
     gap = row(judged.lift, "llm", "llm", "ndcg@10", part=f"{GAP}half")
     assert gap["value"] == pytest.approx(abs(halves[0]["value"] - halves[1]["value"]), abs=1e-9)
     assert gap["n_users"] == sum(half["n_users"] for half in halves)
     assert gap["n_rows"] == sum(half["n_rows"] for half in halves)
     assert gap["p_value"] > 0.01
     against = row(judged.lift, "llm", "base", "ndcg@10", part=f"{GAP}half")
-    assert against["difference"] == pytest.approx(gap["value"] - row(judged.lift, "base", "base", "ndcg@10", part=f"{GAP}half")["value"])
+    assert against["difference"] == pytest.approx(
+        gap["value"] - row(judged.lift, "base", "base", "ndcg@10", part=f"{GAP}half")["value"]
+    )
     assert against["ci_low"] < against["difference"] < against["ci_high"]
     (told,) = gaps_told(judged.lift)
-    assert told.startswith(f"users by half ({gap['n_users']} users): best and worst served group differ by NDCG@10 0.")
+    assert told.startswith(
+        f"users by half ({gap['n_users']} users): best and worst served group differ by NDCG@10 0."
+    )
     assert f"{gap['value']:.4f} with llm ({gap['p_value']:.0%} of random groups differ as much); llm " in told
 
 
@@ -190,23 +249,34 @@ def test_a_users_past_is_what_was_chosen_before_the_first_test_list() -> None:
               ("a", "z", moment[6], 1.0), ("b", "y", moment[1], 1.0)]  # fmt: skip
     log = pl.DataFrame(events, schema=["user_id", "item_id", "timestamp", "label"], orient="row")
     past = Past.of(test, log, pl.Series(["x", "y", "z"]))
-    assert past.popularity.tolist() == [2.0, 2.0, 0.0], "c has no test list, so its events end with the first of all"
+    assert past.popularity.tolist() == [2.0, 2.0, 0.0], (
+        "c has no test list, so its events end with the first of all"
+    )
     assert past.own.tolist() == [2.0, 2.0], "in the order of the lists; what was not chosen is no taste"
 
 
 def test_spaces_are_of_attributes_and_views_and_an_item_without_a_vector_is_left_out() -> None:
     items = pl.DataFrame({"item_id": ["a", "b", "c"], "attributes": [["war", "love"], ["war"], None]})
-    vectors = pl.DataFrame({"item_id": ["b", "a"], "view": ["raw", "raw"], "vector": [[0.0, 1.0], [1.0, 0.0]]})
+    vectors = pl.DataFrame(
+        {"item_id": ["b", "a"], "view": ["raw", "raw"], "vector": [[0.0, 1.0], [1.0, 0.0]]}
+    )
     spaces = spaces_of(items, vectors)
     assert set(spaces) == {"attributes", "raw"}
-    assert spaces["attributes"].of(pl.Series(["b", "a", "c"])).tolist() == [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+    assert spaces["attributes"].of(pl.Series(["b", "a", "c"])).tolist() == [
+        [1.0, 0.0],
+        [1.0, 1.0],
+        [0.0, 0.0],
+    ]
     assert spaces["raw"].of(pl.Series(["a", "z"])).tolist() == [[1.0, 0.0], [0.0, 0.0]]
     assert spaces_of(items.with_columns(attributes=pl.lit(None, pl.List(pl.String))), vectors.clear()) == {}
 
 
 def test_rows_that_do_not_tell_popularity_are_not_described() -> None:
     test = made([("a", "1", 1.0, True)]).with_columns(item_id=pl.lit("i"))
-    assert Described.of(test, Beside(spaces={"raw": Space(pl.Series(["i"]), np.ones((1, 2), np.float32))})) is None
+    assert (
+        Described.of(test, Beside(spaces={"raw": Space(pl.Series(["i"]), np.ones((1, 2), np.float32))}))
+        is None
+    )
 
 
 def test_what_is_shown_is_described_for_arms_and_sources(judged: Judged) -> None:
@@ -214,12 +284,16 @@ def test_what_is_shown_is_described_for_arms_and_sources(judged: Judged) -> None
     assert set(found["arm"]) == {"base", "llm", "permuted", "popular", "item_knn", "ease"}
     assert set(found["slice"]) == {"all"}
     assert found["value"].is_between(0.0, 1.0).all()
-    assert row(judged.lift, "popular", "popular", "gini@10", "source")["value"] > row(judged.lift, "llm", "llm", "gini@10")["value"]
+    assert (
+        row(judged.lift, "popular", "popular", "gini@10", "source")["value"]
+        > row(judged.lift, "llm", "llm", "gini@10")["value"]
+    )
 
 
 def test_shown_lists_are_the_first_ten_found_by_score() -> None:
     test = made(
-        [("a", "1", 0.0, True)] * 12 + [("b", "2", 1.0, False), ("b", "2", 0.0, True)], base__item_events=[float(n) for n in range(14)]
+        [("a", "1", 0.0, True)] * 12 + [("b", "2", 1.0, False), ("b", "2", 0.0, True)],
+        base__item_events=[float(n) for n in range(14)],
     )
     shelf = Shelf.of(test.with_columns(item_id=pl.format("i{}", pl.int_range(10, 24))))
     assert shelf is not None

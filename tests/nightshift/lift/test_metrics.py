@@ -40,7 +40,9 @@ def test_ndcg_with_ties_is_that_of_scikit_learn(seed: int) -> None:
 
 def test_logloss_is_that_of_scikit_learn() -> None:
     label, score, user = rows(1)
-    assert logloss(label, score, user, USERS).value == pytest.approx(log_loss(label, np.clip(score, 1e-7, 1 - 1e-7)), abs=1e-9)
+    assert logloss(label, score, user, USERS).value == pytest.approx(
+        log_loss(label, np.clip(score, 1e-7, 1 - 1e-7)), abs=1e-9
+    )
 
 
 def test_a_metric_without_support_is_not_a_number() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nightshift.lift.beyond import (
+from nightshift.lift.beyond_accuracy import (
     by_group,
     coverage,
     diversity,
@@ -36,7 +36,9 @@ def test_gini_is_zero_for_equal_exposure_and_by_hand_otherwise() -> None:
 def test_the_long_tail_is_all_but_the_most_popular_fifth() -> None:
     popularity = np.array([9, 5, 5, 1, 0])
     assert long_tail_share(LISTS, popularity) == 2 / 5
-    assert long_tail_share(LISTS, popularity, head=0.4) == 1 / 5  # of items 1 and 2, equally popular, the first belongs to the head
+    assert (
+        long_tail_share(LISTS, popularity, head=0.4) == 1 / 5
+    )  # of items 1 and 2, equally popular, the first belongs to the head
 
 
 def test_novelty_is_the_surprise_in_bits() -> None:
@@ -48,12 +50,16 @@ def test_novelty_is_the_surprise_in_bits() -> None:
 def test_popularity_is_held_against_the_users_own() -> None:
     popularity = np.array([10, 5, 5, 20, 1])
     past = np.array([[3, -1], [1, 2], [-1, -1]])
-    assert popularity_lift(LISTS, past, popularity) == pytest.approx([7.5 / 20 - 1, 7.5 / 5 - 1, np.nan], nan_ok=True)
+    assert popularity_lift(LISTS, past, popularity) == pytest.approx(
+        [7.5 / 20 - 1, 7.5 / 5 - 1, np.nan], nan_ok=True
+    )
 
 
 def test_the_gap_of_a_group_is_of_means_over_users_so_that_one_obscure_past_does_not_decide() -> None:
     popularity = np.array([10.0, 5, 5, 20, 1])
-    assert popularity_gap(LISTS, np.array([15.0, 1.0, np.nan]), popularity) == pytest.approx((7.5 + 7.5) / (15 + 1) - 1)
+    assert popularity_gap(LISTS, np.array([15.0, 1.0, np.nan]), popularity) == pytest.approx(
+        (7.5 + 7.5) / (15 + 1) - 1
+    )
     assert popularity_gap(np.array([[0, 4], [-1, -1]]), np.array([5.5, 3.0]), popularity) == 0.0
     assert np.isnan(popularity_gap(LISTS, np.full(3, np.nan), popularity))
 
@@ -62,7 +68,9 @@ def test_diversity_is_the_mean_distance_of_all_pairs() -> None:
     vectors = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 3.0], [0.0, 0.0]])
     half = 1 - np.sqrt(0.5)
     assert diversity(np.array([[0, 1, 2]]), vectors) == pytest.approx([(1 + 2 * half) / 3])
-    assert diversity(np.array([[0, 0], [0, -1], [0, 3]]), vectors) == pytest.approx([0.0, np.nan, np.nan], nan_ok=True)
+    assert diversity(np.array([[0, 0], [0, -1], [0, 3]]), vectors) == pytest.approx(
+        [0.0, np.nan, np.nan], nan_ok=True
+    )
 
 
 def test_diversity_of_many_lists_is_that_of_each() -> None:

@@ -67,7 +67,9 @@ def test_reliability_bins_hold_all_rows_and_intervals_are_exact() -> None:
     assert found.rows.max() - found.rows.min() <= 1
     assert (np.diff(found.predicted) > 0).all()
     assert (found.rows * found.observed).sum() == pytest.approx(label.sum())
-    exact = binomtest(round(found.observed[3] * found.rows[3]), int(found.rows[3])).proportion_ci(0.95, "exact")
+    exact = binomtest(round(found.observed[3] * found.rows[3]), int(found.rows[3])).proportion_ci(
+        0.95, "exact"
+    )
     assert (found.low[3], found.high[3]) == pytest.approx((exact.low, exact.high))
 
 

@@ -7,9 +7,16 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightshift.lift.catalogue import Truth, rank_catalogue
-from nightshift.lift.metrics import average_precision, hit_rate_at, ndcg_at, precision_at, recall_at, reciprocal_rank
-from nightshift.lift.ranked import Ranked
+from nightshift.lift.full_catalogue import Truth, rank_catalogue
+from nightshift.lift.metrics import (
+    average_precision,
+    hit_rate_at,
+    ndcg_at,
+    precision_at,
+    recall_at,
+    reciprocal_rank,
+)
+from nightshift.lift.ranks import Ranked
 
 METRICS = {
     "ndcg_cut_10": lambda ranked: ndcg_at(ranked, 10),
@@ -25,13 +32,21 @@ def made(seed: int, users: int, items: int, levels: int | None) -> tuple[np.ndar
     """Scores (users, items), distinct or of few levels, positives and seen items."""
     random = np.random.default_rng(seed)
     scores = (
-        random.permuted(np.tile(np.arange(items), (users, 1)), axis=1) if levels is None else random.integers(0, levels, (users, items))
+        random.permuted(np.tile(np.arange(items), (users, 1)), axis=1)
+        if levels is None
+        else random.integers(0, levels, (users, items))
     )
     seen, wanted = random.random((users, items)) < 0.1, random.random((users, items)) < 0.05
     return scores.astype(np.float32), Truth(sp.csr_array(wanted & ~seen), sp.csr_array(seen))
 
 
-@given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 60), st.sampled_from([None, 2, 8]), st.integers(1, 40))
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 30),
+    st.integers(1, 60),
+    st.sampled_from([None, 2, 8]),
+    st.integers(1, 40),
+)
 @settings(deadline=None, max_examples=60)
 def test_a_whole_catalogue_gives_what_its_rows_give_whatever_the_batch(
     seed: int, users: int, items: int, levels: int | None, batch: int
@@ -55,7 +70,9 @@ def test_without_ties_a_whole_catalogue_is_ranked_as_trec_eval_ranks_it() -> Non
     expected = pytrec_eval.RelevanceEvaluator(judged, set(METRICS)).evaluate(run)
     found = rank_catalogue(lambda who: scores[who], truth)
     for name, metric in METRICS.items():
-        assert metric(found).value == pytest.approx(np.mean([values[name] for values in expected.values()]), abs=1e-9), name
+        assert metric(found).value == pytest.approx(
+            np.mean([values[name] for values in expected.values()]), abs=1e-9
+        ), name
 
 
 def test_a_positive_that_is_never_shown_is_missed_but_counts() -> None:
@@ -80,10 +97,14 @@ def test_scores_are_left_as_they_were_and_nan_is_refused() -> None:
 
 def test_memory_is_that_of_a_batch_and_not_of_all_users() -> None:
     users, items = 3000, 2000
-    positives = sp.csr_array((np.ones(users), (np.arange(users), np.arange(users) % items)), shape=(users, items))
+    positives = sp.csr_array(
+        (np.ones(users), (np.arange(users), np.arange(users) % items)), shape=(users, items)
+    )
     random = np.random.default_rng(0)
     tracemalloc.start()
-    rank_catalogue(lambda who: random.random((len(who), items), dtype=np.float32), Truth(positives), batch=100)
+    rank_catalogue(
+        lambda who: random.random((len(who), items), dtype=np.float32), Truth(positives), batch=100
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < users * items * 4 / 4  # all scores would be 24 MB

@@ -20,7 +20,7 @@ from nightshift.lift.metrics import (
     recall_at,
     reciprocal_rank,
 )  # fmt: skip
-from nightshift.lift.ranked import Ranked
+from nightshift.lift.ranks import Ranked
 
 CUTS = (1, 3, 10, 40)
 List = list[tuple[int, int]]
@@ -35,7 +35,9 @@ OURS: dict[str, Callable[[Ranked], Sums]] = {
     **{f"P_{cut}": lambda ranked, cut=cut: precision_at(ranked, cut) for cut in CUTS},
     **{f"map_cut_{cut}": lambda ranked, cut=cut: average_precision(ranked, cut) for cut in CUTS},
 }
-MEASURES = {"recip_rank", "map"} | {f"{name}.{','.join(map(str, CUTS))}" for name in ("ndcg_cut", "recall", "success", "P", "map_cut")}
+MEASURES = {"recip_rank", "map"} | {
+    f"{name}.{','.join(map(str, CUTS))}" for name in ("ndcg_cut", "recall", "success", "P", "map_cut")
+}
 
 
 def ranked(lists: list[List], missed: list[int] | None = None) -> Ranked:
@@ -46,7 +48,9 @@ def ranked(lists: list[List], missed: list[int] | None = None) -> Ranked:
 
 
 def of_trec(rows: List, missed: int = 0) -> dict[str, float]:
-    judged = {f"d{number:03d}": label for number, (label, _) in enumerate(rows)} | {f"m{number}": 1 for number in range(missed)}
+    judged = {f"d{number:03d}": label for number, (label, _) in enumerate(rows)} | {
+        f"m{number}": 1 for number in range(missed)
+    }
     scores = {f"d{number:03d}": float(score) for number, (_, score) in enumerate(rows)}
     return pytrec_eval.RelevanceEvaluator({"q": judged}, MEASURES).evaluate({"q": scores})["q"]
 
@@ -83,13 +87,19 @@ def tie_orders(rows: List) -> list[List]:
     return found
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=1, max_size=6).filter(lambda rows: any(y for y, _ in rows)))
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=1, max_size=6).filter(
+        lambda rows: any(y for y, _ in rows)
+    )
+)
 @settings(deadline=None, max_examples=60)
 def test_with_ties_every_metric_is_the_mean_of_trec_eval_over_all_tie_orders(rows: List) -> None:
     orders = [of_trec(order) for order in tie_orders(rows)]
     found = ranked([rows])
     for name, metric in OURS.items():
-        assert metric(found).value == pytest.approx(np.mean([values[name] for values in orders]), abs=1e-9), name
+        assert metric(found).value == pytest.approx(np.mean([values[name] for values in orders]), abs=1e-9), (
+            name
+        )
 
 
 @given(st.lists(LABELS, min_size=2, max_size=5))
@@ -104,7 +114,9 @@ def test_means_over_users_are_those_of_ir_measures(labels: list[list[int]]) -> N
         ir_measures.RR: reciprocal_rank(ranked(lists)),
         ir_measures.AP: average_precision(ranked(lists)),
     }
-    named = [(f"q{user}", f"d{row}", *pair) for user, rows in enumerate(lists) for row, pair in enumerate(rows)]
+    named = [
+        (f"q{user}", f"d{row}", *pair) for user, rows in enumerate(lists) for row, pair in enumerate(rows)
+    ]
     judged = [ir_measures.Qrel(query, document, label) for query, document, label, _ in named]
     run = [ir_measures.ScoredDoc(query, document, float(score)) for query, document, _, score in named]
     values = ir_measures.calc_aggregate(list(wanted), judged, run)
@@ -116,12 +128,18 @@ def test_trec_eval_breaks_ties_by_document_and_we_do_not() -> None:
     last_wins = [(0, 1), (1, 1)]  # d001 comes before d000 in trec_eval
     assert of_trec(last_wins)["recip_rank"] == 1.0
     assert of_trec(last_wins[::-1])["recip_rank"] == 0.5
-    assert reciprocal_rank(ranked([last_wins])).value == reciprocal_rank(ranked([last_wins[::-1]])).value == 0.75
+    assert (
+        reciprocal_rank(ranked([last_wins])).value == reciprocal_rank(ranked([last_wins[::-1]])).value == 0.75
+    )
 
 
 def test_the_metric_of_rows_and_of_lists_is_one_and_the_same() -> None:
     random = np.random.default_rng(4)
-    label, score, user = random.integers(0, 2, 300).astype(float), random.integers(0, 9, 300).astype(float), random.integers(0, 12, 300)
+    label, score, user = (
+        random.integers(0, 2, 300).astype(float),
+        random.integers(0, 9, 300).astype(float),
+        random.integers(0, 12, 300),
+    )
     found = ndcg_at(Ranked.of_rows(label, score, user, 12), 10)
     assert found.numerator == pytest.approx(ndcg(label, score, user, 12).numerator, abs=1e-12)
 

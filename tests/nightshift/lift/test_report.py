@@ -9,30 +9,47 @@ import polars as pl
 import pytest
 import yaml
 
-from nightshift.config import load_settings
-from nightshift.ledger import ANSWERS, REJECTED, Ledgers
-from nightshift.lift.about import about_items
 from nightshift.lift.arms import SOURCE
 from nightshift.lift.cost import Cost, calls, costs
 from nightshift.lift.headline import headline
+from nightshift.lift.item_slices import about_items
 from nightshift.lift.memorization import Memory, halves, instructions, judged, probe
 from nightshift.lift.quality import content_words, grounding, quality
-from nightshift.lift.report import charts, page
-from nightshift.lift.report.content import Content, Judgement, aucs
-from nightshift.lift.report.samples import changes, samples
-from nightshift.lift.report.served import groups, shown
 from nightshift.lift.verdict import GAP, gaps_told
-from nightshift.night import Night
-from nightshift.store import Store
+from nightshift.night.config import load_settings
+from nightshift.night.night import Night
+from nightshift.night.reasons import RETRIED
+from nightshift.report.lift_page import charts, page
+from nightshift.report.lift_page.content import Content, Judgement, aucs
+from nightshift.report.lift_page.group_tables import groups, shown
+from nightshift.report.lift_page.samples import changes, samples
+from nightshift.storage.ledger import ANSWERS, REJECTED, Ledgers
+from nightshift.storage.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS, LIFT
-from nightshift.why import RETRIED
 
 NIGHT = date(2024, 1, 5)
 
 
-def lift_row(arm: str, against: str, difference: float, low: float, high: float, **changed: Any) -> dict[str, Any]:
-    row = {"arm": arm, "against": against, "difference": difference, "ci_low": low, "ci_high": high, "value": 0.7, "p_value": 0.2}
-    common = {"ranker": "lightgbm", "metric": "auc", "slice": "all", "seed_sd": 0.001, "n_users": 300, "n_rows": 20000}
+def lift_row(
+    arm: str, against: str, difference: float, low: float, high: float, **changed: Any
+) -> dict[str, Any]:
+    row = {
+        "arm": arm,
+        "against": against,
+        "difference": difference,
+        "ci_low": low,
+        "ci_high": high,
+        "value": 0.7,
+        "p_value": 0.2,
+    }
+    common = {
+        "ranker": "lightgbm",
+        "metric": "auc",
+        "slice": "all",
+        "seed_sd": 0.001,
+        "n_users": 300,
+        "n_rows": 20000,
+    }
     return row | common | {"p_holm": 0.3, "detectable": 0.002} | changed
 
 
@@ -42,9 +59,27 @@ def table(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def items() -> pl.DataFrame:
     rows = [
-        {"item_id": "1", "title": "The Long Road", "text": "A war story of 1942 in the desert.", "attributes": ["War"], "created_at": None},
-        {"item_id": "2", "title": "Small Town", "text": None, "attributes": ["Drama"], "created_at": datetime(2024, 1, 2, tzinfo=UTC)},
-        {"item_id": "3", "title": "<b>Bold</b>", "text": "x" * 400, "attributes": None, "created_at": datetime(2020, 1, 2, tzinfo=UTC)},
+        {
+            "item_id": "1",
+            "title": "The Long Road",
+            "text": "A war story of 1942 in the desert.",
+            "attributes": ["War"],
+            "created_at": None,
+        },
+        {
+            "item_id": "2",
+            "title": "Small Town",
+            "text": None,
+            "attributes": ["Drama"],
+            "created_at": datetime(2024, 1, 2, tzinfo=UTC),
+        },
+        {
+            "item_id": "3",
+            "title": "<b>Bold</b>",
+            "text": "x" * 400,
+            "attributes": None,
+            "created_at": datetime(2020, 1, 2, tzinfo=UTC),
+        },
     ]
     return ITEMS.conform(pl.DataFrame(rows, schema=ITEMS.schema))
 
@@ -61,7 +96,9 @@ def facts(*summaries: str) -> pl.DataFrame:
         }
         for number, said in enumerate(summaries, 1)
     ]
-    return ITEM_FACTS.conform(pl.DataFrame([row | {"content_key": None} for row in rows], schema=ITEM_FACTS.schema))
+    return ITEM_FACTS.conform(
+        pl.DataFrame([row | {"content_key": None} for row in rows], schema=ITEM_FACTS.schema)
+    )
 
 
 def test_grounding_is_the_share_of_content_words_in_the_source() -> None:
@@ -73,7 +110,12 @@ def test_grounding_is_the_share_of_content_words_in_the_source() -> None:
 
 def test_quality_counts_numbers_repetition_openings_tags_and_refusals() -> None:
     told = facts("A war story of 1942.", "A war story of 1955.", "A war story of 1955.")
-    rejects = pl.DataFrame({"table": ["item_facts", "item_facts", "user_preferences"], "reason": ["refusal", "too_long", "refusal"]})
+    rejects = pl.DataFrame(
+        {
+            "table": ["item_facts", "item_facts", "user_preferences"],
+            "reason": ["refusal", "too_long", "refusal"],
+        }
+    )
     found = quality(items(), told, rejects)
     assert (found.sentences, found.numbers, found.refused, found.rejected) == (3, 3, 1, 2)
     assert found.numbers_grounded == pytest.approx(1 / 3)
@@ -83,7 +125,9 @@ def test_quality_counts_numbers_repetition_openings_tags_and_refusals() -> None:
 
 
 def test_a_night_without_sentences_has_no_quality_and_no_error() -> None:
-    found = quality(items(), ITEM_FACTS.empty(), pl.DataFrame(schema={"table": pl.String, "reason": pl.String}))
+    found = quality(
+        items(), ITEM_FACTS.empty(), pl.DataFrame(schema={"table": pl.String, "reason": pl.String})
+    )
     assert found.sentences == 0
     assert math.isnan(found.grounded)
     assert math.isnan(found.tag_entropy)
@@ -95,11 +139,19 @@ def test_items_are_cut_into_thirds_and_told_apart_by_what_the_model_can_have_kno
     assert found["about_length"].to_list() == [1, 0, 2]
     assert found["about_grounding"].to_list() == [2, 0, None]
     assert found["about_newer"].to_list() == [None, 1, 0]
-    assert about_items(items(), facts(), examples.head(1))["item_id"].to_list() == ["1"], "items without a test row are not judged"
+    assert about_items(items(), facts(), examples.head(1))["item_id"].to_list() == ["1"], (
+        "items without a test row are not judged"
+    )
 
 
 def paid(reason: str | None = None, **changed: Any) -> dict[str, Any]:
-    row = {"table": "item_facts", "as_of": NIGHT, "run_id": "r", "model_id": "m", "created_at": datetime(2024, 1, 5, tzinfo=UTC)}
+    row = {
+        "table": "item_facts",
+        "as_of": NIGHT,
+        "run_id": "r",
+        "model_id": "m",
+        "created_at": datetime(2024, 1, 5, tzinfo=UTC),
+    }
     row |= {"prompt_id": "p", "row_id": "1", "text_key": "t", "text": "x", "finish_reason": "stop"}
     spent = {"prompt_tokens": 100, "cached_tokens": 0, "new_tokens": 10, "seconds": 2.0, "cost_usd": 0.01}
     extra = {"scores": None, "choices": None} if reason is None else {"attempt": 0, "reason": reason}
@@ -110,9 +162,15 @@ def test_costs_are_all_that_was_ever_paid_and_a_thousandth_is_priced_by_the_gain
     ledgers, store = Ledgers(tmp_path), Store(tmp_path)
     answers = [paid(content_key="a"), paid(content_key="b"), paid(content_key="late", as_of=date(2024, 2, 1))]
     ledgers.answers.append(pl.DataFrame(answers, schema=ANSWERS), "r")
-    ledgers.rejects.append(pl.DataFrame([paid("refusal", content_key="c"), paid(RETRIED, content_key="d")], schema=REJECTED), "r")
+    ledgers.rejects.append(
+        pl.DataFrame([paid("refusal", content_key="c"), paid(RETRIED, content_key="d")], schema=REJECTED), "r"
+    )
     assert calls(ledgers, NIGHT).select("calls", "prompt_tokens", "new_tokens").row(0) == (3, 300, 30)
-    vectors = [{"item_id": str(n), "view": view, "encoder_id": "e", "vector": [1.0]} for n in range(4) for view in ("raw", "facts")]
+    vectors = [
+        {"item_id": str(n), "view": view, "encoder_id": "e", "vector": [1.0]}
+        for n in range(4)
+        for view in ("raw", "facts")
+    ]
     frame = ITEM_EMBEDDINGS.conform(pl.DataFrame(vectors, schema=ITEM_EMBEDDINGS.schema))
     store.publish(ITEM_EMBEDDINGS, NIGHT, frame, metadata={"embedded": 8, "texts/s": 4.0})
     text, llm, both = costs(store, ledgers, NIGHT, {"text": -0.001, "llm": 0.002, "both": 0.001})
@@ -126,7 +184,9 @@ def test_costs_are_all_that_was_ever_paid_and_a_thousandth_is_priced_by_the_gain
 
 def test_an_unknown_price_is_unknown_and_not_nothing(tmp_path: Path) -> None:
     ledgers = Ledgers(tmp_path)
-    ledgers.answers.append(pl.DataFrame([paid(content_key="a"), paid(content_key="b", cost_usd=None)], schema=ANSWERS), "r")
+    ledgers.answers.append(
+        pl.DataFrame([paid(content_key="a"), paid(content_key="b", cost_usd=None)], schema=ANSWERS), "r"
+    )
     (llm,) = costs(Store(tmp_path), ledgers, NIGHT, {"llm": 0.002})
     assert llm.usd is None
     assert llm.usd_a_thousandth is None
@@ -135,13 +195,31 @@ def test_an_unknown_price_is_unknown_and_not_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lift", "content", "said"),
     [
-        ((0.002, 0.001, 0.003), (0.003, 0.001, 0.004), ("gain +0.0020 AUC over a strong base, and they do carry content: +0.0030",)),
-        ((0.001, -0.001, 0.003), (0.003, 0.001, 0.004), ("gain nothing measurable", "but they do carry content")),
-        ((0.002, 0.001, 0.003), (0.001, -0.001, 0.004), ("gain +0.0020", "but no more than the same answers dealt to other items")),
-        ((-0.002, -0.003, -0.001), (-0.003, -0.004, -0.001), ("lose −0.0020", "the same answers dealt to other items do better")),
+        (
+            (0.002, 0.001, 0.003),
+            (0.003, 0.001, 0.004),
+            ("gain +0.0020 AUC over a strong base, and they do carry content: +0.0030",),
+        ),
+        (
+            (0.001, -0.001, 0.003),
+            (0.003, 0.001, 0.004),
+            ("gain nothing measurable", "but they do carry content"),
+        ),
+        (
+            (0.002, 0.001, 0.003),
+            (0.001, -0.001, 0.004),
+            ("gain +0.0020", "but no more than the same answers dealt to other items"),
+        ),
+        (
+            (-0.002, -0.003, -0.001),
+            (-0.003, -0.004, -0.001),
+            ("lose −0.0020", "the same answers dealt to other items do better"),
+        ),
     ],
 )
-def test_the_headline_says_gain_and_content_apart(lift: tuple[float, ...], content: tuple[float, ...], said: tuple[str, ...]) -> None:
+def test_the_headline_says_gain_and_content_apart(
+    lift: tuple[float, ...], content: tuple[float, ...], said: tuple[str, ...]
+) -> None:
     text = headline(table(lift_row("llm", "base", *lift), lift_row("llm", "permuted", *content)))
     assert all(part in text for part in said)
 
@@ -149,7 +227,9 @@ def test_the_headline_says_gain_and_content_apart(lift: tuple[float, ...], conte
 def test_the_headline_does_not_keep_silent_about_cheap_text() -> None:
     lift, same = lift_row("llm", "base", 0.002, 0.001, 0.003), lift_row("llm", "text", 0.0001, -0.001, 0.001)
     assert headline(table(lift, same)).endswith("An encoder of the source text alone does about as well.")
-    assert headline(table(lift, same | {"ci_low": 0.00005})).endswith("Against an encoder of the source text alone: +0.0001.")
+    assert headline(table(lift, same | {"ci_low": 0.00005})).endswith(
+        "Against an encoder of the source text alone: +0.0001."
+    )
 
 
 def test_a_slice_is_coloured_only_where_it_stands_the_correction() -> None:
@@ -163,10 +243,26 @@ def test_the_headline_of_nothing_says_so() -> None:
 
 
 def scored() -> pl.DataFrame:
-    """Two seeds of two arms: `llm` is surer of item 1 rightly and of item 2 wrongly; item 3 has too few users."""
-    chances = {("base", "1"): 0.5, ("base", "2"): 0.5, ("base", "3"): 0.5, ("llm", "1"): 0.9, ("llm", "2"): 0.1, ("llm", "3"): 0.9}
+    """Two seeds of two arms: `llm` is surer of item 1 rightly and of item 2 wrongly; item 3 has too few
+    users."""
+    chances = {
+        ("base", "1"): 0.5,
+        ("base", "2"): 0.5,
+        ("base", "3"): 0.5,
+        ("llm", "1"): 0.9,
+        ("llm", "2"): 0.1,
+        ("llm", "3"): 0.9,
+    }
     rows = [
-        {"arm": arm, "ranker": "lightgbm", "seed": seed, "user_id": f"user-{user}", "item_id": item, "label": 1.0, "score": chance}
+        {
+            "arm": arm,
+            "ranker": "lightgbm",
+            "seed": seed,
+            "user_id": f"user-{user}",
+            "item_id": item,
+            "label": 1.0,
+            "score": chance,
+        }
         for (arm, item), chance in chances.items()
         for seed in range(2)
         for user in range(2 if item == "3" else 6)
@@ -181,16 +277,29 @@ def test_items_that_were_helped_and_hurt_are_means_over_several_users() -> None:
     helped, hurt = samples(scored(), items(), facts("one", "two", "three"), "lightgbm")
     assert [(sample.title, sample.summary, sample.rows) for sample in helped] == [("The Long Road", "one", 6)]
     assert [sample.title for sample in hurt] == ["Small Town"]
-    assert changes(scored().with_columns(pl.col("score") * 5), "lightgbm").is_empty(), "scores that are no probabilities have no logloss"
+    assert changes(scored().with_columns(pl.col("score") * 5), "lightgbm").is_empty(), (
+        "scores that are no probabilities have no logloss"
+    )
 
 
 def test_aucs_of_dealings_are_one_arm() -> None:
-    rows = [("permuted", 0, 1.0, 0.9), ("permuted", 0, 0.0, 0.1), ("permuted2", 1, 1.0, 0.2), ("permuted2", 1, 0.0, 0.3)]
-    assert aucs(pl.DataFrame(rows, schema=["arm", "seed", "label", "score"], orient="row")) == {"permuted": [1.0, 0.0]}
+    rows = [
+        ("permuted", 0, 1.0, 0.9),
+        ("permuted", 0, 0.0, 0.1),
+        ("permuted2", 1, 1.0, 0.2),
+        ("permuted2", 1, 0.0, 0.3),
+    ]
+    assert aucs(pl.DataFrame(rows, schema=["arm", "seed", "label", "score"], orient="row")) == {
+        "permuted": [1.0, 0.0]
+    }
 
 
 def test_a_lead_over_a_candidate_source_does_not_hide_the_arms_intervals() -> None:
-    rows = [{"arm": "llm", "against": "base"}, {"arm": "base", "against": "popular"}, {"arm": "base", "against": "ease"}]
+    rows = [
+        {"arm": "llm", "against": "base"},
+        {"arm": "base", "against": "popular"},
+        {"arm": "base", "against": "ease"},
+    ]
     assert page._of_arms(rows) == rows[:1]
 
 
@@ -213,7 +322,10 @@ def test_a_forest_scales_to_what_supports_a_claim_and_colours_what_is_clear() ->
 def test_what_was_bought_is_drawn_in_money_else_in_tokens_else_in_minutes() -> None:
     pytest.importorskip("altair", reason="the report's extra is not installed")
     gain = lift_row("llm", "base", 0.002, 0.001, 0.003)
-    paid = {"usd": Cost("llm", 9, 9000, 900, 60.0, 1.5, 0.002), "tokens": Cost("llm", 9, 9000, 900, 60.0, None, 0.002)}
+    paid = {
+        "usd": Cost("llm", 9, 9000, 900, 60.0, 1.5, 0.002),
+        "tokens": Cost("llm", 9, 9000, 900, 60.0, None, 0.002),
+    }
     paid["local"] = Cost("llm", 9, 0, 0, 60.0, 0.0, 0.002)
     titles = {"usd": "US dollars", "tokens": "thousand tokens", "local": "minutes of the machine"}
     text = lift_row("text", "base", 0.0, -0.001, 0.001) | {"cost": Cost("text", 9, 0, 0, 3.0, 0.0, 0.0)}
@@ -251,8 +363,10 @@ def test_groups_of_users_are_told_with_their_gap_and_are_no_other_slices() -> No
     assert [row["name"] for row in groups(lift, "auc")["age"]] == ["18-24", "56 and over"]
     (told,) = gaps_told(lift)
     assert told == (
-        "users by age (80 users): best and worst served group differ by AUC 0.0200 with base (40% of random groups differ as much) "
-        "and 0.0240 with llm (30% of random groups differ as much); llm does not measurably move the gap (+0.0040 [-0.0020, +0.0090])"
+        "users by age (80 users): best and worst served group differ by AUC 0.0200 with base (40% of "
+        "random groups differ as much) "
+        "and 0.0240 with llm (30% of random groups differ as much); llm does not measurably move the "
+        "gap (+0.0040 [-0.0020, +0.0090])"
     )
     assert shown(lift, "lightgbm") == [
         {"arm": "base", "coverage": 0.5, "diversity, source text": 0.5},
@@ -260,10 +374,19 @@ def test_groups_of_users_are_told_with_their_gap_and_are_no_other_slices() -> No
     ]
     pytest.importorskip("altair", reason="the report's extra is not installed")
     judgement = dataclasses.replace(
-        content().judgements[0], groups=groups(lift, "auc"), gaps=gaps_told(lift), shown=shown(lift, "lightgbm")
+        content().judgements[0],
+        groups=groups(lift, "auc"),
+        gaps=gaps_told(lift),
+        shown=shown(lift, "lightgbm"),
     )
     text = page.render(content(judgements=[judgement]), "x")
-    for word in ("Groups of users", "56 and over", "does not measurably move the gap", "What would be shown", "diversity, source text"):
+    for word in (
+        "Groups of users",
+        "56 and over",
+        "does not measurably move the gap",
+        "What would be shown",
+        "diversity, source text",
+    ):
         assert word in text
 
 
@@ -273,21 +396,39 @@ def content(**changed: Any) -> Content:
         metric="auc",
         verdict=["llm minus base: nothing"],
         arms=[{"arm": "base", "auc": 0.77}, {"arm": "llm", "auc": 0.78}],
-        compared=[lift_row("llm", "base", 0.001, -0.001, 0.002) | {"name": "llm - base", "meaning": "lift", "seeds": [0.0, 0.002]}],
-        sliced={"llm minus base": [lift_row("llm", "base", 0.001, -0.001, 0.002, slice="cold") | {"name": "cold"}]},
+        compared=[
+            lift_row("llm", "base", 0.001, -0.001, 0.002)
+            | {"name": "llm - base", "meaning": "lift", "seeds": [0.0, 0.002]}
+        ],
+        sliced={
+            "llm minus base": [lift_row("llm", "base", 0.001, -0.001, 0.002, slice="cold") | {"name": "cold"}]
+        },
         by_seed={"base": [0.77, 0.771], "llm": [0.78, 0.779]},
         bins={},
         costs=[Cost("llm", 10, 1000, 100, 60.0, None, 0.001), Cost("text", 10, 0, 0, 6.0, 0.0, None)],
-        bought=[lift_row("llm", "base", 0.001, -0.001, 0.002) | {"cost": Cost("llm", 10, 1000, 100, 60.0, None, 0.001)}],
+        bought=[
+            lift_row("llm", "base", 0.001, -0.001, 0.002)
+            | {"cost": Cost("llm", 10, 1000, 100, 60.0, None, 0.001)}
+        ],
         shown=[],
         groups={},
         gaps=[],
         helped=samples(scored(), items(), facts("<script>alert(1)</script>"), "lightgbm")[0],
         hurt=[],
     )
-    told = quality(items(), facts("A war story."), pl.DataFrame(schema={"table": pl.String, "reason": pl.String}))
+    told = quality(
+        items(), facts("A war story."), pl.DataFrame(schema={"table": pl.String, "reason": pl.String})
+    )
     settings = {"dealings of the placebo": "3", "language model": "m@1"}
-    source = {"table": "items", "rows": 3, "digest": "abc", "published": "2024-01-05 00:00", "model": "", "prompt": "", "code": "0.1.0"}
+    source = {
+        "table": "items",
+        "rows": 3,
+        "digest": "abc",
+        "published": "2024-01-05 00:00",
+        "model": "",
+        "prompt": "",
+        "code": "0.1.0",
+    }
     proofs = {"recompute": ("Rows were rebuilt.", "40 rows x 9 columns: 0 differences")}
     made = {
         "as_of": "2024-01-05",
@@ -298,7 +439,9 @@ def content(**changed: Any) -> Content:
         "size": {"rows: test": 20001},
     }
     made["memory"] = Memory(50, 0.4, 0.6)
-    return Content(**(made | {"sources": [source], "versions": {"nightshift": "0.1.0"}, "settings": settings} | changed))
+    return Content(
+        **(made | {"sources": [source], "versions": {"nightshift": "0.1.0"}, "settings": settings} | changed)
+    )
 
 
 def test_a_page_escapes_what_strangers_wrote_fetches_nothing_and_names_no_user() -> None:
@@ -332,13 +475,19 @@ def titles(*names: str) -> pl.DataFrame:
 
 def test_titles_are_cut_in_the_middle_without_their_year() -> None:
     found = halves(titles("The Long Road Home (1997)", "Up", "A Very Long Engagement, Really"))
-    assert sorted((each.beginning, each.end) for each in found) == [("A Very", "Long Engagement, Really"), ("The Long", "Road Home")]
+    assert sorted((each.beginning, each.end) for each in found) == [
+        ("A Very", "Long Engagement, Really"),
+        ("The Long", "Road Home"),
+    ]
     assert instructions(found).count("Beginning: ") == 2
 
 
 def test_what_was_recited_is_counted_word_by_word() -> None:
     cut = halves(titles("The Long Road Home", "One Two Three Four"))
-    said = {each.item_id: {"The Long": "ROAD home. And more", "One Two": "Three five"}[each.beginning] for each in cut}
+    said = {
+        each.item_id: {"The Long": "ROAD home. And more", "One Two": "Three five"}[each.beginning]
+        for each in cut
+    }
     assert judged(cut, said) == Memory(2, 0.5, 1.0)
     assert judged(cut, {}) is None
 
@@ -358,19 +507,31 @@ def test_a_title_is_asked_once_a_model_and_costs_nothing_again(tmp_path: Path) -
 
 
 def a_night(folder: Path) -> Night:
-    sources = {"items": {"path": "items.parquet", "item_id": "i"}, "interactions": {"path": "e.parquet", "user_id": "u", "item_id": "i"}}
+    sources = {
+        "items": {"path": "items.parquet", "item_id": "i"},
+        "interactions": {"path": "e.parquet", "user_id": "u", "item_id": "i"},
+    }
     sources["interactions"] |= {"timestamp": "t", "timestamp_unit": "s", "feedback": "implicit"}
-    (folder / "nightshift.yaml").write_text(yaml.safe_dump({"sources": sources, "nights": {"first": NIGHT}, "llm": {"backend": "echo"}}))
+    (folder / "nightshift.yaml").write_text(
+        yaml.safe_dump({"sources": sources, "nights": {"first": NIGHT}, "llm": {"backend": "echo"}})
+    )
     return Night(load_settings(folder / "nightshift.yaml"), NIGHT)
 
 
 def test_a_page_without_sentences_judgements_or_numbers_is_still_a_page() -> None:
     pytest.importorskip("altair", reason="the report's extra is not installed")
-    none = quality(items(), ITEM_FACTS.empty(), pl.DataFrame(schema={"table": pl.String, "reason": pl.String}))
+    none = quality(
+        items(), ITEM_FACTS.empty(), pl.DataFrame(schema={"table": pl.String, "reason": pl.String})
+    )
     text = page.render(content(judgements=[], quality=none), "Nothing can be said.")
     assert "No model wrote a sentence" in text
 
 
 def test_numbers_are_written_for_people() -> None:
-    assert (page.signed(-0.00123), page.signed(None), page.plain(float("nan")), page.percent(0.425)) == ("−0.0012", "–", "–", "42%")
+    assert (page.signed(-0.00123), page.signed(None), page.plain(float("nan")), page.percent(0.425)) == (
+        "−0.0012",
+        "–",
+        "–",
+        "42%",
+    )
     assert (page.count(20001), page.p_value(0.0004), page.p_value(0.04321)) == ("20,001", "< 0.001", "0.043")

@@ -5,17 +5,17 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.errors import ConfigError, SourceError
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.lift.arms import ARMS
-from nightshift.lift.beside import Beside
+from nightshift.lift.descriptions import Beside
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.slices import MAIN_SLICES, SLICES, events_before_cut, masks_of
 from nightshift.lift.suite import Judged, judge
 from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import LIFT, RANKING_SCORES
 
 QUICK = LiftSettings(seeds=2, resamples=500, lightgbm=LightGBMSettings(rounds=150, learning_rate=0.1))
@@ -23,7 +23,8 @@ QUICK = LiftSettings(seeds=2, resamples=500, lightgbm=LightGBMSettings(rounds=15
 
 @pytest.fixture(scope="module")
 def examples() -> pl.DataFrame:
-    """A world whose items talk about what they are, read by a model that understands them; one night early on."""
+    """A world whose items talk about what they are, read by a model that understands them; one night early
+    on."""
     world = make_world(SyntheticSettings(n_users=200, n_items=300))
     night = world.settings.start.date() + timedelta(days=4)
     snapshot = Snapshot(item_tag_scores=world.tag_scores(), item_embeddings=world.embeddings())
@@ -35,7 +36,9 @@ def judged(examples: pl.DataFrame) -> Judged:
     return judge(examples, QUICK)
 
 
-def row(lift: pl.DataFrame, arm: str, against: str, metric: str = "auc", part: str = "all") -> dict[str, float]:
+def row(
+    lift: pl.DataFrame, arm: str, against: str, metric: str = "auc", part: str = "all"
+) -> dict[str, float]:
     wanted = {"arm": arm, "against": against, "metric": metric, "slice": part}
     return lift.filter([pl.col(name) == value for name, value in wanted.items()]).row(0, named=True)
 
@@ -47,7 +50,9 @@ def test_where_content_matters_llm_beats_base_and_the_placebo_does_not(judged: J
     assert row(judged.lift, "permuted", "base")["ci_low"] <= 0
 
 
-def test_tables_conform_and_every_arm_and_seed_scored_every_test_row(judged: Judged, examples: pl.DataFrame) -> None:
+def test_tables_conform_and_every_arm_and_seed_scored_every_test_row(
+    judged: Judged, examples: pl.DataFrame
+) -> None:
     assert LIFT.conform(judged.lift).equals(judged.lift)
     assert RANKING_SCORES.conform(judged.scores).equals(judged.scores)
     test = examples.filter(pl.col("split") == "test").height
@@ -56,15 +61,22 @@ def test_tables_conform_and_every_arm_and_seed_scored_every_test_row(judged: Jud
 
 
 def test_reported_metrics_can_be_recomputed_from_the_scores(judged: Judged) -> None:
-    values = [roc_auc_score(part["label"], part["score"]) for _, part in judged.scores.filter(pl.col("arm") == "llm").group_by("seed")]
+    values = [
+        roc_auc_score(part["label"], part["score"])
+        for _, part in judged.scores.filter(pl.col("arm") == "llm").group_by("seed")
+    ]
     assert row(judged.lift, "llm", "llm")["value"] == pytest.approx(np.mean(values), abs=1e-9)
     compared = row(judged.lift, "llm", "base")
-    assert compared["difference"] == pytest.approx(compared["value"] - row(judged.lift, "base", "base")["value"], abs=1e-9)
+    assert compared["difference"] == pytest.approx(
+        compared["value"] - row(judged.lift, "base", "base")["value"], abs=1e-9
+    )
 
 
 def test_the_ranker_of_seed_zero_is_the_one_that_scored(judged: Judged, examples: pl.DataFrame) -> None:
     scored = judged.scores.filter((pl.col("arm") == "llm") & (pl.col("seed") == 0))["score"].to_numpy()
-    assert np.array_equal(judged.rankers["lightgbm"]["llm"].predict(examples.filter(pl.col("split") == "test")), scored)
+    assert np.array_equal(
+        judged.rankers["lightgbm"]["llm"].predict(examples.filter(pl.col("split") == "test")), scored
+    )
 
 
 def test_judging_again_gives_the_same_bytes_and_progress_is_told(examples: pl.DataFrame) -> None:
@@ -88,9 +100,24 @@ def test_the_verdict_names_the_content_lift_and_warns_of_great_gains(judged: Jud
 
 
 def test_the_verdict_says_when_nothing_was_gained() -> None:
-    common = {"ranker": "lightgbm", "metric": "auc", "slice": "all", "value": 0.7, "p_value": 0.8, "seed_sd": 0.0}
+    common = {
+        "ranker": "lightgbm",
+        "metric": "auc",
+        "slice": "all",
+        "value": 0.7,
+        "p_value": 0.8,
+        "seed_sd": 0.0,
+    }
     common |= {"p_holm": 0.8, "detectable": 0.0029}
-    flat = {"arm": "llm", "against": "base", "difference": 0.0001, "ci_low": -0.002, "ci_high": 0.002, "n_users": 300, "n_rows": 20000}
+    flat = {
+        "arm": "llm",
+        "against": "base",
+        "difference": 0.0001,
+        "ci_low": -0.002,
+        "ci_high": 0.002,
+        "n_users": 300,
+        "n_rows": 20000,
+    }
     tiny = flat | {"slice": "cold items (under 5 events)", "n_users": 20, "n_rows": 60}
     lines = verdict(LIFT.conform(pl.DataFrame([common | flat, common | tiny])))
     assert "no measurable gain (one under 0.0029 would likely be missed)" in lines[0]
@@ -115,22 +142,41 @@ def test_events_before_the_cut_are_read_back_from_the_rows() -> None:
     world = make_world(SyntheticSettings(n_users=40, n_items=60, days=10))
     rows = build_examples(ExampleInputs(world.items, world.interactions, {date(2024, 1, 2): Snapshot()}))
     cut = rows.filter(pl.col("split") != "train")["timestamp"].min()
-    expected = dict(world.interactions.filter(pl.col("timestamp") < cut).group_by("item_id").len().iter_rows())
+    expected = dict(
+        world.interactions.filter(pl.col("timestamp") < cut).group_by("item_id").len().iter_rows()
+    )
     found = dict(events_before_cut(rows).iter_rows())
     assert {item: expected.get(item, 0) for item in found} == found
 
 
 def test_seeds_take_turns_with_the_dealings_of_the_placebo_which_are_one_arm(judged: Judged) -> None:
-    turns = judged.scores.filter(pl.col("arm").str.starts_with("permuted")).select("arm", "seed").unique().sort("seed").rows()
+    turns = (
+        judged.scores.filter(pl.col("arm").str.starts_with("permuted"))
+        .select("arm", "seed")
+        .unique()
+        .sort("seed")
+        .rows()
+    )
     assert turns == [("permuted", 0), ("permuted2", 1)]
-    values = [roc_auc_score(part["label"], part["score"]) for _, part in judged.scores.group_by("arm") if part["arm"][0][:8] == "permuted"]
+    values = [
+        roc_auc_score(part["label"], part["score"])
+        for _, part in judged.scores.group_by("arm")
+        if part["arm"][0][:8] == "permuted"
+    ]
     assert row(judged.lift, "permuted", "permuted")["value"] == pytest.approx(np.mean(values), abs=1e-9)
     assert set(judged.lift["arm"]) == {"base", "text", "llm", "permuted"}
 
 
-def test_each_comparison_is_corrected_over_its_slices_and_says_what_it_could_have_found(judged: Judged) -> None:
-    compared = judged.lift.filter((pl.col("arm") == "llm") & (pl.col("against") == "base") & (pl.col("metric") == "auc"))
-    whole, sliced = compared.filter(pl.col("slice") == "all"), compared.filter(pl.col("slice") != "all").drop_nulls("p_value")
+def test_each_comparison_is_corrected_over_its_slices_and_says_what_it_could_have_found(
+    judged: Judged,
+) -> None:
+    compared = judged.lift.filter(
+        (pl.col("arm") == "llm") & (pl.col("against") == "base") & (pl.col("metric") == "auc")
+    )
+    whole, sliced = (
+        compared.filter(pl.col("slice") == "all"),
+        compared.filter(pl.col("slice") != "all").drop_nulls("p_value"),
+    )
     assert whole["p_holm"].item() == whole["p_value"].item()
     assert sliced.height > 6
     assert sliced["p_holm"].min() == pytest.approx(min(1.0, sliced.height * sliced["p_value"].min()))
@@ -148,11 +194,15 @@ def test_leaving_out_a_part_takes_its_columns_and_nothing_else(examples: pl.Data
     assert {name for name in whole if name.startswith(("llm__tags_", "llm__tag_"))} == set(whole) - set(less)
     quick = QUICK.model_copy(update={"seeds": 1, "leave_one_out": True, "arms": ("base", "llm")})
     found = judge(examples, quick)
-    assert set(found.rankers["lightgbm"]) == {"base", "llm", "llm_without_hidden", "llm_without_tags"}, "no facts, no preferences here"
+    assert set(found.rankers["lightgbm"]) == {"base", "llm", "llm_without_hidden", "llm_without_tags"}, (
+        "no facts, no preferences here"
+    )
     assert row(found.lift, "llm", "llm_without_hidden")["difference"] is not None
 
 
-def test_slices_of_what_is_known_about_items_need_it_and_split_the_rows(judged: Judged, examples: pl.DataFrame) -> None:
+def test_slices_of_what_is_known_about_items_need_it_and_split_the_rows(
+    judged: Judged, examples: pl.DataFrame
+) -> None:
     ids = examples["item_id"].unique().sort()
     about = pl.DataFrame({"item_id": ids, "about_length": pl.Series([n % 3 for n in range(len(ids))])})
     masks = masks_of(examples, Beside(items=about))

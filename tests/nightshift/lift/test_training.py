@@ -3,7 +3,6 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.errors import TableError
 from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
@@ -16,6 +15,7 @@ from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.settings import DINSettings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import LIFT, RANKING_SCORES
 
 BOTH = LiftSettings(
@@ -41,18 +41,27 @@ def examples(inputs: ExampleInputs) -> pl.DataFrame:
     return build_examples(inputs, ExampleSettings(features=FeatureSettings(lists=False)))
 
 
-def test_both_rankers_judge_the_same_arms_on_the_same_rows(inputs: ExampleInputs, examples: pl.DataFrame) -> None:
+def test_both_rankers_judge_the_same_arms_on_the_same_rows(
+    inputs: ExampleInputs, examples: pl.DataFrame
+) -> None:
     judged = judge(examples, BOTH, context=Context.of(inputs))
     assert RANKING_SCORES.conform(judged.scores).equals(judged.scores)
     assert LIFT.conform(judged.lift).equals(judged.lift)
-    assert {name: set(arms) for name, arms in judged.rankers.items()} == {name: set(BOTH.arms) for name in BOTH.rankers}
+    assert {name: set(arms) for name, arms in judged.rankers.items()} == {
+        name: set(BOTH.arms) for name in BOTH.rankers
+    }
     assert judged.scores.group_by("ranker", "arm", "seed").len()["len"].n_unique() == 1
     rows = judged.lift.group_by("ranker").len()["len"].to_list()
     assert rows[0] == rows[1] > 0
     lines = verdict(judged.lift)
     assert {line.split(":")[0] for line in lines} == {"lightgbm", "din"}
-    assert [word for word in headline(judged.lift).split() if word in ("lightgbm:", "din:")] == ["lightgbm:", "din:"]
-    compared = judged.lift.filter((pl.col("ranker") == "din") & (pl.col("metric") == "auc") & (pl.col("slice") == "all"))
+    assert [word for word in headline(judged.lift).split() if word in ("lightgbm:", "din:")] == [
+        "lightgbm:",
+        "din:",
+    ]
+    compared = judged.lift.filter(
+        (pl.col("ranker") == "din") & (pl.col("metric") == "auc") & (pl.col("slice") == "all")
+    )
     pairs = {("llm", "base"), ("text", "base"), ("permuted", "base"), ("llm", "permuted"), ("llm", "text")}
     assert pairs <= set(compared.drop_nulls("ci_low").select("arm", "against").iter_rows())
     first = judged.scores.filter((pl.col("ranker") == "din") & (pl.col("seed") == 0))

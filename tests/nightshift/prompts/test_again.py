@@ -5,10 +5,10 @@ from typing import Any, get_args
 
 import pytest
 
+from nightshift.enrichments.item_facts.line_prompt import LABEL, FactsSettings, item_facts
+from nightshift.enrichments.user_preferences.line_prompt import OPENING, PreferencesSettings, user_preferences
 from nightshift.errors import RejectReason
-from nightshift.prompts.again import HINTS
-from nightshift.prompts.item_facts import LABEL, FactsSettings, item_facts
-from nightshift.prompts.user_preferences import OPENING, PreferencesSettings, user_preferences
+from nightshift.prompts.reask import HINTS
 from nightshift.prompts.vocabulary import load_vocabulary
 
 MOVIES = load_vocabulary("movies", Path())

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from nightshift.enrichments.group_facts.prompt import group_facts
+from nightshift.enrichments.item_facts.line_prompt import FactsSettings
 from nightshift.errors import RejectedAnswer
-from nightshift.llm.base import Request
-from nightshift.llm.echo import EchoLLM
-from nightshift.prompts.group_facts import group_facts
-from nightshift.prompts.item_facts import FactsSettings
+from nightshift.models.llm.base import Request
+from nightshift.models.llm.echo import EchoLLM
 from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary
 
 MOVIES = load_vocabulary("movies", Path())
@@ -24,7 +24,8 @@ def test_its_examples_are_worked_from_the_vocabularys_and_all_differ() -> None:
     blocks = PROMPT.instructions.strip().split("\n\n")
     assert (
         blocks[0]
-        == "Kind of movie: Thriller\nSuch as: The Silence of the Lambs (1991)\nSummary: Tense movies about murder, mostly for adults."
+        == "Kind of movie: Thriller\nSuch as: The Silence of the Lambs (1991)\nSummary: Tense movies "
+        "about murder, mostly for adults."
     )
     answers = [block.splitlines()[-1] for block in blocks]
     assert len(set(answers)) == len(answers) == len(MOVIES.examples)
@@ -32,12 +33,20 @@ def test_its_examples_are_worked_from_the_vocabularys_and_all_differ() -> None:
 
 def test_a_vocabulary_of_one_facet_and_no_attributes_is_enough() -> None:
     raw = {"name": "x", "version": 1, "facets": [{"name": "kind", "tags": ["red", "green"]}]}
-    one = Vocabulary.model_validate(raw | {"examples": [{"title": "Lamp", "tags": {"kind": "red"}, "summary": "A lamp."}]})
-    assert group_facts(FactsSettings(), one).instructions == "Kind of item: red\nSuch as: Lamp\nSummary: Red items.\n\n"
+    one = Vocabulary.model_validate(
+        raw | {"examples": [{"title": "Lamp", "tags": {"kind": "red"}, "summary": "A lamp."}]}
+    )
+    assert (
+        group_facts(FactsSettings(), one).instructions
+        == "Kind of item: red\nSuch as: Lamp\nSummary: Red items.\n\n"
+    )
 
 
 def test_what_it_answers_is_one_sentence_and_no_copy_of_an_example() -> None:
-    assert PROMPT.parse(" Slow stories of ordinary people.", "stop").summary == "Slow stories of ordinary people."
+    assert (
+        PROMPT.parse(" Slow stories of ordinary people.", "stop").summary
+        == "Slow stories of ordinary people."
+    )
     with pytest.raises(RejectedAnswer, match="copies an example"):
         PROMPT.parse(" Tense movies about murder, mostly for adults.", "stop")
 

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nightshift.enrichments.item_tag_scores.prompt import TagSettings, centred, item_tag_scores
 from nightshift.errors import RejectedAnswer
-from nightshift.prompts.item_tag_scores import TagSettings, centred, item_tag_scores
 from nightshift.prompts.vocabulary import Example, Facet, Vocabulary, load_vocabulary
 
 TWO = Vocabulary(
@@ -18,7 +18,9 @@ TWO = Vocabulary(
 
 def rows(*scores: list[float]) -> pl.DataFrame:
     frame = pl.DataFrame({"item_id": [str(n) for n in range(len(scores))]})
-    return frame.with_columns(pl.Series("scores", list(scores), dtype=pl.List(pl.Float32)), content_key=pl.lit("k"))
+    return frame.with_columns(
+        pl.Series("scores", list(scores), dtype=pl.List(pl.Float32)), content_key=pl.lit("k")
+    )
 
 
 def test_every_item_gets_every_tag_of_every_facet_once() -> None:

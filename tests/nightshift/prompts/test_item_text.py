@@ -49,7 +49,10 @@ def test_a_long_text_is_cut_at_a_word_and_says_so() -> None:
 
 def test_an_item_without_attributes_or_text_is_one_line() -> None:
     assert item_lines("Movie", "Fargo", [], None, 400) == "Movie: Fargo"
-    assert item_lines("Movie", "Fargo", ["Crime", "Drama"], "Snow.", 400) == "Movie: Fargo\nAbout: Crime, Drama. Snow."
+    assert (
+        item_lines("Movie", "Fargo", ["Crime", "Drama"], "Snow.", 400)
+        == "Movie: Fargo\nAbout: Crime, Drama. Snow."
+    )
     assert item_lines("Book", "Fargo", [], "Snow.", 400) == "Book: Fargo\nAbout: Snow."
 
 

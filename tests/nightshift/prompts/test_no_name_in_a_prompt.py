@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nightshift.config import Settings
-from nightshift.night import PROMPTED, Night
+from nightshift.night.config import Settings
+from nightshift.night.night import PROMPTED, Night
 from nightshift.prompts.item_text import ITEM_FIELDS
 from nightshift.tables import INTERACTIONS, ITEMS
 
@@ -23,13 +23,27 @@ ALLOWED = {
 
 def marked_items() -> pl.DataFrame:
     plain = {"title": ["Fargo", "Heat"], "text": ["snow", None], "attributes": [["Crime"], ["Action"]]}
-    others = {"item_id": [f"{MARK}-1", f"{MARK}-2"], "created_at": None, "seller": f"{MARK} seller", "price": f"{MARK} 9.99"}
+    others = {
+        "item_id": [f"{MARK}-1", f"{MARK}-2"],
+        "created_at": None,
+        "seller": f"{MARK} seller",
+        "price": f"{MARK} 9.99",
+    }
     return pl.DataFrame(plain | others, schema_overrides={"created_at": pl.Datetime("us", "UTC")})
 
 
 def marked_events() -> pl.DataFrame:
-    rows = {"item_id": [f"{MARK}-1", f"{MARK}-2"] * 3, "label": [1.0, 0.0] * 3, "timestamp": [MOMENT.replace(hour=n) for n in range(6)]}
-    others = {"user_id": f"{MARK}-anna@example.org", "kind": f"{MARK} kind", "request_id": f"{MARK} request", "ip": f"{MARK} 10.0.0.1"}
+    rows = {
+        "item_id": [f"{MARK}-1", f"{MARK}-2"] * 3,
+        "label": [1.0, 0.0] * 3,
+        "timestamp": [MOMENT.replace(hour=n) for n in range(6)],
+    }
+    others = {
+        "user_id": f"{MARK}-anna@example.org",
+        "kind": f"{MARK} kind",
+        "request_id": f"{MARK} request",
+        "ip": f"{MARK} 10.0.0.1",
+    }
     return pl.DataFrame(rows).with_columns(pl.lit(value).alias(name) for name, value in others.items())
 
 
@@ -37,7 +51,12 @@ def marked_events() -> pl.DataFrame:
 def night(tmp_path: Path, request: pytest.FixtureRequest) -> Night:
     sources = {
         "items": {"path": "i.csv", "item_id": "item_id"},
-        "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
+        "interactions": {
+            "path": "e.csv",
+            "user_id": "user_id",
+            "item_id": "item_id",
+            "timestamp": "timestamp",
+        },
     }
     settings = {
         "sources": sources,
@@ -54,8 +73,12 @@ def everything_asked(night: Night) -> dict[str, list[str]]:
     items, events = marked_items(), marked_events()
     tags = pl.DataFrame({"item_id": items["item_id"], "tags": [["dark"], ["tense"]]})
     users = night.user_rows(items, events, tags).with_columns(email=pl.lit(f"{MARK}@example.org"))
-    requests = {table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")}
-    requests["group_facts"] = night.group_requests(night.groups(items, events).with_columns(seller=pl.lit(MARK)))
+    requests = {
+        table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")
+    }
+    requests["group_facts"] = night.group_requests(
+        night.groups(items, events).with_columns(seller=pl.lit(MARK))
+    )
     requests["user_preferences"] = night.user_requests(users, events)
     return {table: frame["text"].to_list() for table, frame in requests.items()}
 
@@ -66,7 +89,9 @@ def test_no_name_in_a_prompt(night: Night, table: str) -> None:
     texts = everything_asked(night)[table]
     assert texts, "the prompt asked nothing, so it proves nothing"
     assert any("Fargo" in text for text in texts)
-    assert MARK not in "".join([prompt.instructions, *texts, *(q.stem + "".join(q.choices) for q in prompt.questions)])
+    assert MARK not in "".join(
+        [prompt.instructions, *texts, *(q.stem + "".join(q.choices) for q in prompt.questions)]
+    )
 
 
 @pytest.mark.parametrize("table", PROMPTED)

@@ -3,12 +3,14 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from nightshift.prompts.portraits import portraits
-from nightshift.prompts.user_preferences import PreferencesSettings
+from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
+from nightshift.enrichments.user_preferences.portraits import portraits
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ITEMS = pl.DataFrame({"item_id": list("abcdefgh"), "title": list("ABCDEFGH")})
-TAGS = pl.DataFrame({"item_id": list("abcdefg"), "tags": [["dark", "war"]] * 3 + [["sweet", "love"]] * 2 + [["epic"], []]})
+TAGS = pl.DataFrame(
+    {"item_id": list("abcdefg"), "tags": [["dark", "war"]] * 3 + [["sweet", "love"]] * 2 + [["epic"], []]}
+)
 SETTINGS = PreferencesSettings(recent=2, representative=1)
 
 
@@ -16,7 +18,14 @@ def events(seen: str, user: str = "u", start: datetime = START) -> pl.DataFrame:
     """One event an hour: a capital is a like, a small letter a dislike."""
     rows = [(user, c.lower(), start + timedelta(hours=n), float(c.isupper())) for n, c in enumerate(seen)]
     return pl.DataFrame(
-        rows, schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC"), "label": pl.Float32}, orient="row"
+        rows,
+        schema={
+            "user_id": pl.String,
+            "item_id": pl.String,
+            "timestamp": pl.Datetime("us", "UTC"),
+            "label": pl.Float32,
+        },
+        orient="row",
     )
 
 
@@ -27,12 +36,18 @@ def portrait(seen: str, settings: PreferencesSettings = SETTINGS) -> dict[str, o
 def test_the_newest_come_first_and_then_the_most_typical() -> None:
     shown = portrait("ABDE")["liked"]
     assert shown == ["E [sweet, love]", "D [sweet, love]", "B [dark, war]"]
-    assert portrait("ABCFDE", PreferencesSettings(recent=1, representative=1))["liked"] == ["E [sweet, love]", "C [dark, war]"]
+    assert portrait("ABCFDE", PreferencesSettings(recent=1, representative=1))["liked"] == [
+        "E [sweet, love]",
+        "C [dark, war]",
+    ]
 
 
 def test_a_representative_item_is_not_shown_twice() -> None:
     assert portrait("AA")["liked"] == ["A [dark, war]"]
-    assert portrait("AB", PreferencesSettings(recent=1, representative=5))["liked"] == ["B [dark, war]", "A [dark, war]"]
+    assert portrait("AB", PreferencesSettings(recent=1, representative=5))["liked"] == [
+        "B [dark, war]",
+        "A [dark, war]",
+    ]
 
 
 def test_likes_and_dislikes_are_kept_apart_with_their_tags() -> None:
@@ -55,11 +70,15 @@ def test_a_user_who_liked_nothing_has_an_empty_side() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_portrait_depends_on_nothing_but_the_users_own_history(seed: int) -> None:
-    mixed = pl.concat([events("ABCDe", "u"), events("DEFg", "v"), events("Hab", "w")]).sample(fraction=1, shuffle=True, seed=seed)
+    mixed = pl.concat([events("ABCDe", "u"), events("DEFg", "v"), events("Hab", "w")]).sample(
+        fraction=1, shuffle=True, seed=seed
+    )
     together = portraits(mixed, ITEMS, TAGS, SETTINGS)
     assert together["user_id"].to_list() == ["u", "v", "w"]
     for user, seen in (("u", "ABCDe"), ("v", "DEFg"), ("w", "Hab")):
-        assert together.filter(pl.col("user_id") == user).equals(portraits(events(seen, user), ITEMS, TAGS, SETTINGS))
+        assert together.filter(pl.col("user_id") == user).equals(
+            portraits(events(seen, user), ITEMS, TAGS, SETTINGS)
+        )
 
 
 def test_no_events_no_portraits() -> None:

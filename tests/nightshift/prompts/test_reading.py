@@ -1,8 +1,8 @@
 import pytest
 
+from nightshift.enrichments.item_facts.line_prompt import FactsSettings, item_facts
 from nightshift.errors import RejectedAnswer
-from nightshift.prompts.item_facts import FactsSettings, item_facts
-from nightshift.prompts.reading import LEAST_VARIETY, accept, sentence
+from nightshift.prompts.parsing import LEAST_VARIETY, accept, sentence
 from nightshift.prompts.vocabulary import load_vocabulary
 
 

@@ -5,8 +5,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from nightshift.errors import ConfigError, RejectedAnswer
-from nightshift.llm.base import FinishReason
-from nightshift.prompts.structure import json_schema, read_json, token_limit
+from nightshift.models.llm.base import FinishReason
+from nightshift.prompts.json_answers import json_schema, read_json, token_limit
 
 
 class Inner(BaseModel):
@@ -61,7 +61,10 @@ def test_the_token_limit_is_a_token_a_byte_of_structure_and_one_for_two_characte
     assert token_limit(json_schema(Note)) == structure + (40 + 5 + 1) // 2
 
 
-@pytest.mark.parametrize("around", ["{}", "  \n{}\n\n", "```json\n{}\n```", "```\n{}\n```", " ```json {} ``` ", "{}" + " " * 100_000])
+@pytest.mark.parametrize(
+    "around",
+    ["{}", "  \n{}\n\n", "```json\n{}\n```", "```\n{}\n```", " ```json {} ``` ", "{}" + " " * 100_000],
+)
 def test_blanks_and_a_fence_around_a_right_object_are_let_pass(around: str) -> None:
     assert read_json(around.replace("{}", json.dumps(GOOD, indent=2)), "stop", Note).mood == "dark"
 

@@ -2,9 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from nightshift.enrichments.user_preferences.line_prompt import (
+    OPENING,
+    Preferences,
+    PreferencesSettings,
+    mentioned,
+    user_preferences,
+)
 from nightshift.errors import RejectedAnswer
-from nightshift.llm.base import FinishReason
-from nightshift.prompts.user_preferences import OPENING, Preferences, PreferencesSettings, mentioned, user_preferences
+from nightshift.models.llm.base import FinishReason
 from nightshift.prompts.vocabulary import load_vocabulary
 
 MOVIES = load_vocabulary("movies", Path())
@@ -24,7 +30,9 @@ def reason(answer: str, finish: FinishReason = "stop") -> str:
 def test_an_answer_becomes_likes_dislikes_and_one_sentence() -> None:
     said = read(" dark stories about crime; avoids sweet stories about love")
     assert said == Preferences(
-        likes=["dark", "crime"], dislikes=["sweet", "love"], summary="Wants dark stories about crime; avoids sweet stories about love."
+        likes=["dark", "crime"],
+        dislikes=["sweet", "love"],
+        summary="Wants dark stories about crime; avoids sweet stories about love.",
     )
 
 
@@ -35,7 +43,9 @@ def test_a_tag_on_both_sides_counts_as_liked() -> None:
 
 def test_an_answer_without_a_dislike_has_none() -> None:
     assert read("funny ones").dislikes == []
-    assert read("funny ones; Fargo (1996) [dark, crime]") == Preferences(likes=["funny"], dislikes=[], summary="Wants funny ones.")
+    assert read("funny ones; Fargo (1996) [dark, crime]") == Preferences(
+        likes=["funny"], dislikes=[], summary="Wants funny ones."
+    )
 
 
 def test_what_follows_the_second_clause_is_left_out_even_when_it_was_cut() -> None:
@@ -72,7 +82,10 @@ def test_a_bad_answer_has_its_reason(answer: str, why: str) -> None:
         ("historical dramas about murderers", ["murder", "history"]),
         ("warfare and saddle", []),  # short tags need the whole word
         ("war; sad", ["sad", "war"]),
-        ("familiar faces", ["family", "families"]),  # a stem of five letters is generous, and both tags are one family
+        (
+            "familiar faces",
+            ["family", "families"],
+        ),  # a stem of five letters is generous, and both tags are one family
         ("", []),
     ],
 )

@@ -5,22 +5,34 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from nightshift.enrichments.item_tag_scores.prompt import TagSettings, item_tag_scores
+from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings, user_preferences
 from nightshift.errors import ConfigError
-from nightshift.prompts.item_tag_scores import TagSettings, item_tag_scores
-from nightshift.prompts.user_preferences import PreferencesSettings, user_preferences
 from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary, propose
 
 
 def catalogue(rows: list[tuple[str, str | None, list[str] | None]]) -> pl.DataFrame:
     return pl.DataFrame(
         [(str(n), *row) for n, row in enumerate(rows)],
-        schema={"item_id": pl.String, "title": pl.String, "text": pl.String, "attributes": pl.List(pl.String)},
+        schema={
+            "item_id": pl.String,
+            "title": pl.String,
+            "text": pl.String,
+            "attributes": pl.List(pl.String),
+        },
         orient="row",
     )
 
 
 LAMPS = catalogue(
-    [(f"Lamp {n}", f"{['brass', 'steel', 'wooden'][n % 3]} stand, warm light", ["Lighting", ["Desk", "Floor"][n % 2]]) for n in range(12)]
+    [
+        (
+            f"Lamp {n}",
+            f"{['brass', 'steel', 'wooden'][n % 3]} stand, warm light",
+            ["Lighting", ["Desk", "Floor"][n % 2]],
+        )
+        for n in range(12)
+    ]
 )
 
 
@@ -45,13 +57,20 @@ def test_a_vocabulary_file_is_read_beside_the_configuration(tmp_path: Path) -> N
         (b"\xff\xfe", "vocabulary mine.yaml"),
         (b"name: x\nversion: 1\nfacets: []\nexamples: []", "facets"),
         (
-            b"{name: x, version: 1, facets: [{name: f, tags: [a, b]}], examples: [{title: T, tags: {f: c}, summary: s}]}",
+            b"{name: x, version: 1, facets: [{name: f, tags: [a, b]}], examples: [{title: T, tags: "
+            b"{f: c}, summary: s}]}",
             "f is 'c', not one of a, b",
         ),
-        (b"{name: x, version: 1, moods: 3, facets: [{name: f, tags: [a, b]}], examples: [{title: T, tags: {f: a}, summary: s}]}", "moods"),
+        (
+            b"{name: x, version: 1, moods: 3, facets: [{name: f, tags: [a, b]}], examples: [{title: "
+            b"T, tags: {f: a}, summary: s}]}",
+            "moods",
+        ),
     ],
 )
-def test_a_wrong_vocabulary_file_is_refused_with_what_is_wrong(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_wrong_vocabulary_file_is_refused_with_what_is_wrong(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "mine.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         load_vocabulary("mine.yaml", tmp_path)
@@ -89,8 +108,12 @@ def test_words_that_tell_items_apart_become_tags_and_stopwords_do_not() -> None:
     assert (facet.name, facet.tags) == ("word", ("dragon", "robot"))
 
 
-@pytest.mark.parametrize("rows", [[], [("One", None, None)], [("One", None, ["Same"]), ("Two", "", ["Same"])]])
-def test_a_catalogue_that_says_too_little_is_refused(rows: list[tuple[str, str | None, list[str] | None]]) -> None:
+@pytest.mark.parametrize(
+    "rows", [[], [("One", None, None)], [("One", None, ["Same"]), ("Two", "", ["Same"])]]
+)
+def test_a_catalogue_that_says_too_little_is_refused(
+    rows: list[tuple[str, str | None, list[str] | None]],
+) -> None:
     with pytest.raises(ConfigError, match="write one by hand"):
         propose(catalogue(rows))
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.errors import ModelUnavailable, TableError
 from nightshift.features.codes import codes_table, fit_codebook, vectors_of
 from nightshift.features.content import Snapshot
@@ -31,6 +30,7 @@ from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.din.saved import FEATURES_FILE, FORM, WEIGHTS_FILE
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.din.stepping import block_vectors
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.testing import RankerConformance
 
 QUICK = DINSettings(epochs=2, batch_rows=256, dimension=8, attention_units=16, units=(32, 16))
@@ -59,14 +59,24 @@ class World:
         self.inputs = ExampleInputs(world.items, world.interactions, snapshots)
         self.examples = build_examples(self.inputs, ExampleSettings())
         self.context = Context.of(self.inputs)
-        self.splits = {name: self.examples.filter(pl.col("split") == name) for name in ("train", "valid", "test")}
+        self.splits = {
+            name: self.examples.filter(pl.col("split") == name) for name in ("train", "valid", "test")
+        }
 
     def features(self, *families: str) -> tuple[str, ...]:
-        return tuple(name for name in self.examples.columns if name.split("__")[0] in families and "__" in name)
+        return tuple(
+            name for name in self.examples.columns if name.split("__")[0] in families and "__" in name
+        )
 
     def fit(self, settings: DINSettings, *families: str, seed: int = 0, **more: object) -> DINRanker:
         ranker = DINRanker(settings, **more)  # type: ignore[arg-type]
-        return ranker.fit(self.splits["train"], self.splits["valid"], self.features(*families), seed, self.context.seeing(families))
+        return ranker.fit(
+            self.splits["train"],
+            self.splits["valid"],
+            self.features(*families),
+            seed,
+            self.context.seeing(families),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +89,41 @@ def fitted(world: World) -> DINRanker:
     return world.fit(QUICK, "base", "llm")
 
 
-def padded(query: torch.Tensor, keys: list[torch.Tensor], weights: torch.Tensor, bias: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-    """The attention as the paper writes it, row by row: W[q; k; q-k; q*k], and 0.5 as the last layer's bias."""
+def padded(
+    query: torch.Tensor,
+    keys: list[torch.Tensor],
+    weights: torch.Tensor,
+    bias: torch.Tensor,
+    out: torch.Tensor,
+) -> torch.Tensor:
+    """The attention as the paper writes it, row by row: W[q; k; q-k; q*k], and 0.5 as the last layer's
+    bias."""
     rows = []
     for q, k in zip(query, keys, strict=True):
         many = q.expand_as(k)
         hidden = torch.cat([many, k, many - k, many * k], 1) @ weights + bias
-        rows.append(((torch.nn.functional.prelu(hidden, torch.tensor(0.25, dtype=q.dtype)) @ out + 0.5)[:, None] * k).sum(0))
+        rows.append(
+            (
+                (torch.nn.functional.prelu(hidden, torch.tensor(0.25, dtype=q.dtype)) @ out + 0.5)[:, None]
+                * k
+            ).sum(0)
+        )
     return torch.stack(rows)
 
 
 def test_the_split_attention_is_the_papers() -> None:
     torch.manual_seed(0)
     d, units, slots = 6, 10, 15
-    table, kinds, weights = torch.randn(slots, d).double(), torch.randn(4, d).double(), torch.randn(4 * d, units).double()
-    bias, out, slope = torch.randn(units).double(), torch.randn(units).double(), torch.full((units,), 0.25).double()
+    table, kinds, weights = (
+        torch.randn(slots, d).double(),
+        torch.randn(4, d).double(),
+        torch.randn(4 * d, units).double(),
+    )
+    bias, out, slope = (
+        torch.randn(units).double(),
+        torch.randn(units).double(),
+        torch.full((units,), 0.25).double(),
+    )
     candidate, lengths = torch.randint(slots, (5,)), [3, 0, 7, 1, 4]
     event, kind = torch.randint(slots, (15,)), torch.randint(4, (15,))
     row = torch.repeat_interleave(torch.arange(5), torch.tensor(lengths))
@@ -102,7 +132,9 @@ def test_the_split_attention_is_the_papers() -> None:
     layer = torch.cat([of_product, of_k - of_difference])
     found = attend(query, table, kinds, layer, out, torch.tensor(0.5).double(), slope, (event, kind, row))
     keys = list((table[event] + kinds[kind]).split(lengths))
-    assert found.numpy() == pytest.approx(padded(table[candidate], keys, weights, bias, out).numpy(), abs=1e-12)
+    assert found.numpy() == pytest.approx(
+        padded(table[candidate], keys, weights, bias, out).numpy(), abs=1e-12
+    )
 
 
 def test_the_hand_written_gradient_is_the_numerical_one() -> None:
@@ -118,7 +150,9 @@ def test_a_batch_without_any_history_is_scored(world: World, fitted: DINRanker) 
     assert np.isfinite(fitted.predict(stranger, world.context.seeing(("base", "llm")))).all()
 
 
-def test_a_history_is_strictly_before_the_row_and_newest_events_are_kept(world: World, fitted: DINRanker) -> None:
+def test_a_history_is_strictly_before_the_row_and_newest_events_are_kept(
+    world: World, fitted: DINRanker
+) -> None:
     assert fitted.inputs is not None
     blocks = Blocks(world.splits["test"], world.context, replace(fitted.inputs, history_length=5), 100)
     block, rows, log = blocks.read(1), world.splits["test"][100:200], world.context.log
@@ -126,7 +160,9 @@ def test_a_history_is_strictly_before_the_row_and_newest_events_are_kept(world: 
     for place in range(0, 100, 17):
         row = rows.row(place, named=True)
         user = int(np.flatnonzero(log.users.to_numpy() == row["user_id"])[0])
-        past = events.filter((pl.col("user") == user) & (pl.col("time") < int(blocks.moment[100 + place]))).tail(5)
+        past = events.filter(
+            (pl.col("user") == user) & (pl.col("time") < int(blocks.moment[100 + place]))
+        ).tail(5)
         kinds = block.kinds[block.begins[place] : block.begins[place + 1]]
         assert (kinds % 2).tolist() == past["label"].cast(pl.Int64).to_list()
         assert (kinds // 2).tolist() == gap_of(blocks.moment[100 + place] - past["time"].to_numpy()).tolist()
@@ -138,23 +174,36 @@ def test_nothing_after_a_row_changes_what_the_network_reads_of_it(world: World, 
     other = Context.of(replace(world.inputs, interactions=events))
     before = world.examples.filter(pl.col("timestamp") < moment)
     names = ("base", "llm", "permuted")
-    assert np.array_equal(fitted.predict(before, world.context.seeing(names)), fitted.predict(before, other.seeing(names)))
+    assert np.array_equal(
+        fitted.predict(before, world.context.seeing(names)), fitted.predict(before, other.seeing(names))
+    )
 
 
 def test_an_arm_reads_the_views_it_may_and_the_placebo_reads_others(world: World) -> None:
-    found = {families: world.context.seeing(families) for families in (("base",), ("base", "text"), ("base", "llm"), ("base", "permuted"))}
+    found = {
+        families: world.context.seeing(families)
+        for families in (("base",), ("base", "text"), ("base", "llm"), ("base", "permuted"))
+    }
     assert list(found["base",].views(1)) == []
     assert list(found["base",].codes(1)) == []
     assert list(found["base", "text"].views(1)) == ["text__raw"]
     assert list(found["base", "llm"].views(1)) == ["llm__hidden", "llm__tags"]
     assert list(found["base", "permuted"].codes(1)) == ["permuted__hidden", "permuted__tags"]
-    own, dealt = found["base", "llm"].views(1)["llm__hidden"], found["base", "permuted"].views(1)["permuted__hidden"]
+    own, dealt = (
+        found["base", "llm"].views(1)["llm__hidden"],
+        found["base", "permuted"].views(1)["permuted__hidden"],
+    )
     assert not np.array_equal(own.vectors, dealt.vectors)
 
 
 def test_base_sees_no_content_and_llm_finds_more_than_the_placebo(world: World, fitted: DINRanker) -> None:
     def auc(ranker: DINRanker, *families: str) -> float:
-        return float(roc_auc_score(world.splits["test"]["label"], ranker.predict(world.splits["test"], world.context.seeing(families))))
+        return float(
+            roc_auc_score(
+                world.splits["test"]["label"],
+                ranker.predict(world.splits["test"], world.context.seeing(families)),
+            )
+        )
 
     base, dealt = world.fit(QUICK, "base"), world.fit(QUICK, "base", "permuted")
     assert base.inputs is not None
@@ -172,7 +221,9 @@ def test_blocks_change_memory_not_rows(world: World, fitted: DINRanker) -> None:
     assert fitted._network is not None
     vectors = [block_vectors(fitted._network, block) for block in (whole, parts[1])]
     batches = [Batch.of(whole, np.arange(500, 600)), Batch.of(parts[1], np.arange(100))]
-    scores = [fitted._network(batch, found[batch.slots]) for batch, found in zip(batches, vectors, strict=True)]
+    scores = [
+        fitted._network(batch, found[batch.slots]) for batch, found in zip(batches, vectors, strict=True)
+    ]
     assert torch.allclose(scores[0], scores[1], atol=1e-6)
 
 
@@ -183,17 +234,23 @@ def test_many_blocks_train_and_a_lazy_table_is_read_in_place(world: World, tmp_p
     context, features = world.context.seeing(("base",)), world.features("base")
     lazy = DINRanker(small).fit(scanned, world.splits["valid"], features, 3, context)
     eager = DINRanker(small).fit(world.splits["train"], world.splits["valid"], features, 3, context)
-    assert np.array_equal(lazy.predict(world.splits["test"], context), eager.predict(world.splits["test"], context))
+    assert np.array_equal(
+        lazy.predict(world.splits["test"], context), eager.predict(world.splits["test"], context)
+    )
 
 
 def test_onnx_and_torch_agree_to_five_decimals(world: World, fitted: DINRanker, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     served, context = OnnxDIN.load(tmp_path), world.context.seeing(("base", "llm"))
-    rows = pl.concat([world.splits["test"], world.splits["test"].head(2).with_columns(user_id=pl.lit("never seen"))])
+    rows = pl.concat(
+        [world.splits["test"], world.splits["test"].head(2).with_columns(user_id=pl.lit("never seen"))]
+    )
     assert np.abs(served.predict(rows, context) - fitted.predict(rows, context)).max() < 1e-5
 
 
-def test_a_file_from_before_the_scores_bias_is_read_as_the_network_it_was(world: World, fitted: DINRanker, tmp_path: Path) -> None:
+def test_a_file_from_before_the_scores_bias_is_read_as_the_network_it_was(
+    world: World, fitted: DINRanker, tmp_path: Path
+) -> None:
     fitted.save(tmp_path)
     context = world.context.seeing(("base", "llm"))
     with np.load(tmp_path / WEIGHTS_FILE) as file:
@@ -205,7 +262,9 @@ def test_a_file_from_before_the_scores_bias_is_read_as_the_network_it_was(world:
     assert not np.array_equal(zero, now)
     np.savez(tmp_path / WEIGHTS_FILE, **{name: array for name, array in weights.items() if name != "shift"})
     about = json.loads((tmp_path / FEATURES_FILE).read_text())
-    (tmp_path / FEATURES_FILE).write_text(json.dumps({name: value for name, value in about.items() if name != "form"}))
+    (tmp_path / FEATURES_FILE).write_text(
+        json.dumps({name: value for name, value in about.items() if name != "form"})
+    )
     assert np.array_equal(DINRanker.load(tmp_path).predict(world.splits["test"], context), zero)
 
 
@@ -223,10 +282,15 @@ def test_one_history_is_shared_by_all_candidates(world: World, fitted: DINRanker
     served = OnnxDIN.load(tmp_path)
     random = np.random.default_rng(0)
     dense = random.normal(size=(40, served.inputs.width)).astype(np.float32)
-    candidate, keys = random.normal(size=(40, 8)).astype(np.float32), random.normal(size=(1, 12, 8)).astype(np.float32)
+    candidate, keys = (
+        random.normal(size=(40, 8)).astype(np.float32),
+        random.normal(size=(1, 12, 8)).astype(np.float32),
+    )
     mask = (np.arange(12) < 9).astype(np.float32)[None]
     shared = served.score(dense, candidate, keys, mask)
-    assert served.score(dense, candidate, keys.repeat(40, 0), mask.repeat(40, 0)) == pytest.approx(shared, abs=1e-6)
+    assert served.score(dense, candidate, keys.repeat(40, 0), mask.repeat(40, 0)) == pytest.approx(
+        shared, abs=1e-6
+    )
 
 
 KILLED = """
@@ -250,7 +314,9 @@ ranker.fit(rows._rows(1500, 1), rows._rows(500, 2), rows.features, 0, rows._cont
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     root, file, rows = str(Path(__file__).parents[3]), tmp_path / "run.npz", RankerConformance()
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(file)], capture_output=True, env={"PYTHONPATH": root}, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(file)], capture_output=True, env={"PYTHONPATH": root}, check=False
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert file.exists()
     words: list[str] = []
@@ -276,14 +342,18 @@ def test_a_checkpoint_of_another_seed_is_not_read(world: World, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "unnamed"])
-def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_checkpoint_counts_as_none(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = Checkpoints(tmp_path / "run.npz", "rows and settings")
     kept.save({"weights": torch.arange(100.0)})
     assert kept.load()["weights"].tolist() == [*range(100)]
     raw = kept.path.read_bytes() if kept.path else b""
     middle = len(raw) // 2
     flipped = raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1 :]
-    (tmp_path / "run.npz").write_bytes({"empty": b"", "cut": raw[:middle], "flipped": flipped}.get(damage, raw))
+    (tmp_path / "run.npz").write_bytes(
+        {"empty": b"", "cut": raw[:middle], "flipped": flipped}.get(damage, raw)
+    )
     if damage == "unnamed":
         np.savez(tmp_path / "run.npz", weights=np.arange(100))
     assert kept.load() == {}
@@ -292,7 +362,9 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path, damage: str, caplog
     assert kept.load()["weights"].tolist() == [0, 1, 2]
 
 
-def test_without_a_context_or_a_graph_the_message_says_what_to_do(world: World, fitted: DINRanker, tmp_path: Path) -> None:
+def test_without_a_context_or_a_graph_the_message_says_what_to_do(
+    world: World, fitted: DINRanker, tmp_path: Path
+) -> None:
     with pytest.raises(TableError, match=r"Context\.of"):
         fitted.predict(world.splits["test"])
     fitted.save(tmp_path)
@@ -304,7 +376,9 @@ def test_without_a_context_or_a_graph_the_message_says_what_to_do(world: World, 
 def test_codes_of_another_codebook_count_as_none(world: World, fitted: DINRanker) -> None:
     assert fitted.inputs is not None
     catalogue, context = fitted.inputs.catalogue, world.context.seeing(("base", "llm"))
-    none = np.repeat(np.cumsum([0, *(view.rows for view in catalogue.codes)])[:-1], 2)  # each view's own row for no codes
+    none = np.repeat(
+        np.cumsum([0, *(view.rows for view in catalogue.codes)])[:-1], 2
+    )  # each view's own row for no codes
     assert (catalogue.head_rows(context.codes(1), 120) > none).mean() > 0.9
     other = replace(catalogue, codes=tuple(replace(view, codebook="another") for view in catalogue.codes))
     assert (other.head_rows(context.codes(1), 120) == none).all()
@@ -350,7 +424,11 @@ def test_serving_needs_no_torch(world: World, fitted: DINRanker, tmp_path: Path)
     np.savez(tmp_path / "given.npz", **given)  # type: ignore[arg-type]
     root = str(Path(__file__).parents[3])
     done = subprocess.run(
-        [sys.executable, "-c", SERVE, str(tmp_path)], capture_output=True, text=True, env={"PYTHONPATH": root}, check=False
+        [sys.executable, "-c", SERVE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": root},
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     expected = OnnxDIN.load(tmp_path).score(given["dense"], given["candidate"], given["keys"], given["mask"])

@@ -1,4 +1,5 @@
-"""Frozen text vectors in DIN's item vectors: who reads them, in which coordinates, and that serving reads the same."""
+"""Frozen text vectors in DIN's item vectors: who reads them, in which coordinates, and that serving reads
+the same."""
 
 from datetime import timedelta
 from functools import cache
@@ -8,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.features.content import Snapshot, View
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.settings import ExampleSettings, SimilaritySettings
@@ -18,8 +18,11 @@ from nightshift.rankers.din.onnx import OnnxDIN
 from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.din.reference import Reference
 from nightshift.rankers.din.settings import DINSettings
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 
-PLAIN = DINSettings(epochs=1, batch_rows=256, dimension=8, attention_units=16, units=(16,), tiers=0, codes=False)
+PLAIN = DINSettings(
+    epochs=1, batch_rows=256, dimension=8, attention_units=16, units=(16,), tiers=0, codes=False
+)
 READING = PLAIN.model_copy(update={"text_vectors": True})
 FEATURES = ("base__item_events",)
 
@@ -32,7 +35,10 @@ class World:
         first, second = (world.settings.start.date() + timedelta(days=days) for days in (3, 9))
         early = pl.col("item_id").is_in(world.items["item_id"].head(45).implode())
         nights = {first: early, second: pl.lit(True)}
-        snapshots = {day: Snapshot(world.tag_scores().filter(kept), world.embeddings().filter(kept)) for day, kept in nights.items()}
+        snapshots = {
+            day: Snapshot(world.tag_scores().filter(kept), world.embeddings().filter(kept))
+            for day, kept in nights.items()
+        }
         inputs = ExampleInputs(world.items, world.interactions, snapshots)
         self.rows, self.context = build_examples(inputs, ExampleSettings()), Context.of(inputs)
         self.fit = cache(self._fit)
@@ -42,7 +48,9 @@ class World:
 
     def _fit(self, settings: DINSettings, *families: str) -> DINRanker:
         ranker = DINRanker(settings)
-        return ranker.fit(self.split("train"), self.split("valid"), FEATURES, 0, self.context.seeing(families))
+        return ranker.fit(
+            self.split("train"), self.split("valid"), FEATURES, 0, self.context.seeing(families)
+        )
 
     def scores(self, settings: DINSettings, *families: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return self.fit(settings, *families).predict(self.split("test"), self.context.seeing(families))
@@ -61,16 +69,23 @@ def references(ranker: DINRanker) -> dict[str, Reference]:
 def test_base_is_the_same_to_the_bit_with_the_option_and_llm_is_not(world: World) -> None:
     assert references(world.fit(READING, "base")) == {}
     assert np.array_equal(world.scores(PLAIN, "base"), world.scores(READING, "base"))
-    assert np.array_equal(world.scores(PLAIN, "base", "llm"), world.scores(PLAIN, "base"))  # nothing else of the views is read here
+    assert np.array_equal(
+        world.scores(PLAIN, "base", "llm"), world.scores(PLAIN, "base")
+    )  # nothing else of the views is read here
     assert np.abs(world.scores(READING, "base", "llm") - world.scores(PLAIN, "base")).max() > 1e-3
 
 
 def test_an_arm_reads_its_own_views_and_the_placebo_dealt_ones(world: World) -> None:
-    own, dealt = references(world.fit(READING, "base", "llm")), references(world.fit(READING, "base", "permuted"))
+    own, dealt = (
+        references(world.fit(READING, "base", "llm")),
+        references(world.fit(READING, "base", "permuted")),
+    )
     assert list(own) == ["llm__hidden", "llm__tags"]
     assert list(dealt) == ["permuted__hidden", "permuted__tags"]
     assert list(references(world.fit(READING, "base", "text"))) == ["text__raw"]
-    assert np.abs(world.scores(READING, "base", "llm") - world.scores(READING, "base", "permuted")).max() > 1e-3
+    assert (
+        np.abs(world.scores(READING, "base", "llm") - world.scores(READING, "base", "permuted")).max() > 1e-3
+    )
 
 
 def test_a_fitted_network_scores_otherwise_when_its_vectors_are_dealt(world: World) -> None:
@@ -85,7 +100,12 @@ def test_a_fitted_network_scores_otherwise_when_its_vectors_are_dealt(world: Wor
     blocks = [Blocks(world.split("test"), one, ranker.inputs, 10**6).read(0) for one in (context, dealt)]
     assert np.array_equal(blocks[0].dense, blocks[1].dense)
     assert not np.array_equal(blocks[0].slots.vectors, blocks[1].slots.vectors)
-    assert np.abs(ranker.predict(world.split("test"), context) - ranker.predict(world.split("test"), dealt)).max() > 1e-3
+    assert (
+        np.abs(
+            ranker.predict(world.split("test"), context) - ranker.predict(world.split("test"), dealt)
+        ).max()
+        > 1e-3
+    )
 
 
 def test_a_missing_vector_adds_nothing(world: World) -> None:
@@ -106,19 +126,26 @@ def test_another_nights_axes_are_turned_to_those_of_the_reference() -> None:
     items = pl.Series([f"i{number}" for number in range(400)])
     settings = SimilaritySettings(dimensions=6)
     present = np.arange(400) % 7 > 0
-    reference = Reference.of("llm__hidden", View.of("hidden", raw[:300], np.ones(300, np.bool_), settings), items[:300])
+    reference = Reference.of(
+        "llm__hidden", View.of("hidden", raw[:300], np.ones(300, np.bool_), settings), items[:300]
+    )
     spreads = np.linspace(0.6, 1.4, 24, dtype=np.float32)  # other spreads, and with them other axes
     grown = View.of("hidden", raw * spreads * present[:, None], present, settings)
     turned = reference.turned(grown, items)
     both = present[:300]
-    before, after = ((vectors[:300] * reference.vectors)[both].sum(1).mean() for vectors in (grown.vectors, turned))
+    before, after = (
+        (vectors[:300] * reference.vectors)[both].sum(1).mean() for vectors in (grown.vectors, turned)
+    )
     assert after > 0.95 > 0.6 > before
     assert not turned[~present].any()
     assert np.linalg.norm(turned[present], axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_the_same_night_is_read_as_it_is_and_one_without_the_view_as_nothing() -> None:
-    raw, items = np.random.default_rng(1).normal(size=(50, 8)).astype(np.float32), pl.Series([f"i{number}" for number in range(50)])
+    raw, items = (
+        np.random.default_rng(1).normal(size=(50, 8)).astype(np.float32),
+        pl.Series([f"i{number}" for number in range(50)]),
+    )
     view = View.of("raw", raw, np.arange(50) > 4, SimilaritySettings())
     reference = Reference.of("text__raw", view, items)
     assert np.array_equal(reference.turned(view, items), view.vectors)
@@ -144,7 +171,9 @@ def test_a_checkpoint_without_the_vectors_is_not_read(world: World, tmp_path: Pa
                 raise InterruptedError
 
         ranker = DINRanker(settings.model_copy(update={"checkpoint_steps": 1}), tmp_path / "run.npz", tell)
-        ranker.fit(world.split("train"), world.split("valid"), FEATURES, 0, world.context.seeing(("base", "llm")))
+        ranker.fit(
+            world.split("train"), world.split("valid"), FEATURES, 0, world.context.seeing(("base", "llm"))
+        )
         return words
 
     for settings in (PLAIN, READING):

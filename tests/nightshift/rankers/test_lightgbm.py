@@ -42,8 +42,13 @@ def shown(lists: int, length: int = 10, seed: int = 0) -> pl.DataFrame:
     random = np.random.default_rng(seed)
     x = random.normal(size=(lists, length))
     label = (x + random.normal(size=x.shape) > np.quantile(x, 0.7)).astype(np.float32)
-    columns = {"base__x": (x + random.normal(size=(lists, 1)) * 3).ravel(), "group_id": np.repeat([f"g{n}" for n in range(lists)], length)}
-    frame = pl.DataFrame({**columns, "label": label.ravel()}).with_columns(pl.lit(float(length)).alias("base__list_size"))
+    columns = {
+        "base__x": (x + random.normal(size=(lists, 1)) * 3).ravel(),
+        "group_id": np.repeat([f"g{n}" for n in range(lists)], length),
+    }
+    frame = pl.DataFrame({**columns, "label": label.ravel()}).with_columns(
+        pl.lit(float(length)).alias("base__list_size")
+    )
     return frame.sample(fraction=1.0, shuffle=True, seed=seed)  # the rows of a list do not stand together
 
 
@@ -62,12 +67,17 @@ def test_a_rankers_old_folder_without_a_calibration_is_read(tmp_path: Path) -> N
     ranker = LightGBMRanker(LightGBMSettings(rounds=10)).fit(rows(300), rows(100), ("base__x",))
     ranker.save(tmp_path)
     about = tmp_path / "features.json"
-    about.write_text(json.dumps({name: value for name, value in json.loads(about.read_text()).items() if name != "platt"}))
+    about.write_text(
+        json.dumps({name: value for name, value in json.loads(about.read_text()).items() if name != "platt"})
+    )
     assert np.array_equal(LightGBMRanker.load(tmp_path).predict(rows(50)), ranker.predict(rows(50)))
 
 
 def test_contributions_add_up_to_the_log_odds() -> None:
-    ranker, some = LightGBMRanker(LightGBMSettings(rounds=40)).fit(rows(2000), rows(300), ("base__x",)), rows(50)
+    ranker, some = (
+        LightGBMRanker(LightGBMSettings(rounds=40)).fit(rows(2000), rows(300), ("base__x",)),
+        rows(50),
+    )
     parts = ranker.contributions(some)
     assert parts.columns == ["base__x", "base_value"]
     odds = parts.sum_horizontal().to_numpy()
@@ -83,13 +93,19 @@ def test_objectives_of_lists_learn_the_order_within_lists(objective: str) -> Non
     ranker = LightGBMRanker(settings).fit(shown(600, seed=1), shown(200, seed=2), ("base__x",))
     scored = test.with_columns(score=ranker.predict(test))
     parts = [part for _, part in scored.group_by("group_id") if part["label"].sum() > 0]
-    found = np.mean([ndcg_score([part["label"].to_numpy()], [part["score"].to_numpy()], k=10) for part in parts])
-    chance = np.mean([ndcg_score([part["label"].to_numpy()], [np.zeros(part.height)], k=10) for part in parts])
+    found = np.mean(
+        [ndcg_score([part["label"].to_numpy()], [part["score"].to_numpy()], k=10) for part in parts]
+    )
+    chance = np.mean(
+        [ndcg_score([part["label"].to_numpy()], [np.zeros(part.height)], k=10) for part in parts]
+    )
     assert found > chance + 0.1
 
 
 def test_scores_of_lists_become_calibrated_probabilities() -> None:
-    ranker = LightGBMRanker(LightGBMSettings(objective="lambdarank", rounds=60)).fit(shown(600, seed=1), shown(200, seed=2), ("base__x",))
+    ranker = LightGBMRanker(LightGBMSettings(objective="lambdarank", rounds=60)).fit(
+        shown(600, seed=1), shown(200, seed=2), ("base__x",)
+    )
     test = shown(400, seed=3)
     assert ranker.predict(test).mean() == pytest.approx(float(test["label"].mean()), abs=0.03)
 
@@ -151,4 +167,7 @@ def test_variants_are_valid_settings_and_the_first_changes_nothing() -> None:
     for name, variants in VARIANTS.items():
         assert len(variants) == MOST_TRIALS
         assert variants[0] == {}
-        assert len({classes[name].model_validate(change).model_dump_json() for change in variants}) == MOST_TRIALS
+        assert (
+            len({classes[name].model_validate(change).model_dump_json() for change in variants})
+            == MOST_TRIALS
+        )

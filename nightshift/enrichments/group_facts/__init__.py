@@ -1,0 +1,1 @@
+"""A sentence for every group of items that share an attribute."""

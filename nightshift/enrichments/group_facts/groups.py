@@ -1,0 +1,52 @@
+"""Groups of items: an attribute value that enough items share, and which of its items stand for it.
+
+Everything here is made to stay the same from night to night, because a changed text is a paid call: groups
+are counted in items, not in traffic, and the titles that stand for a group change only when an item's
+events of all time grow fourfold.
+"""
+
+import polars as pl
+
+from nightshift.enrichments.item_facts.line_prompt import FactsSettings
+
+TITLES = 5
+"""Titles that stand for a group."""
+
+
+def membership(items: pl.DataFrame, settings: FactsSettings) -> pl.DataFrame:
+    """`item_id, group`: every item with an attribute that `settings.min_group_items` items have, and its
+    rarest such one.
+
+    Of the attributes, the `settings.max_groups` with the most items count; ties go by name. Items without
+    one are left out.
+    """
+    pairs = (
+        items.select("item_id", group="attributes")
+        .explode("group")
+        .drop_nulls("group")
+        .unique(maintain_order=True)
+    )
+    sizes = pairs.group_by("group").len("size").filter(pl.col("size") >= settings.min_group_items)
+    kept = sizes.sort("size", "group", descending=[True, False]).head(settings.max_groups)
+    rarest = (
+        pairs.join(kept, on="group")
+        .sort("item_id", "size", "group")
+        .unique("item_id", keep="first", maintain_order=True)
+    )
+    return rarest.select("item_id", "group")
+
+
+def group_rows(items: pl.DataFrame, events: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """`group, items, titles`: every group with members, its size, and the titles of its best known items
+    in the order of their ids.
+
+    Well known is coarse on purpose: events of all time in powers of four, ties by id.
+    """
+    seen = events.group_by("item_id").len("events")
+    rows = members.join(items.select("item_id", "title"), on="item_id").join(seen, on="item_id", how="left")
+    level = (pl.col("events").fill_null(0) + 1).log(4).floor()
+    best = rows.with_columns(level=level).sort(["group", "level", "item_id"], descending=[False, True, False])
+    shown = best.group_by("group", maintain_order=True).head(TITLES).sort("group", "item_id")
+    titles = shown.group_by("group", maintain_order=True).agg(titles="title")
+    sized = titles.join(members.group_by("group").len("items"), on="group")
+    return sized.select("group", pl.col("items").cast(pl.Int32), "titles").sort("group")

@@ -1,0 +1,1 @@
+"""A summary and tags for every item."""

@@ -1,0 +1,1 @@
+"""How well every tag of the closed vocabulary fits every item, by likelihood."""

@@ -1,0 +1,1 @@
+"""What every user wants and avoids."""

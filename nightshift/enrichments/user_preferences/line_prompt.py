@@ -1,0 +1,146 @@
+"""Prompt `user_preferences`: what a user wants and avoids, read from a few recent and representative items.
+
+The model never sees the log: it sees titles with their strongest tags, the newest ones and the ones
+closest to the middle of what the user liked. No user id, name or other user column is on the allow-list.
+The answer is one line, `Wants ...; avoids ...`; the tags of the vocabulary found in its two halves become
+`likes` and `dislikes`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from nightshift.enrichments.user_preferences.histories import (
+    USER_FIELDS,
+    Preferences,
+    history,
+    worked_history,
+    worked_users,
+)
+from nightshift.enrichments.user_preferences.json_prompt import preferences_json
+from nightshift.models.llm.base import Decoding, FinishReason
+from nightshift.prompts.base import Prompt
+from nightshift.prompts.parsing import accept, sentence
+from nightshift.prompts.reask import before_the_label
+from nightshift.prompts.vocabulary import Example, Vocabulary
+
+VERSION = 1
+OPENING = "Taste: Wants"
+"""The prompt ends with it, so that even a small model speaks about the user and not about the films."""
+STEM = 5
+"""Letters by which a word and a tag are the same: `violence` and `violent`, `romance` and `romantic`."""
+
+
+class PreferencesSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """How user preferences are read."""
+
+    form: Literal["line", "json"] = "line"
+    """`line`: worked examples and one line to complete, for small models. `json`: instructions and one
+    object with the liked and disliked tags of the vocabulary and a sentence. Another form is another
+    prompt: every user is asked again."""
+    recent: int = Field(3, ge=1)
+    """Newest liked (and disliked) items shown to the model. Part of the prompt."""
+    representative: int = Field(2, ge=0)
+    """Liked items closest to the middle of what the user liked, shown besides the newest. Part of the
+    prompt."""
+    tags_per_item: int = Field(2, ge=0)
+    """Tags written behind each title. Part of the prompt."""
+    least_history: int = Field(3, ge=1)
+    """Users with fewer events than this get the template: there is nothing to read yet."""
+    max_summary_words: int = Field(40, ge=5)
+    """Longest summary accepted, in words. Not part of the prompt: changing it re-reads stored answers for
+    free."""
+    max_summary_chars: int = Field(200, ge=40)
+    """Longest summary of the form `json`, in characters: part of its schema, and of its token limit. Not
+    read by `line`."""
+    max_new_tokens: int = Field(48, ge=16)
+    """Longest answer of the form `line` in tokens. Part of the content key: changing it asks every user
+    again."""
+    repetition_penalty: float = Field(1.1, ge=1.0)
+    """Keeps a small model from stuttering in the form `line`; not used in `json`. Part of the content key."""
+
+
+def user_preferences(settings: PreferencesSettings, vocabulary: Vocabulary) -> Prompt[Preferences]:
+    """The prompt with its settings applied, in the form they ask for."""
+    return (
+        preferences_json(settings, vocabulary)
+        if settings.form == "json"
+        else preferences_line(settings, vocabulary)
+    )
+
+
+def preferences_line(settings: PreferencesSettings, vocabulary: Vocabulary) -> Prompt[Preferences]:
+    """The completion form."""
+    users = worked_users(vocabulary.examples)
+    written = {_wants(liked, disliked) for liked, disliked in users}
+
+    def parse(answer: str, finish: FinishReason) -> Preferences:
+        wants, avoids = _clauses(answer, finish)
+        line = sentence("; ".join(filter(None, (wants, avoids))), settings.max_summary_words, written)
+        likes = mentioned(wants, vocabulary.tags)
+        dislikes = [tag for tag in mentioned(avoids, vocabulary.tags) if tag not in likes]
+        return Preferences(likes=likes, dislikes=dislikes, summary=f"Wants {line}.")
+
+    return Prompt(
+        name="user_preferences",
+        version=VERSION,
+        row_key="user_id",
+        fields=USER_FIELDS,
+        instructions="".join(_worked(*user) for user in users),
+        build=lambda row: f"{history(row['liked'], row['disliked'])}\n{OPENING}",
+        parse=parse,
+        schema=Preferences,
+        decoding=Decoding(
+            max_new_tokens=settings.max_new_tokens,
+            repetition_penalty=settings.repetition_penalty,
+            stop=("\n", "."),
+        ),
+        again=before_the_label,
+    )
+
+
+def _clauses(answer: str, finish: FinishReason) -> tuple[str, str]:
+    """The first two clauses of the line. A third is the model talking on: when it was cut there, nothing
+    is lost."""
+    clauses = [clause.strip() for clause in answer.split(";")]
+    wants, avoids = [*clauses, ""][:2]
+    accept(wants, "stop" if finish == "length" and len(clauses) > 2 else finish)
+    return wants, avoids if avoids.startswith("avoid") else ""
+
+
+def mentioned(text: str, tags: Collection[str]) -> list[str]:
+    """The tags a text speaks of, in the vocabulary's order: equal words, or long words with the same first
+    letters.
+
+    A tag of several words (`science fiction`, `sci-fi`) must be there as it is spelled.
+    """
+    words = re.findall(r"\w+", text.lower())
+    stems = {word[:STEM] for word in words if len(word) > STEM}
+    spoken = f" {' '.join(words)} "
+
+    def named(tag: str) -> bool:
+        parts = re.findall(r"\w+", tag.lower())
+        alike = len(parts) == 1 and len(parts[0]) > STEM and parts[0][:STEM] in stems
+        return alike or (bool(parts) and f" {' '.join(parts)} " in spoken)
+
+    return [tag for tag in tags if named(tag)]
+
+
+def _worked(liked: Sequence[Example], disliked: Sequence[Example]) -> str:
+    return f"{worked_history(liked, disliked)}\n{OPENING} {_wants(liked, disliked)}.\n\n"
+
+
+def _wants(liked: Sequence[Example], disliked: Sequence[Example]) -> str:
+    return f"{_taste(liked)}; avoids {_taste(disliked)}"
+
+
+def _taste(examples: Sequence[Example]) -> str:
+    firsts = dict.fromkeys(next(iter(e.tags.values())) for e in examples)
+    seconds = dict.fromkeys(tag for e in examples for tag in list(e.tags.values())[1:2])
+    return (
+        f"{' and '.join(firsts)} stories about {' or '.join(seconds)}"
+        if seconds
+        else f"{' and '.join(firsts)} ones"
+    )

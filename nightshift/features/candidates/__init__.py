@@ -1,0 +1,2 @@
+"""Which items are worth ranking for a user: sources of candidates, their union, and the lists that rankers
+learn from."""

@@ -1,0 +1,1 @@
+"""One night: its configuration, plan, budget, order of asking, checks and progress."""

@@ -1,0 +1,225 @@
+"""nightshift.yaml, with `NIGHTSHIFT_*` overrides, as one frozen object. Unknown keys are refused with the
+nearest known one."""
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from nightshift.enrichments.item_facts.line_prompt import FactsSettings
+from nightshift.enrichments.item_tag_scores.prompt import TagSettings
+from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
+from nightshift.errors import ConfigError
+from nightshift.features.settings import CodesSettings, ExampleSettings
+from nightshift.lift.settings import LiftSettings
+from nightshift.models.encoders import EncoderSettings
+from nightshift.models.llm import LLMSettings
+from nightshift.night.alerts import AlertSettings
+from nightshift.night.checks.settings import CheckSettings
+from nightshift.night.plan import BudgetSettings
+from nightshift.night.schedule import NightsSettings
+from nightshift.sources import SourcesSettings
+
+CONFIG_NAME = "nightshift.yaml"
+OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+"""What Dagster takes as an owner of an asset."""
+
+
+class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Where batches are worked off. Nothing here changes an answer, a content key or a table.
+    docs/scale.md helps to choose."""
+
+    runner: Literal["DirectRunner", "DaskRunner", "PortableRunner", "DataflowRunner"] = "DirectRunner"
+    """`DirectRunner` works on this machine, `DaskRunner` on a Dask cluster, `PortableRunner` on whatever a
+    Beam job service serves (Flink, Spark), `DataflowRunner` on Google Cloud. Workers need the home under
+    the same path."""
+    workers: int = Field(1, ge=1)
+    """Worker processes that we start, each with a model of its own: `DirectRunner` with 1 works in this
+    process; `DaskRunner` without an address starts its own cluster on this machine. Other runners bring
+    their workers. Changes speed only."""
+    threads: int | None = Field(None, ge=1)
+    """Threads of the model in each worker process that we start. None: the machine's cores, shared
+    equally. Changes speed only."""
+    address: str | None = None
+    """`DaskRunner`: the scheduler, `tcp://host:8786`; None: a cluster of our own. `PortableRunner`: the
+    job service, `host:8099`."""
+    options: tuple[str, ...] = ()
+    """Options passed to Beam as they are, `[--project=shop, --region=europe-west1]`; the runner's own
+    documentation names them."""
+    batch_rows: int = Field(128, ge=1)
+    """Rows in one Beam element, one model batch and one ledger part. A kill loses at most one a worker.
+    Changes speed only."""
+
+    @field_validator("runner", mode="before")
+    @classmethod
+    def _no_download(cls, runner: object) -> object:
+        if runner == "PrismRunner":
+            raise ValueError(
+                "PrismRunner downloads a program from the internet when it runs; take DirectRunner, "
+                "it is as fast here"
+            )
+        return runner
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "BeamSettings":
+        if self.runner == "PortableRunner" and self.address is None:
+            raise ValueError(
+                "PortableRunner needs beam.address, the job service's host and port, such as localhost:8099"
+            )
+        if self.runner in ("DirectRunner", "DataflowRunner") and self.address is not None:
+            raise ValueError(
+                f"{self.runner} has no beam.address (given: {self.address}); leave it out, or take "
+                f"DaskRunner or PortableRunner"
+            )
+        if self.workers > 1 and (
+            self.runner in ("PortableRunner", "DataflowRunner") or self.address is not None
+        ):
+            raise ValueError(
+                f"beam.workers ({self.workers}) is for processes started here; {self.runner} brings "
+                f"its own, leave it out"
+            )
+        return self
+
+    @property
+    def threads_of_a_worker(self) -> int:
+        """Threads of one of our worker processes."""
+        return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
+
+
+class Settings(BaseSettings):
+    """Everything Nightshift can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NIGHTSHIFT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    sources: SourcesSettings
+    """Your catalogue and events."""
+    nights: NightsSettings
+    """Which nights there are, when they start, how long they are kept."""
+    llm: LLMSettings = LLMSettings()
+    """The language model."""
+    encoder: EncoderSettings = EncoderSettings()
+    """The text encoder."""
+    tags: TagSettings = TagSettings()
+    """The closed vocabulary that is scored."""
+    facts: FactsSettings = FactsSettings()
+    """How items are described."""
+    preferences: PreferencesSettings = PreferencesSettings()
+    """How user histories are read."""
+    budget: BudgetSettings = BudgetSettings()
+    """What a night may spend."""
+    codes: CodesSettings = CodesSettings()
+    """Semantic ids."""
+    examples: ExampleSettings = ExampleSettings()
+    """Features and splits of the training rows."""
+    lift: LiftSettings = LiftSettings()
+    """The ranker, the seeds and the intervals of the judgement."""
+    checks: CheckSettings = CheckSettings()
+    """What a night must satisfy."""
+    beam: BeamSettings = BeamSettings()
+    """Where batches run."""
+    alerts: AlertSettings = AlertSettings()
+    """Who is told when a night fails."""
+    owners: tuple[str, ...] = ()
+    """Who answers for the tables, shown on every asset: `[team:ranking, ana@shop.example]`, a team or an
+    e-mail address each. Changes no table."""
+    home: Path | None = None
+    """Folder of tables, ledger, models and reports. None: `.nightshift` beside nightshift.yaml."""
+    cache: Path = Path("~/.cache/nightshift")
+    """Folder of downloaded wheels and prepared weights, shared by all homes."""
+    root: Path = Path()
+    """Folder of nightshift.yaml; relative paths start here. Set by `load_settings`."""
+
+    @field_validator("owners")
+    @classmethod
+    def _as_dagster_reads_them(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in owners:
+            if not OWNER.fullmatch(owner):
+                raise ValueError(
+                    f"{owner!r} is no owner; write team:NAME, as in team:ranking, or an e-mail address"
+                )
+        return owners
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+    @property
+    def home_folder(self) -> Path:
+        """The home, absolute."""
+        return (self.root / (self.home or Path(".nightshift")).expanduser()).resolve()
+
+    @property
+    def cache_folder(self) -> Path:
+        """The cache, absolute."""
+        return self.cache.expanduser().resolve()
+
+
+def load_settings(path: Path, home: Path | None = None) -> Settings:
+    """Read nightshift.yaml. A `home` given here wins over NIGHTSHIFT_HOME, and that over the file.
+
+    Raises ConfigError that names the key, the value and the way out.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} is not there; `nightshift init` writes one for your files (docs/own_data.md), "
+            f"--config names another"
+        )
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold `key: value` lines, found a {type(raw).__name__}")
+    refuse_unknown(Settings, raw, path.name)
+    given = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
+    try:
+        return Settings(**raw).model_copy(update=given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(told(path.name, problem) for problem in error.errors())) from error
+    except SettingsError as error:
+        raise ConfigError(
+            f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is "
+            f"NIGHTSHIFT_LLM__MODEL=..."
+        ) from error
+
+
+def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:
+    """Raise ConfigError for the first key that the settings do not have, with the nearest that they have."""
+    for key, value in raw.items():
+        if key not in model.model_fields:
+            near = difflib.get_close_matches(str(key), model.model_fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(model.model_fields)}"
+            raise ConfigError(f"{place}: unknown key {key!r}; {hint}")
+        inner = model.model_fields[key].annotation
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
+            refuse_unknown(inner, value, f"{place}: {key}")
+
+
+def told(place: str, problem: Any) -> str:
+    """One of pydantic's complaints with the key, the value (unless it is secret) and where it was given."""
+    where = ".".join(str(part) for part in problem["loc"])
+    whole = problem["type"] == "value_error" and isinstance(
+        problem["input"], (dict, BaseModel)
+    )  # our own sentence on a block names its keys
+    hidden = whole or problem["type"] == "missing" or "webhook" in problem["loc"]  # its address is a secret
+    given = "" if hidden else f" (given: {str(problem['input'])[:80]!r})"
+    return f"{place}: {where or 'the file'}: {problem['msg'].removeprefix('Value error, ')}{given}"

@@ -1,0 +1,73 @@
+"""Which nights there are, when they start by themselves, when they are overdue and how many of them are
+kept."""
+
+import re
+from datetime import date
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field, field_validator
+
+Status = Literal["running", "stopped"]
+"""Dagster's words for a schedule or sensor that is on or off."""
+UNKNOWN_ZONE = "no time zone of that name; use an IANA name such as UTC, Europe/Berlin or America/New_York"
+FIVE_FIELDS = re.compile(r"\S+(\s+\S+){4}")
+
+
+class SensorSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """The sensor `new_sources`, which starts a night when the source files hold something new. Changes no
+    answer and no table."""
+
+    default_status: Status = "stopped"
+    """Whether it is on before anyone has switched it in the UI. A switch in the UI wins."""
+    minimum_interval_seconds: int = Field(300, ge=30)
+    """Seconds between two looks at the files. Names, sizes and times are looked at first; contents are
+    read only when those moved."""
+
+
+class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Which nights there are, when they start by themselves and how long they are kept. None of it is part
+    of a content key."""
+
+    first: date
+    """The first night: the first partition of every asset."""
+    last: date | None = None
+    """The last night, for replays of old data. None: nights go on for ever."""
+    schedule: str = "0 1 * * *"
+    """When the schedule `every_night` starts a night, in cron's five fields, read in `timezone`. The night
+    it starts is the day that has begun in UTC by then: it knows events strictly before 00:00 UTC."""
+    training_schedule: str = "0 4 * * 1"
+    """When `every_week` trains and reports, in cron's five fields, read in `timezone`."""
+    timezone: str = "UTC"
+    """IANA time zone of both schedules, `Europe/Berlin`. Moves the hour of the start, never what a night
+    knows: nights are UTC days."""
+    default_status: Status = "stopped"
+    """Whether both schedules are on before anyone has switched them in the UI. A switch in the UI wins."""
+    sensor: SensorSettings = SensorSettings()
+    """The sensor that starts a night when the source files change."""
+    overdue_after_hours: float | None = Field(30.0, ge=1)
+    """Hours after which a nightly table that was not published again is overdue: its freshness in the UI
+    turns to failed. Nothing stops. None: never overdue. Replays (with `last`) are never overdue."""
+    keep_nights: int | None = Field(None, ge=1)
+    """Nights whose tables are kept; older ones are removed at the end of a night, save what newer ones
+    still need (docs/scheduling.md). The ledger and the models are never touched. Training reads only kept
+    nights. None: every night is kept."""
+
+    @field_validator("schedule", "training_schedule")
+    @classmethod
+    def _cron(cls, cron: str) -> str:
+        if not FIVE_FIELDS.fullmatch(cron.strip()):
+            raise ValueError(
+                "a schedule has cron's five fields, minute hour day-of-month month day-of-week, such "
+                "as '0 1 * * *'"
+            )
+        return cron.strip()
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(UNKNOWN_ZONE) from error
+        return zone

@@ -1,0 +1,104 @@
+"""The first rows of both sources, as measured columns. Bounded, whatever the size of the files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.sources.files import SourceFile, find_files, guarded
+from nightshift.sources.onboarding.columns import Column
+from nightshift.sources.wording import unsplit
+
+ITEM_ROWS, EVENT_ROWS = 20_000, 50_000
+"""Rows looked at, spread evenly over the files of a source."""
+ASKED_IDS = 1_000
+"""Event ids that are looked up in the whole catalogue."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first rows of a source."""
+
+    block: str
+    path: str
+    files: tuple[SourceFile, ...]
+    frame: pl.DataFrame
+    whole: bool
+    """Every row is in the sample."""
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """Name to column, in the order of the file."""
+        return {name: Column(name, self.frame[name]) for name in self.frame.columns}
+
+    @property
+    def rows(self) -> str:
+        """How many rows were looked at: `the first 20,000 rows`, `all 812 rows`."""
+        return f"{'all' if self.whole else 'the first'} {self.frame.height:,} rows"
+
+    @classmethod
+    def of(cls, block: str, path: str, root: Path, most: int) -> "Sample":
+        """Read the sample. Raises SourceError when there is no such file, it cannot be read, or it has no
+        rows."""
+        files = find_files(block, path, root)
+        _check_separator(files[0])
+        heads = [
+            guarded(file, lambda file=file: file.scan().head(most // len(files) + 1).collect())
+            for file in files
+        ]  # type: ignore[misc]
+        frame = pl.concat(heads, how="diagonal_relaxed").head(most)
+        if frame.is_empty():
+            raise SourceError(f"{files[0].place} has no rows: sources.{block}.path names an empty file")
+        return cls(block, path, tuple(files), frame, all(head.height <= most // len(files) for head in heads))
+
+
+def _check_separator(file: SourceFile) -> None:
+    """Raise SourceError when a file has one column whose name looks like a header that was not split."""
+    names = guarded(file, lambda: file.scan().collect_schema().names())
+    if mark := unsplit(names):
+        raise SourceError(
+            f"{file.place} has one column, {names[0]!r}: its values are separated by {mark}. Save it "
+            f"as Parquet, or with commas"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Both sources."""
+
+    items: Sample
+    events: Sample
+
+    @classmethod
+    def of(cls, items: str, events: str, root: Path) -> "Samples":
+        """Read both; paths are relative to `root`. Raises SourceError with the place and the way out."""
+        return cls(
+            Sample.of("items", items, root, ITEM_ROWS), Sample.of("interactions", events, root, EVENT_ROWS)
+        )
+
+    def overlap(self, item_column: str, event_column: str) -> tuple[float, int]:
+        """Share of sampled event ids that the catalogue has, and how many were looked up."""
+        return _overlap(self, item_column, event_column)
+
+
+@lru_cache(maxsize=64)
+def _overlap(found: Samples, item_column: str, event_column: str) -> tuple[float, int]:
+    asked = found.events.columns[event_column].keys.head(ASKED_IDS)
+    known = found.items.columns[item_column].keys
+    share = asked.is_in(known.implode()).mean() if len(asked) else 0.0
+    if not found.items.whole and isinstance(share, float) and share < 0.5:
+        share = _in_whole(found.items, item_column, asked)
+    return (float(share), len(asked)) if isinstance(share, (int, float)) else (0.0, len(asked))
+
+
+def _in_whole(items: Sample, column: str, asked: pl.Series) -> float:
+    """The share that the whole files have: one column is read, no more."""
+    text = pl.col(column).cast(pl.String).str.strip_chars().str.replace(r"\.0$", "")
+    seen = [
+        file.scan().select(text).filter(pl.col(column).is_in(asked.implode())).unique().collect()[column]
+        for file in items.files
+    ]
+    return pl.concat(seen).n_unique() / max(len(asked), 1)

@@ -1,0 +1,2 @@
+"""What a home holds: published tables, the ledger of answers, and how files are put so that nothing is
+lost."""
