@@ -180,9 +180,11 @@ def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
     kinds={"polars"},
     deps=[ITEMS, INTERACTIONS, *SNAPSHOT],
     checks={
-        "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches bit for "
+        "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches "
+        "bit for "
         "bit.",
-        "future_shuffle": "Dealing all events after the cut between training and validation anew changes no row before "
+        "future_shuffle": "Dealing all events after the cut between training and validation anew changes no "
+        "row before "
         "it.",
     },
 )

@@ -191,7 +191,8 @@ def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
     deps=[ITEMS, ITEM_FACTS, ITEM_TAG_SCORES],
     pool=MODEL_POOL,
     checks={
-        "vectors_are_sound": "Vectors are finite, encoder views have unit length, no view mixes encoders or widths.",
+        "vectors_are_sound": "Vectors are finite, encoder views have unit length, no view mixes encoders or "
+        "widths.",
         "coverage": "Every item has a vector of its source text.",
         "distinct_vectors": DISTINCT,
         "warn:vector_drift": VECTOR_DRIFT,

@@ -86,7 +86,8 @@ def _context(night: Night) -> "Context | None":
     kinds={"polars"},
     deps=[RANKING_SCORES, RANKING_EXAMPLES, ITEMS, INTERACTIONS, ITEM_FACTS, ITEM_EMBEDDINGS],
     checks={
-        "warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a leak.",
+        "warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a "
+        f"leak.",
         "warn:lift_kept": LIFT_KEPT,
     },
 )

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,9 @@ def one_run(
     found = []
     for number, (user, items) in enumerate(asked):
         pair: list[Callable[[], object]] = [
-            lambda u=user, i=items: ranker.rank(u, i, now),
+            partial(ranker.rank, user, items, now),
             bare(ranker, user, items, now),
-        ]  # type: ignore[misc]
+        ]
         order = (0, 1) if number % 2 == 0 else (1, 0)
         took = {which: timed(pair[which]) for which in order}
         found.append([took[0], took[1]])

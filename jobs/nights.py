@@ -30,13 +30,15 @@ WEEKLY = dg.AssetSelection.assets(*WEEKLY_TABLES)
 nightly_enrichment = dg.define_asset_job(
     "nightly_enrichment",
     NIGHTLY,
-    description="One night: read the sources, ask the models what is missing, publish every table and feature.",
+    description="One night: read the sources, ask the models what is missing, publish every table "
+    "and feature.",
     executor_def=dg.in_process_executor,
 )
 weekly_training = dg.define_asset_job(
     "weekly_training",
     WEEKLY,
-    description="Build training rows from all nights so far, train every arm, and report what the features are "
+    description="Build training rows from all nights so far, train every arm, and report what the "
+    "features are "
     "worth.",
     executor_def=dg.in_process_executor,
 )

@@ -20,7 +20,8 @@ from nightshift.night.config import Settings
 WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
 """Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""
 INSTANCE = """\
-# Written by nightshift. One step at a time in each pool: two models on one machine run slower than one after the other.
+# Written by nightshift. One step at a time in each pool: two models on one machine run slower than one after
+# the other.
 concurrency:
   pools:
     default_limit: 1

@@ -53,7 +53,8 @@ def _new_sources(settings: Settings) -> dg.SensorDefinition:
         job=nightly_enrichment,
         minimum_interval_seconds=sensor.minimum_interval_seconds,
         default_status=dg.DefaultSensorStatus[sensor.default_status.upper()],
-        description="Starts tonight's night when a source file holds something new. A touched file with the same "
+        description="Starts tonight's night when a source file holds something new. A touched file with "
+        "the same "
         "contents starts nothing.",
     )
     def new_sources(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -129,7 +130,8 @@ def _killed_night(settings: Settings) -> dg.SensorDefinition:
         name="killed_night",
         minimum_interval_seconds=KILLED_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Marks runs that a restart of the machine or a kill ended as failed, and frees their places "
+        description="Marks runs that a restart of the machine or a kill ended as failed, and frees their "
+        "places "
         "in the pools.",
     )
     def killed_night(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -165,7 +167,8 @@ def _finished_night(settings: Settings) -> dg.SensorDefinition:
         run_status=dg.DagsterRunStatus.SUCCESS,
         name="finished_night",
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Removes nights beyond nights.keep_nights and posts nights cut short by their budget, as the "
+        description="Removes nights beyond nights.keep_nights and posts nights cut short by their "
+        "budget, as the "
         "settings say.",
     )
     def finished_night(context: dg.RunStatusSensorContext) -> None:

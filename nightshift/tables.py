@@ -355,8 +355,22 @@ LIFT = Table(
 TABLES = {
     table.name: table
     for table in (
-        ITEMS, INTERACTIONS, GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES, ITEM_EMBEDDINGS, USER_EMBEDDINGS, ITEM_CODES,
-        ITEM_FEATURES, USER_FEATURES, CANDIDATES, RANKING_EXAMPLES, RANKING_SCORES, REJECTS, LIFT,
+        ITEMS,
+        INTERACTIONS,
+        GROUP_FACTS,
+        ITEM_FACTS,
+        ITEM_TAG_SCORES,
+        USER_PREFERENCES,
+        ITEM_EMBEDDINGS,
+        USER_EMBEDDINGS,
+        ITEM_CODES,
+        ITEM_FEATURES,
+        USER_FEATURES,
+        CANDIDATES,
+        RANKING_EXAMPLES,
+        RANKING_SCORES,
+        REJECTS,
+        LIFT,
     )
-}  # fmt: skip
+}
 """All tables by name."""

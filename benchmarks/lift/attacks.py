@@ -6,6 +6,8 @@ with it shows what would have been reported.
 """
 
 from dataclasses import replace
+from datetime import datetime
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -47,8 +49,8 @@ def peek(inputs: ExampleInputs, settings: ExampleSettings, lift: LiftSettings) -
     cut = examples.filter(pl.col("split") != "train")["timestamp"].min()
     found = {
         "recompute": recompute(leaky, plain, examples),
-        "future_shuffle": future_shuffle(leaky, plain, cut, examples=examples),
-    }  # type: ignore[arg-type]
+        "future_shuffle": future_shuffle(leaky, plain, cast(datetime, cut), examples=examples),
+    }
     for name, differences in found.items():
         columns = sorted({difference.feature for difference in differences})
         print(

@@ -19,8 +19,17 @@ class Frozen(BaseModel):
 
 
 SimilarityColumn = Literal[
-    "liked", "disliked", "difference", "highest", "top3", "last", "recent", "labels", "evidence", "nearest_labels"
-]  # fmt: skip
+    "liked",
+    "disliked",
+    "difference",
+    "highest",
+    "top3",
+    "last",
+    "recent",
+    "labels",
+    "evidence",
+    "nearest_labels",
+]
 """Ways to compare a candidate with a signed history; see nightshift.features.similarity."""
 
 

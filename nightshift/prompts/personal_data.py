@@ -21,7 +21,7 @@ _PHONE = re.compile(
       \+\d{1,3}(?:[ .()/-]{0,3}\d){6,13}                                                  # +49 (0)30 1234567
     | \(\d{3}\)[ ]?\d{3}[ .-]\d{4}                                                        # (212) 555-0123
     | [2-9]\d\d([ .-])[2-9]\d\d\1\d{4}                                                  # 212-555-0123
-    | 0[1-9]\d{1,3}[ /]\d{3,4}[ ]?\d{3,5}                                                      # 030 1234567, 020 7946 0958
+    | 0[1-9]\d{1,3}[ /]\d{3,4}[ ]?\d{3,5}                                                # 030 1234567, 020 7946 0958
     | 0[1-9](?:[ .]\d\d){4}                                                                  # 01 23 45 67 89
     )(?![\w-]|[.,]\d)""",
     re.VERBOSE,
@@ -39,7 +39,8 @@ _MANY_DIGITS = re.compile(r"\d(?:[ .()/-]{0,3}\d){6}")
 def masked(text: str) -> str:
     """The text with `[email]`, `[phone]` and `[card]` in the places of such.
 
-    >>> masked("Write to anna@example.org or call +49 30 1234567. ISBN 978-3-16-148410-0, 1999-2004, 4111 1111 1111 1111")
+    >>> text = "Write to anna@example.org or call +49 30 1234567."
+    >>> masked(f"{text} ISBN 978-3-16-148410-0, 1999-2004, 4111 1111 1111 1111")
     'Write to [email] or call [phone]. ISBN 978-3-16-148410-0, 1999-2004, [card]'
     """
     if "@" in text:

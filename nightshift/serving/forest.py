@@ -83,9 +83,13 @@ def _split(node: dict[str, Any], tree: int, number: int) -> dict[str, Any]:
         node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0
     )  # without a type, NaN counts as 0
     return {
-        "tree": tree, "node": number, "mode": "BRANCH_LEQ" if known else "", "feature": node["split_feature"],
-        "threshold": _lowered(threshold), "missing": int(left),
-    }  # fmt: skip
+        "tree": tree,
+        "node": number,
+        "mode": "BRANCH_LEQ" if known else "",
+        "feature": node["split_feature"],
+        "threshold": _lowered(threshold),
+        "missing": int(left),
+    }
 
 
 def _lowered(threshold: float) -> float:
@@ -103,12 +107,26 @@ def _session(onnx: Any, onnxruntime: Any, rows: list[dict[str, Any]], features: 
     }
     leaves = [row for row in rows if row["mode"] == "LEAF"]
     trees = onnx.helper.make_node(
-        "TreeEnsembleRegressor", ["rows"], ["raw"], domain="ai.onnx.ml", n_targets=1, aggregate_function="SUM", post_transform="NONE",
-        nodes_treeids=columns["tree"], nodes_nodeids=columns["node"], nodes_modes=columns["mode"], nodes_featureids=columns["feature"],
-        nodes_values=columns["threshold"], nodes_truenodeids=columns["true"], nodes_falsenodeids=columns["false"],
-        nodes_missing_value_tracks_true=columns["missing"], target_treeids=[row["tree"] for row in leaves],
-        target_nodeids=[row["node"] for row in leaves], target_ids=[0] * len(leaves), target_weights=[row["value"] for row in leaves],
-    )  # fmt: skip
+        "TreeEnsembleRegressor",
+        ["rows"],
+        ["raw"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function="SUM",
+        post_transform="NONE",
+        nodes_treeids=columns["tree"],
+        nodes_nodeids=columns["node"],
+        nodes_modes=columns["mode"],
+        nodes_featureids=columns["feature"],
+        nodes_values=columns["threshold"],
+        nodes_truenodeids=columns["true"],
+        nodes_falsenodeids=columns["false"],
+        nodes_missing_value_tracks_true=columns["missing"],
+        target_treeids=[row["tree"] for row in leaves],
+        target_nodeids=[row["node"] for row in leaves],
+        target_ids=[0] * len(leaves),
+        target_weights=[row["value"] for row in leaves],
+    )
     sides = (("rows", features), ("raw", 1))
     ends = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, width])

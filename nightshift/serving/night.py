@@ -114,7 +114,8 @@ class ServedNight:
 
 def key_of(night: WholeNight, settings: FeatureSettings, candidates: CandidateSettings | None = None) -> str:
     """Folder name of a night's arrays: the night, and what its tables and the settings say."""
-    return f"as_of={night.as_of}-{content_key(str(FORMAT), night.digest, canonical(settings), canonical(candidates or {}))[:16]}"
+    key = content_key(str(FORMAT), night.digest, canonical(settings), canonical(candidates or {}))
+    return f"as_of={night.as_of}-{key[:16]}"
 
 
 def open_night(

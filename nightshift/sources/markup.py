@@ -13,10 +13,11 @@ from html.entities import html5
 
 import polars as pl
 
-INLINE = "a|abbr|acronym|b|big|bdi|bdo|cite|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|wbr"
+INLINE = "a|abbr|acronym|b|big|bdi|bdo|cite|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span"
+INLINE += "|strike|strong|sub|sup|tt|u|wbr"
 """Elements that do not part words: `H<sub>2</sub>O`."""
-BLOCK = "address|article|aside|blockquote|body|br|center|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|iframe"
-BLOCK += "|img|li|nav|nobr|noscript|ol|p|picture|pre|script|section|style|table|tbody|td|tfoot|th|thead|tr|ul"
+BLOCK = "address|article|aside|blockquote|body|br|center|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|head|header"
+BLOCK += "|hr|html|iframe|img|li|nav|nobr|noscript|ol|p|picture|pre|script|section|style|table|tbody|td|tfoot|th|thead|tr|ul"
 """Elements that do."""
 ATTRIBUTE = r"""\s+[a-z][\w:.-]*\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
 """A quoted value may hold `>`."""
@@ -26,7 +27,8 @@ SWITCH = (
 INSIDE = rf"(?:{ATTRIBUTE}|{SWITCH})*\s*/?"
 """What may stand between an element's name and `>`: in `a<b and c>d` stands something else."""
 
-HIDDEN = r"(?is)<script\b[^<>]*>.*?</script\s*>|<style\b[^<>]*>.*?</style\s*>|<!--.*?-->|<!doctype\b[^<>]*>|<!\[cdata\[|\]\]>"
+HIDDEN = r"(?is)<script\b[^<>]*>.*?</script\s*>|<style\b[^<>]*>.*?</style\s*>"
+HIDDEN += r"|<!--.*?-->|<!doctype\b[^<>]*>|<!\[cdata\[|\]\]>"
 """What no reader sees, with its content, and the marks around CDATA."""
 TAG = rf"(?i)</?(?:{BLOCK}){INSIDE}>|<[a-z][\w:-]*(?:{ATTRIBUTE})+[^<>]*>"
 INLINE_TAG = rf"(?i)</?(?:{INLINE}){INSIDE}>"

@@ -29,7 +29,8 @@ UNDATED = "created_at is unreadable: the item is kept without it"
 HARMLESS = (UNKNOWN, TWICE, UNDATED)
 """Reasons that do not count towards `max_rejected_share`: a setting of their own decides about them."""
 HINTS = {
-    NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, ms, us or ns)",
+    NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, "
+    "ms, us or ns)",
     FUTURE: "Check timestamp_unit and the time zone",
     NO_LABEL: "Ratings are numbers; clicks are 0/1 or true/false",
 }

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.nightshift.datasets.layouts import LAYOUTS
 from typer.testing import CliRunner, Result
 
 from jobs.cli import app
 from nightshift.errors import InputError, SourceError
 from nightshift.sources.datasets.published.formats import FORMATS
+from tests.nightshift.sources.datasets.layouts import LAYOUTS
 
 
 def nightshift(*words: str) -> Result:

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
-from tests.nightshift.onboarding.shapes import movie_ratings, shop, write
 from typer.testing import CliRunner
 
 from jobs.cli import app
@@ -18,6 +17,7 @@ from nightshift.errors import ConfigError, InputError, SourceError
 from nightshift.night.config import load_settings
 from nightshift.sources.onboarding import FLAGS, Guess
 from nightshift.sources.settings import InteractionsSource, ItemsSource
+from tests.nightshift.sources.onboarding.shapes import movie_ratings, shop, write
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.nightshift.onboarding.shapes import SUBJECTS, shop, write
 from typer.testing import CliRunner
 
 from jobs.cli import app
@@ -18,6 +17,7 @@ from nightshift.errors import InputError
 from nightshift.night.config import load_settings
 from nightshift.storage.store import Store
 from nightshift.tables import CANDIDATES, ITEM_FACTS, ITEMS, USER_PREFERENCES
+from tests.nightshift.sources.onboarding.shapes import SUBJECTS, shop, write
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_data.md").read_text("utf-8")
 WALK = PAGE[: PAGE.index("## What it is worth")]

@@ -6,7 +6,7 @@ items.
 | popular | events in a window before the night |
 | item_knn | summed cosine with the items of the user's history |
 | ease | summed EASE weights of the items of the history |
-| raw, facts | cosine with the mean vector of the liked history, newer events weighing more, in the whitened view |
+| raw, facts | cosine with the mean liked vector, newer events weighing more, in the whitened view |
 | preference | cosine with the vector of what was written about the user |
 
 What is learnt (popularity, neighbours, EASE, whitening, written facts) is that of the newest night at or

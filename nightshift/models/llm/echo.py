@@ -68,7 +68,8 @@ def template_reply(request: Request) -> str:
     >>> print(template_reply(Request("k", "", "Movie: Fargo (1996)\\nAbout: Crime, Drama")))
     Tags: crime, drama
     Summary: Fargo (1996): Crime, Drama.
-    >>> template_reply(Request("k", "", "Liked: Fargo [crime, dark]; Heat [crime]\\nDisliked: Toy Story [funny]\\nTaste: Wants"))
+    >>> history = "Liked: Fargo [crime, dark]; Heat [crime]\\nDisliked: Toy Story [funny]"
+    >>> template_reply(Request("k", "", f"{history}\\nTaste: Wants"))
     ' crime and dark stories; avoids funny ones.'
     """
     found = fields(request.text)

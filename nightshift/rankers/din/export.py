@@ -115,8 +115,11 @@ class Graph:
 
         d = self.weights["ids"].shape[1]
         shapes: dict[str, list[str | int]] = {
-            "dense": ["rows", self.width], "candidate": ["rows", d], "keys": ["histories", "length", d], "mask": ["histories", "length"],
-        }  # fmt: skip
+            "dense": ["rows", self.width],
+            "candidate": ["rows", d],
+            "keys": ["histories", "length", d],
+            "mask": ["histories", "length"],
+        }
         inputs = [
             onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
             for name, shape in shapes.items()

@@ -23,9 +23,11 @@ from nightshift.report.lift_page.samples import Sample, samples
 from nightshift.tables import ITEM_FACTS, ITEMS, RANKING_EXAMPLES, RANKING_SCORES
 
 PROOFS = {
-    "recompute": "A sample of training rows was rebuilt from raw events cut strictly before each row's moment, and "
+    "recompute": "A sample of training rows was rebuilt from raw events cut strictly before each "
+    "row's moment, and "
     "compared bit for bit.",
-    "future_shuffle": "All events after the cut between training and validation were dealt anew; no row before it may "
+    "future_shuffle": "All events after the cut between training and validation were dealt anew; no row "
+    "before it may "
     "change.",
 }
 """What each proof does. Both stop a night that fails, so a report exists only where they passed."""

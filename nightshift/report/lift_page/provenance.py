@@ -26,9 +26,22 @@ from nightshift.tables import (
 )
 
 LIBRARIES = (
-    "lightgbm", "numpy", "scipy", "polars", "pyarrow", "torch", "transformers", "sentence-transformers", "llguidance", "xllamacpp",
-    "openai", "faiss-cpu", "onnxruntime", "dagster", "apache-beam",
-)  # fmt: skip
+    "lightgbm",
+    "numpy",
+    "scipy",
+    "polars",
+    "pyarrow",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "llguidance",
+    "xllamacpp",
+    "openai",
+    "faiss-cpu",
+    "onnxruntime",
+    "dagster",
+    "apache-beam",
+)
 WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_CODES, USER_PREFERENCES, USER_EMBEDDINGS)
 """Tables that training rows read of every night."""
 DIGITS = 12

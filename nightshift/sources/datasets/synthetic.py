@@ -63,9 +63,12 @@ def make_world(settings: SyntheticSettings | None = None) -> World:
     shown = _shown(settings, catalogue, loadings)
     source_items = catalogue.select("item_id", "title", "description", "shelves", "created_at")
     source_interactions = shown.select(
-        "user_id", "item_id", pl.col("timestamp").dt.timestamp("ms").alias("shown_at"), pl.col("label").cast(pl.Int8).alias("clicked"),
+        "user_id",
+        "item_id",
+        pl.col("timestamp").dt.timestamp("ms").alias("shown_at"),
+        pl.col("label").cast(pl.Int8).alias("clicked"),
         "request_id",
-    )  # fmt: skip
+    )
     return World(
         name="synthetic",
         items=ITEMS.conform(source_items.rename({"description": "text", "shelves": "attributes"})),
@@ -174,9 +177,14 @@ def _lists(
 
 
 def _rows(
-    settings: SyntheticSettings, catalogue: pl.DataFrame, user_id: str, seconds: Ints, picked: Ints,
-    probability: Floats, clicked: npt.NDArray[np.bool_],
-) -> pl.DataFrame:  # fmt: skip
+    settings: SyntheticSettings,
+    catalogue: pl.DataFrame,
+    user_id: str,
+    seconds: Ints,
+    picked: Ints,
+    probability: Floats,
+    clicked: npt.NDArray[np.bool_],
+) -> pl.DataFrame:
     length = picked.shape[1]
     start = int(settings.start.timestamp()) * SECOND
     requests = pl.Series([f"{user_id}-{number}" for number in range(len(seconds))], dtype=pl.String)

@@ -4,7 +4,8 @@ TOPICS = {
     "space": "astronaut orbit rocket planet comet galaxy telescope lunar gravity starship cosmonaut asteroid "
     "nebula satellite",
     "cooking": "chef recipe kitchen oven pastry spice sauce baker restaurant flavour dough roast soup garlic",
-    "crime": "detective murder suspect alibi heist gangster evidence inspector ransom robbery witness smuggler "
+    "crime": "detective murder suspect alibi heist gangster evidence inspector ransom robbery "
+    "witness smuggler "
     "forgery jury",
     "garden": "orchard rose soil greenhouse seed blossom hedge bee tulip compost meadow pruning fern vine",
     "music": "violin orchestra melody drummer guitar concert chorus piano rehearsal tempo songwriter jazz "
@@ -17,7 +18,8 @@ TOPICS = {
     "werewolf shadow",
     "history": "empire king treaty cavalry archive dynasty revolt castle soldier monarch parchment siege "
     "chronicle throne",
-    "romance": "wedding kiss sweetheart proposal longing bouquet bride letter courtship engagement heartbreak "
+    "romance": "wedding kiss sweetheart proposal longing bouquet bride letter courtship engagement "
+    "heartbreak "
     "crush honeymoon valentine",
     "school": "teacher classroom pupil homework exam campus lecture principal diploma scholarship tutor "
     "notebook semester graduation",

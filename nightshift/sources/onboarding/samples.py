@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import polars as pl
@@ -45,10 +45,8 @@ class Sample:
         rows."""
         files = find_files(block, path, root)
         _check_separator(files[0])
-        heads = [
-            guarded(file, lambda file=file: file.scan().head(most // len(files) + 1).collect())
-            for file in files
-        ]  # type: ignore[misc]
+        rows_a_file = most // len(files) + 1
+        heads = [guarded(file, partial(_head, file, rows_a_file)) for file in files]
         frame = pl.concat(heads, how="diagonal_relaxed").head(most)
         if frame.is_empty():
             raise SourceError(f"{files[0].place} has no rows: sources.{block}.path names an empty file")
@@ -102,3 +100,7 @@ def _in_whole(items: Sample, column: str, asked: pl.Series) -> float:
         for file in items.files
     ]
     return pl.concat(seen).n_unique() / max(len(asked), 1)
+
+
+def _head(file: SourceFile, rows: int) -> pl.DataFrame:
+    return file.scan().head(rows).collect()

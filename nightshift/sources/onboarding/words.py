@@ -76,10 +76,20 @@ AGAINST = _words(
 NOUNS = {
     word: noun
     for noun, words in {
-        "Product": "product sku asin goods", "Movie": "movie film", "Book": "book isbn", "Song": "song track", "Article": "news article",
-        "Game": "game", "Recipe": "recipe", "Video": "video", "Artist": "artist", "Job": "job", "Course": "course", "App": "app",
+        "Product": "product sku asin goods",
+        "Movie": "movie film",
+        "Book": "book isbn",
+        "Song": "song track",
+        "Article": "news article",
+        "Game": "game",
+        "Recipe": "recipe",
+        "Video": "video",
+        "Artist": "artist",
+        "Job": "job",
+        "Course": "course",
+        "App": "app",
         "Business": "business",
     }.items()
     for word in words.split()
-}  # fmt: skip
+}
 """What an item is called in a prompt, by a word of its file's or its columns' names."""

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.nightshift.pictures.test_bars import NIGHTS, SVG, drawn, words
 
 from nightshift.report.pictures.gains import Gain, found, over_nights
 from nightshift.report.pictures.svg import IN_SIGHT
 from nightshift.storage.store import Store
 from nightshift.tables import LIFT
+from tests.nightshift.report.pictures.test_bars import NIGHTS, SVG, drawn, words
 
 
 def judged(gain: float | None, metric: str = "auc") -> pl.DataFrame:

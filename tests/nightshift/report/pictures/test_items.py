@@ -2,10 +2,10 @@ from collections import Counter
 
 import numpy as np
 import polars as pl
-from tests.nightshift.pictures.test_bars import SVG, drawn, words
 
 from nightshift.report.pictures.items import map_of_items
 from nightshift.tables import ITEM_EMBEDDINGS, ITEMS
+from tests.nightshift.report.pictures.test_bars import SVG, drawn, words
 
 
 def catalogue(attributes: list[list[str] | None]) -> pl.DataFrame:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from tests.nightshift.pictures.test_bars import SVG, drawn, words
 
 from nightshift.report.pictures.plane import MOST, chart, layout
+from tests.nightshift.report.pictures.test_bars import SVG, drawn, words
 
 RNG = np.random.default_rng(5)
 LARGEST = 60_000

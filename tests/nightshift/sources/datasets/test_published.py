@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.nightshift.datasets.layouts import LAYOUTS, U_DATA, U_ITEM
 
 from nightshift.errors import InputError, SourceError
 from nightshift.night.config import load_settings
@@ -16,6 +15,7 @@ from nightshift.sources.datasets.published import blocks
 from nightshift.sources.datasets.published.convert import Converted, convert
 from nightshift.sources.datasets.published.formats import FORMATS, format_of
 from nightshift.sources.datasets.published.original import Member
+from tests.nightshift.sources.datasets.layouts import LAYOUTS, U_DATA, U_ITEM
 
 
 def converted(name: str, folder: Path, **chosen: Any) -> Converted:

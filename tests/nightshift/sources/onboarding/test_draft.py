@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.nightshift.onboarding.shapes import NOW, SHAPES, Frames, shop, write
 
 from nightshift.errors import ConfigError
 from nightshift.sources import read_interactions, read_items
 from nightshift.sources.onboarding import Draft, Samples, draft_of
+from tests.nightshift.sources.onboarding.shapes import NOW, SHAPES, Frames, shop, write
 
 
 def drafted(folder: Path, frames: Frames, ending: str = "parquet", **answers: Any) -> Draft:

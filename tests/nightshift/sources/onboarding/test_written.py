@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from tests.nightshift.onboarding.shapes import NOW, SHAPES, places, shop, write
 
 from nightshift.night.config import load_settings
 from nightshift.sources.onboarding import Nights, Samples, as_yaml, choose_nights, draft_of
 from nightshift.sources.onboarding.yaml_draft import noun_of, scalar
 from nightshift.sources.settings import ItemsSource
+from tests.nightshift.sources.onboarding.shapes import NOW, SHAPES, places, shop, write
 
 NIGHTS = Nights(date(2026, 10, 1), date(2026, 11, 1), date(2026, 11, 23), False, ("Because.",))
 
