@@ -4,12 +4,12 @@ NightshiftError                   1
 ├── InputError                    2   what the user gave us is wrong: the message names the place and the fix
 │   ├── ConfigError                   nightshift.yaml, an override, an option
 │   └── SourceError                   a file, column, row or value of the sources
-├── TableError                    1   a frame that does not fit its table's schema (a bug of ours, or a
-foreign file) ├── IntegrityError                1   bytes that are not what their sha256 says ├──
-ModelUnavailable              1   weights, a server or an optional package that is not there ├──
-VectorMismatch                1   vectors of two encoders, revisions or dimensions met ├── RejectedAnswer
--   one bad answer; becomes a row of `rejects`, never ends a night by itself └── NightFailed
-1   a blocking check failed or too many rows were rejected
+├── TableError                    1   a frame that does not fit its table's schema (a bug, or a foreign file)
+├── IntegrityError                1   bytes that are not what their sha256 says
+├── ModelUnavailable              1   weights, a server or an optional package that is not there
+├── VectorMismatch                1   vectors of two encoders, revisions or dimensions met
+├── RejectedAnswer                -   one bad answer; becomes a row of `rejects`, never ends a night by itself
+└── NightFailed                   1   a blocking check failed or too many rows were rejected
 """
 
 from typing import Literal

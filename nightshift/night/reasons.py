@@ -1,11 +1,12 @@
 """Why a row is asked tonight: what changed since a model was last asked for it, as the ledger remembers.
 
 new             nobody ever asked for this row
-prompt_changed  the prompt, its schema or its decoding did (then the texts of the two prompts cannot be
-compared) text_changed    what the prompt reads of the row did model_changed   nothing else did: it is the
-model, its revision or its arithmetic rejected        its last answer was not accepted: this is another
-attempt server_failed   the server gave no answer state_lost      it was answered, but the ledger has lost
-the state that came with its scores
+prompt_changed  the prompt, its schema or its decoding did (the texts of two prompts cannot be compared)
+text_changed    what the prompt reads of the row did
+model_changed   nothing else did: it is the model, its revision or its arithmetic
+rejected        its last answer was not accepted: this is another attempt
+server_failed   the server gave no answer
+state_lost      it was answered, but the ledger has lost the state that came with its scores
 """
 
 from collections.abc import Sequence
