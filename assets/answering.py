@@ -1,5 +1,4 @@
-"""Ask a model for what one table still needs tonight: plan, answer, count. Shared by the three tables that
-are prompted."""
+"""Ask a model for what one table still needs tonight: plan, answer, count. Shared by all that are asked."""
 
 import time
 from collections.abc import Callable
@@ -10,32 +9,31 @@ import polars as pl
 
 from assets.heartbeats import Teller
 from assets.run_costs import tag_run
+from nightshift.enrichments.engine import Step
 from nightshift.models.llm.prices import warn_unknown
 from nightshift.night.heartbeat import Heartbeat
 from nightshift.night.night import Night
-from nightshift.night.plan import Spent, TablePlan, plan_table
-from nightshift.night.reasons import RETRIED
+from nightshift.night.plan import Spent, TablePlan
+from nightshift.storage.ledger import RETRIED
 
 MODEL_POOL = "model"
 """Dagster pool that holds one step at a time: two models on one machine run slower than one after the
 other."""
 
 
-def ask(
-    context: dg.AssetExecutionContext, night: Night, table: str, requests: pl.DataFrame
-) -> dict[str, Any]:
+def ask(context: dg.AssetExecutionContext, night: Night, step: Step) -> dict[str, Any]:
     """Answer the pending requests within the budget. Returns the numbers the asset page shows."""
     started, teller = time.monotonic(), Teller(context, night)
     try:
         first, last = spend(
-            lambda: planned(night, table, requests), lambda plan: _answer(night, plan, teller.new_round())
+            lambda: planned(night, step), lambda plan: _answer(night, plan, teller.new_round())
         )
     finally:  # a run that fails here has paid as well
         tag_run(context, night)
     if first.pending.height and not first.priced:
         warn_unknown(night.identity.model_id)
     night.ledgers.compact()
-    return numbers(night, table, requests, first, last, time.monotonic() - started)
+    return numbers(night, step, first, last, time.monotonic() - started)
 
 
 def spend(
@@ -59,21 +57,9 @@ def _same(left: pl.DataFrame, right: pl.DataFrame) -> bool:
     return left.select("content_key", "attempt").equals(right.select("content_key", "attempt"))
 
 
-def planned(night: Night, table: str, requests: pl.DataFrame) -> TablePlan:
+def planned(night: Night, step: Step) -> TablePlan:
     """What is pending, by the model's own tokenizer."""
-    return plan_table(
-        night.prompts[table],
-        night.askable(table, requests),
-        night.ledgers,
-        night.settings.budget,
-        Spent.of(night.ledgers, night.as_of),
-        night.count_tokens,
-        night.run_id,
-        night.settings.llm.price,
-        night.settings.llm.keeps_states,
-        night.identity.model_id,
-        night.settings.llm.is_recorded,
-    )
+    return night.plan(step, Spent.of(night.ledgers, night.as_of), night.run_id)
 
 
 def _answer(night: Night, plan: TablePlan, emit: Teller) -> None:
@@ -86,9 +72,11 @@ def _answer(night: Night, plan: TablePlan, emit: Teller) -> None:
 
 
 def numbers(
-    night: Night, table: str, requests: pl.DataFrame, first: TablePlan, last: TablePlan, seconds: float
+    night: Night, step: Step, first: TablePlan, last: TablePlan, seconds: float
 ) -> dict[str, Any]:
     """Calls paid and avoided, tokens, money, speed and hit rate of the night, and why rows were asked."""
+    table = step.each.name
+    requests = night.askable(table, step.requests) if step.chooses else step.requests
     rows = _paid(night, table)
     prompt, cached, new = (int(rows[name].sum()) for name in ("prompt_tokens", "cached_tokens", "new_tokens"))
     calls, unpriced = rows.height, rows["cost_usd"].null_count()

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 import polars as pl
 
+from nightshift.enrichments.registry import Registry
 from nightshift.night.lineage import derives_from
 from nightshift.tables import Column, Table
 
 FEATURE = Column(pl.Float32, "a feature; NaN where missing", required=False)
 
 
-def column_schema(table: Table, features: Sequence[str] = ()) -> dg.TableSchema:
+def column_schema(table: Table, registry: Registry, features: Sequence[str] = ()) -> dg.TableSchema:
     """The table's columns and the feature columns of a wide one; each says where it comes from."""
     columns = table.columns | dict.fromkeys(features, FEATURE)
-    sources = derives_from(table, columns)
+    sources = derives_from(table, columns, registry)
     return dg.TableSchema(
         [_column(name, column, name in table.key, sources.get(name, ())) for name, column in columns.items()]
     )
@@ -29,10 +30,10 @@ def _column(name: str, column: Column, in_key: bool, sources: Sequence[str]) -> 
     return dg.TableColumn(name, str(column.dtype), about, constraints)
 
 
-def column_lineage(table: Table, columns: Iterable[str]) -> dg.TableColumnLineage:
+def column_lineage(table: Table, columns: Iterable[str], registry: Registry) -> dg.TableColumnLineage:
     """From which columns of which assets these columns come, in Dagster's own terms."""
     return dg.TableColumnLineage(
-        {name: [_dep(source) for source in sources] for name, sources in derives_from(table, columns).items()}
+        {name: [_dep(source) for source in sources] for name, sources in derives_from(table, columns, registry).items()}
     )
 
 

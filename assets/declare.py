@@ -1,8 +1,10 @@
 """What every asset shares: how it is declared from its table, and how its night is checked, published and
 shown."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -16,15 +18,59 @@ from assets.heartbeats import told
 from assets.pictures import by_origin, of_nights
 from assets.samples import SAMPLE_ROWS, markdown
 from nightshift import __version__
+from nightshift.enrichments.registry import Registry, asked
 from nightshift.errors import NightFailed
 from nightshift.night.checks import Checked, schema, unique_key
-from nightshift.night.night import PROMPTED, Night
+from nightshift.night.night import Night
 from nightshift.storage.store import MANIFEST, Manifest, digest_of
-from nightshift.tables import SCHEMA_VERSION, Table
+from nightshift.tables import ITEM_EMBEDDINGS, SCHEMA_VERSION, USER_EMBEDDINGS, Table
 
 CODE_VERSION = f"{__version__}+schema{SCHEMA_VERSION}"
+EMBEDDING_TABLES = (ITEM_EMBEDDINGS.name, USER_EMBEDDINGS.name)
 Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]
 Body = Callable[..., Events]
+
+
+Deps = Sequence[Table | Callable[[Registry], Sequence[Table]]]
+"""Tables that come before another one; a function names those that depend on which enrichments there are."""
+
+
+@dataclass(frozen=True)
+class TableAsset:
+    """The asset of a table, as it is declared; `on` makes it for the enrichments of one nightshift.yaml."""
+
+    table: Table
+    body: Body
+    group: str
+    kinds: frozenset[str]
+    deps: Deps
+    checks: Mapping[str, str]
+    pool: str | None
+    about: str
+    code: Callable[..., Any]
+    """The function whose file and line the UI offers to open."""
+
+    def before(self, registry: Registry) -> list[Table]:
+        """Tables that come before it."""
+        found = [[dep] if isinstance(dep, Table) else dep(registry) for dep in self.deps]
+        return [table for tables in found for table in tables]
+
+    def on(self, registry: Registry) -> dg.AssetsDefinition:
+        """Dagster's asset."""
+        table = self.table
+        checks = {**_of_every(table), **self.checks}
+        return dg.asset(
+            name=table.name,
+            group_name=self.group,
+            kinds=self.kinds | {"parquet"},
+            deps=[dg.AssetDep(dep.name) for dep in self.before(registry)],
+            description=f"{table.about}\n\n{self.about}".strip(),
+            code_version=CODE_VERSION,
+            pool=self.pool,
+            metadata=_about(table, self.code, registry),
+            tags=_tags(table, registry),
+            check_specs=[_spec(table, name, says) for name, says in checks.items()],
+        )(plainly(over_nights(table.name, told(table, self.body))))
 
 
 def table_asset(
@@ -32,29 +78,16 @@ def table_asset(
     *,
     group: str,
     kinds: set[str],
-    deps: Sequence[Table] = (),
+    deps: Deps = (),
     checks: Mapping[str, str] | None = None,
     pool: str | None = None,
-) -> Callable[[Body], dg.AssetsDefinition]:
+) -> Callable[[Body], TableAsset]:
     """Declare the asset of a table. `checks` maps a check's name to what it says; names that begin with
     `warn:` only warn."""
 
-    def declare(body: Body) -> dg.AssetsDefinition:
-        about = f"{table.about}\n\n{body.__doc__ or ''}".strip()
-        return dg.asset(
-            name=table.name,
-            group_name=group,
-            kinds=kinds | {"parquet"},
-            deps=[dg.AssetDep(dep.name) for dep in deps],
-            description=about,
-            code_version=CODE_VERSION,
-            pool=pool,
-            metadata=_about(table, body),
-            tags=_tags(table),
-            check_specs=[
-                _spec(table, name, says) for name, says in {**_of_every(table), **(checks or {})}.items()
-            ],
-        )(plainly(over_nights(table.name, told(table, body))))
+    def declare(body: Body) -> TableAsset:
+        about = inspect.cleandoc(body.__doc__ or "")
+        return TableAsset(table, body, group, frozenset(kinds), tuple(deps), checks or {}, pool, about, body)
 
     return declare
 
@@ -77,17 +110,17 @@ def _spec(table: Table, name: str, says: str) -> dg.AssetCheckSpec:
     )
 
 
-def _about(table: Table, body: Body) -> dict[str, Any]:
+def _about(table: Table, code: Callable[..., Any], registry: Registry) -> dict[str, Any]:
     """What is known before any night: columns, where the table is documented, and where its code is."""
     docs = dg.MetadataValue.path(f"docs/reference/tables.md#{table.name}")
     return {
-        "dagster/column_schema": column_schema(table),
+        "dagster/column_schema": column_schema(table, registry),
         "docs": docs,
-        "dagster/code_references": _code(body),
+        "dagster/code_references": _code(code),
     }
 
 
-def _code(body: Body) -> CodeReferencesMetadataValue:
+def _code(body: Callable[..., Any]) -> CodeReferencesMetadataValue:
     """File and line of the body, which the UI offers to open."""
     with warnings.catch_warnings():
         warnings.simplefilter(
@@ -99,11 +132,11 @@ def _code(body: Body) -> CodeReferencesMetadataValue:
         return CodeReferencesMetadataValue(code_references=[place])
 
 
-def _tags(table: Table) -> dict[str, str]:
+def _tags(table: Table, registry: Registry) -> dict[str, str]:
     """`model`: which model a table pays for, to select by (`tag:model=llm`)."""
-    if table.name in PROMPTED:
+    if table.name in asked(registry):
         return {"model": "llm"}
-    return {"model": "encoder"} if table.name.endswith("_embeddings") else {}
+    return {"model": "encoder"} if table.name in EMBEDDING_TABLES else {}
 
 
 def publish(
@@ -189,14 +222,14 @@ def _shown(
     shown["sample"] = dg.MetadataValue.md(markdown(seen))
     if table.open:
         shown["dagster/column_schema"] = column_schema(
-            table, [name for name in frame.columns if name not in table.columns]
+            table, night.registry, [name for name in frame.columns if name not in table.columns]
         )
     shown |= {name: value for name, value in numbers.items() if isinstance(value, int | float | str)}
     shown |= {"rejects": rejected.rows} if rejected else {}
     shown |= {
         f"origin: {origin}": count for origin, count in manifest.fallbacks.items() if origin not in numbers
     }
-    return shown | by_origin(table, manifest) | _files(night, table, frame.columns)
+    return shown | by_origin(night, table, manifest) | _files(night, table, frame.columns)
 
 
 def _files(night: Night, table: Table, columns: Sequence[str]) -> dict[str, Any]:
@@ -206,7 +239,7 @@ def _files(night: Night, table: Table, columns: Sequence[str]) -> dict[str, Any]
         "folder": dg.MetadataValue.path(str(folder)),
         "manifest": dg.MetadataValue.path(str(folder / MANIFEST)),
     }
-    lineage = column_lineage(table, columns)
+    lineage = column_lineage(table, columns, night.registry)
     return paths | ({"dagster/column_lineage": lineage} if lineage.deps_by_column else {})
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
 from assets.samples import each_family
+from nightshift.enrichments.registry import Registry
 from nightshift.night.checks import Checked, one_row_each
 from nightshift.night.night import Night
 from nightshift.tables import (
@@ -16,14 +17,13 @@ from nightshift.tables import (
     INTERACTIONS,
     ITEM_CODES,
     ITEM_EMBEDDINGS,
-    ITEM_FACTS,
     ITEM_FEATURES,
     ITEM_TAG_SCORES,
     ITEMS,
     RANKING_EXAMPLES,
     USER_EMBEDDINGS,
     USER_FEATURES,
-    USER_PREFERENCES,
+    Table,
 )
 
 if (
@@ -33,8 +33,20 @@ if (
     from nightshift.features.examples import ExampleInputs
     from nightshift.features.proofs import Difference
 
-WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, ITEM_FACTS, USER_PREFERENCES, USER_EMBEDDINGS)
-SNAPSHOT = (*WRITTEN, ITEM_CODES)
+def written(registry: Registry) -> list[Table]:
+    """Tables of a night that features are made of: enrichments that have some, and the vectors."""
+    return [
+        *(each.table for each in registry.values() if each.features),
+        ITEM_EMBEDDINGS,
+        USER_EMBEDDINGS,
+    ]
+
+
+def read_in_training(registry: Registry) -> list[Table]:
+    """The same with the semantic ids."""
+    return [*written(registry), ITEM_CODES]
+
+
 ONE_ROW = "Every {} has exactly one row."
 
 
@@ -42,18 +54,24 @@ def snapshot(night: Night, as_of: date) -> "Snapshot":
     """What the models had written by a night; a table that night did not publish is empty."""
     from nightshift.features.content import Snapshot
 
-    return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in SNAPSHOT})
+    return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in read_in_training(night.registry)})
 
 
 def example_inputs(night: Night) -> "ExampleInputs":
     """Everything that the rows of a night's `ranking_examples` are made of."""
     from nightshift.features.examples import ExampleInputs
 
-    nights = [day for day in night.store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
+    nights = nights_with_content(night)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     return ExampleInputs(
         items, events, {day: snapshot(night, day) for day in nights}, implicit=implicit(night)
     )
+
+
+def nights_with_content(night: Night) -> list[date]:
+    """Nights up to this one for which any enrichment that has features was published."""
+    tables = [each.table for each in night.registry.values() if each.features]
+    return sorted({day for table in tables for day in night.store.nights(table) if day <= night.as_of})
 
 
 def implicit(night: Night) -> bool:
@@ -81,7 +99,7 @@ def item_codes(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
     ITEM_FEATURES,
     group="features",
     kinds={"polars"},
-    deps=[ITEMS, INTERACTIONS, *WRITTEN],
+    deps=[ITEMS, INTERACTIONS, written],
     checks={"one_row_each": ONE_ROW.format("item")},
 )
 def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
@@ -92,7 +110,7 @@ def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     frame = build(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
-    inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
+    inputs = manifests(night, ITEMS, INTERACTIONS, *written(night.registry))
     numbers = {"features": len(frame.columns) - 1}
     checks = [one_row_each(frame, items, "item_id")]
     yield from publish(
@@ -104,7 +122,7 @@ def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     USER_FEATURES,
     group="features",
     kinds={"polars"},
-    deps=[ITEMS, INTERACTIONS, *WRITTEN],
+    deps=[ITEMS, INTERACTIONS, written],
     checks={"one_row_each": ONE_ROW.format("user")},
 )
 def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
@@ -116,7 +134,7 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     frame = build(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
     users = events.select("user_id").unique()
-    inputs = manifests(night, ITEMS, INTERACTIONS, *WRITTEN)
+    inputs = manifests(night, ITEMS, INTERACTIONS, *written(night.registry))
     numbers = {"features": len(frame.columns) - 1}
     checks = [one_row_each(frame, users, "user_id")]
     yield from publish(
@@ -124,7 +142,7 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
     )
 
 
-@table_asset(CANDIDATES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, *WRITTEN])
+@table_asset(CANDIDATES, group="features", kinds={"polars"}, deps=[ITEMS, INTERACTIONS, written])
 def candidates(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Each source's best items for every user, for implicit feedback (empty for other feedback, which says
     itself what was shown).
@@ -139,7 +157,7 @@ def candidates(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
         else (CANDIDATES.empty(), {"feedback": "not implicit: no candidates needed"})
     )
     yield from publish(
-        night, CANDIDATES, frame, inputs=manifests(night, ITEMS, INTERACTIONS, *WRITTEN), numbers=numbers
+        night, CANDIDATES, frame, inputs=manifests(night, ITEMS, INTERACTIONS, *written(night.registry)), numbers=numbers
     )
 
 
@@ -178,7 +196,7 @@ def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
     RANKING_EXAMPLES,
     group="features",
     kinds={"polars"},
-    deps=[ITEMS, INTERACTIONS, *SNAPSHOT],
+    deps=[ITEMS, INTERACTIONS, read_in_training],
     checks={
         "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches "
         "bit for "

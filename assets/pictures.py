@@ -7,10 +7,11 @@ import dagster as dg
 import polars as pl
 
 from nightshift.enrichments.fallbacks import FROM_A_MODEL
-from nightshift.night.night import PROMPTED, Night
+from nightshift.enrichments.registry import asked
+from nightshift.night.night import Night
 from nightshift.report.pictures import bars, nights
 from nightshift.storage.store import Manifest
-from nightshift.tables import ITEM_TAG_SCORES, ORIGINS, Table
+from nightshift.tables import ORIGINS, Table
 
 Shown = dict[str, dg.MetadataValue]
 
@@ -18,17 +19,17 @@ Shown = dict[str, dg.MetadataValue]
 def of_nights(night: Night, table: Table) -> Shown:
     """Rows by origin, tokens and dollars of the nights up to this one, for tables that a model writes."""
     shown: Shown = {}
-    if _by_origin(table):
+    if _by_origin(table, night):
         found = nights.origins(night.store, table, night.as_of)
         rows = {origin: [float(row[origin]) for row in found.values()] for origin in ORIGINS}
         shown["rows by night"] = dg.MetadataValue.md(bars.by_night("Rows by origin", list(found), rows))
-    return shown | (_spending(night, table.name) if table.name in PROMPTED else {})
+    return shown | (_spending(night, table.name) if table.name in asked(night.registry) else {})
 
 
-def _by_origin(table: Table) -> bool:
-    return (
-        "origin" in table.columns and table.name != ITEM_TAG_SCORES.name
-    )  # whose rows are pairs, and whose template is no row at all
+def _by_origin(table: Table, night: Night) -> bool:
+    """Whether every row says where it comes from; where a missing row stays missing, shares of origins say little."""
+    each = night.registry.get(table.name)
+    return each is not None and each.complete
 
 
 def _spending(night: Night, table: str) -> Shown:
@@ -46,10 +47,10 @@ def _spending(night: Night, table: str) -> Shown:
     return shown
 
 
-def by_origin(table: Table, manifest: Manifest) -> dict[str, int | float]:
+def by_origin(night: Night, table: Table, manifest: Manifest) -> dict[str, int | float]:
     """Rows by origin, 0 included so that a plot has every night, and the share that a model wrote, tonight
     or before."""
-    if not _by_origin(table):
+    if not _by_origin(table, night):
         return {}
     rows = nights.origins_of(manifest)
     covered = sum(rows[origin] for origin in FROM_A_MODEL) / max(manifest.rows, 1)

@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from nightshift.night.night import Night
-from nightshift.night.reasons import RETRIED
+from nightshift.storage.ledger import RETRIED
 
 COUNTED = ("prompt_tokens", "new_tokens", "cost_usd", "seconds")
 

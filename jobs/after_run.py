@@ -5,12 +5,12 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from nightshift.enrichments.registry import asked, carried
 from nightshift.night.alerts import Alert, post
 from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.storage.retention import removable, remove
 from nightshift.storage.store import Store
-from nightshift.tables import GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES
 
 TOLD = "nightshift/told"
 """Tag of a failed run that somebody was told of, so that nobody is told twice."""
@@ -98,11 +98,7 @@ def tell_over_budget(settings: Settings, run: dg.DagsterRun) -> bool:
 
 def deferred(night: Night) -> int:
     """Rows that tonight's budget did not afford, as the manifests record them."""
-    tables = [
-        t
-        for t in (GROUP_FACTS, ITEM_TAG_SCORES, ITEM_FACTS, USER_PREFERENCES)
-        if night.store.has(t, night.as_of)
-    ]
+    tables = [name for name in asked(night.registry) if night.store.has(name, night.as_of)]
     return sum(int(night.store.manifest(table, night.as_of).metadata.get("deferred", 0)) for table in tables)
 
 

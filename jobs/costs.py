@@ -8,8 +8,7 @@ import polars as pl
 from jobs.console import console
 from jobs.terminal_tables import stacked
 from nightshift.night.heartbeat import dollars
-from nightshift.night.night import PROMPTED
-from nightshift.night.reasons import RETRIED
+from nightshift.storage.ledger import RETRIED
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
 
@@ -71,18 +70,15 @@ def _paid(ledgers: Ledgers) -> pl.DataFrame:
 def _asked(store: Store) -> pl.DataFrame:
     """Requests of each published night and table; `unasked` were deferred by the budget or given up."""
     schema = {"as_of": pl.Date, "table": pl.String, "requests": pl.Int64, "unasked": pl.Int64}
-    rows = [_asked_for(store, table, night) for table in PROMPTED for night in store.nights(table)]
+    nights = [(table, night) for table, days in store.published().items() for night in days]
+    numbers = [(night, table, store.manifest(table, night).metadata) for table, night in nights]
+    rows = [_asked_for(*each) for each in numbers if "requests" in each[2]]
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _asked_for(store: Store, table: str, night: date) -> tuple[date, str, int, int]:
-    numbers = store.manifest(table, night).metadata
-    return (
-        night,
-        table,
-        int(numbers.get("requests", 0)),
-        int(numbers.get("deferred", 0)) + int(numbers.get("rejected", 0)),
-    )
+def _asked_for(night: date, table: str, numbers: dict[str, Any]) -> tuple[date, str, int, int]:
+    unasked = int(numbers.get("deferred", 0)) + int(numbers.get("rejected", 0))
+    return night, table, int(numbers["requests"]), unasked
 
 
 def _mean_prices(paid: pl.DataFrame) -> pl.DataFrame:

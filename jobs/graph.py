@@ -4,17 +4,22 @@ Imports stay light (under two seconds, no torch, no Beam): models and pipelines 
 use them.
 """
 
+import pkgutil
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
 
 import assets
+from assets.declare import TableAsset
+from assets.enrichments import assets_of
 from assets.resources import resource
 from jobs.nights import WEEKLY_TABLES, nightly_enrichment, partitions, schedules, weekly_training
 from jobs.run_locks import known_alive
 from jobs.sensors import sensors
+from nightshift.enrichments.registry import Registry
 from nightshift.night.config import Settings, load_settings
 from nightshift.night.schedule import NightsSettings
 
@@ -44,11 +49,7 @@ def _on_nights(settings: Settings) -> list[dg.AssetsDefinition]:
             partitions_def=nights, freshness_policy=fresh, owners=list(settings.owners)
         )
 
-    loaded = [
-        asset
-        for asset in dg.load_assets_from_package_module(assets)
-        if isinstance(asset, dg.AssetsDefinition)
-    ]
+    loaded = [declared.on(settings.registry) for declared in declared_assets(settings.registry)]
     one_run = [asset.with_attributes(backfill_policy=dg.BackfillPolicy.single_run()) for asset in loaded]
     return list(dg.map_asset_specs(placed, one_run))
 
@@ -58,3 +59,10 @@ def freshness(nights: NightsSettings) -> dg.FreshnessPolicy | None:
     if nights.overdue_after_hours is None or nights.last is not None:
         return None
     return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=nights.overdue_after_hours))
+
+
+def declared_assets(registry: Registry) -> list[TableAsset]:
+    """Every table's asset: those of the modules of `assets`, and one for each enrichment."""
+    modules = [import_module(f"assets.{found.name}") for found in pkgutil.iter_modules(assets.__path__)]
+    fixed = [each for module in modules for each in vars(module).values() if isinstance(each, TableAsset)]
+    return [*fixed, *assets_of(registry)]

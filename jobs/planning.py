@@ -2,16 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-import polars as pl
-
-from nightshift.enrichments import assembly as written
+from nightshift.enrichments.registry import asked
 from nightshift.night.night import Night
-from nightshift.night.plan import Spent, TablePlan, plan_table
-from nightshift.sources import read_interactions, read_items
-from nightshift.tables import ITEM_FACTS
+from nightshift.night.plan import Spent, TablePlan
 
 
 @dataclass(frozen=True)
@@ -46,21 +42,9 @@ def plan_night(night: Night) -> NightPlan:
     """Plan every prompted table. Tables share the budget: what the first would spend is not there for the
     next."""
     at_start = spent = Spent.of(night.ledgers, night.as_of)
-    plans, llm, model = [], night.settings.llm, night.identity.model_id
-    for table, requests in requests_of(night).items():
-        plan = plan_table(
-            night.prompts[table],
-            night.askable(table, requests),
-            night.ledgers,
-            night.settings.budget,
-            spent,
-            night.count_tokens,
-            None,
-            llm.price,
-            llm.keeps_states,
-            model,
-            llm.is_recorded,
-        )
+    plans, foreseen = [], night.foreseen()
+    for name in asked(night.registry):
+        plan = night.plan(foreseen.step(name), spent)
         plans.append(plan)
         spent = dataclasses.replace(
             spent,
@@ -68,28 +52,13 @@ def plan_night(night: Night) -> NightPlan:
             usd=spent.usd + (plan.cost_usd or 0.0),
             seconds=spent.seconds + plan.seconds,
         )
-    return NightPlan(night.as_of, plans, _budget(night, at_start), night.count_tokens is not None, model)
-
-
-def requests_of(night: Night) -> dict[str, pl.DataFrame]:
-    """Tonight's requests by table, built from the sources as a run would build them."""
-    sources, root = night.settings.sources, night.settings.root
-    items = read_items(sources.items, root).frame
-    events = read_interactions(
-        sources.interactions, root, items, before=night.moment, now=datetime.now(UTC)
-    ).frame
-    groups = night.group_requests(night.groups(items, events))
-    requests = {
-        table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")
-    }
-    scores = written.item_tag_scores(night, requests["item_tag_scores"]).frame
-    facts = (
-        written.item_facts(night, items, requests["item_facts"], scores).frame
-        if scores.is_empty()
-        else ITEM_FACTS.empty()
+    return NightPlan(
+        night.as_of,
+        plans,
+        _budget(night, at_start),
+        night.count_tokens is not None,
+        night.identity.model_id,
     )
-    users = night.user_rows(items, events, written.shown_tags(night, scores, facts))
-    return {"group_facts": groups} | requests | {"user_preferences": night.user_requests(users, events)}
 
 
 def _budget(night: Night, spent: Spent) -> dict[str, Any]:

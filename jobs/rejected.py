@@ -12,8 +12,8 @@ from rich.text import Text
 
 from jobs.console import console
 from nightshift.errors import InputError
-from nightshift.night.night import PROMPTED, Night
-from nightshift.night.reasons import RETRIED, SERVER
+from nightshift.night.night import Night
+from nightshift.storage.ledger import RETRIED, SERVER
 from nightshift.prompts.item_text import visible
 from nightshift.storage.ledger import REJECTED, Ledger, Ledgers
 from nightshift.tables import REJECTS
@@ -115,13 +115,13 @@ def _counted(rejects: pl.DataFrame) -> str:
     return f"; there are {named}" if named else ""
 
 
-def show_granted(ledgers: Ledgers, chosen: Chosen) -> bool:
+def show_granted(ledgers: Ledgers, chosen: Chosen, tables: Collection[str]) -> bool:
     """Grant further attempts, and say how many. False where no rejected row was meant, which changes nothing.
 
     Raises InputError for a table that no model is asked about.
     """
-    if chosen.table not in (None, *PROMPTED):
-        raise InputError(f"--table {chosen.table} is not asked of a model; tables: {', '.join(PROMPTED)}")
+    if chosen.table is not None and chosen.table not in tables:
+        raise InputError(f"--table {chosen.table} is not asked of a model; tables: {', '.join(tables)}")
     granted = retry(ledgers, chosen).height
     if granted:
         console.print(f"{granted:,} rows may be asked again; a run would ask:")

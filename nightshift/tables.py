@@ -6,7 +6,7 @@ lost, keys unique, required values present. Tables marked `open` are wide featur
 columns are fixed and any number of Float32 feature columns may follow.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -98,11 +98,28 @@ class Table:
         raise TableError(f"table {self.name}: key {self.key} is not unique, {twice} appears more than once")
 
 
+@dataclass(frozen=True)
+class Checked:
+    """One check's outcome."""
+
+    name: str
+    passed: bool
+    message: str
+    blocking: bool = True
+    numbers: dict[str, Any] = field(default_factory=dict)
+    """Shown on the asset beside the message: what was measured, and the limit it was held against."""
+
+
+def many(number: int, noun: str) -> str:
+    """A count with its noun, for messages: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def _text(about: str, required: bool = True) -> Column:
     return Column(pl.String, about, required)
 
 
-_PROVENANCE = {
+PROVENANCE = {
     "origin": _text("llm, group, template or carried"),
     "prompt_id": _text("name and version of the prompt"),
     "model_id": _text("name and revision of the model"),
@@ -145,7 +162,7 @@ GROUP_FACTS = Table(
         "group": _text("the attribute that makes the group, as in `items.attributes`"),
         "items": Column(pl.Int32, "items of which it is the rarest attribute that makes a group"),
         "summary": _text("one sentence about the group"),
-        **_PROVENANCE,
+        **PROVENANCE,
     },
     key=("group",),
 )
@@ -157,7 +174,7 @@ ITEM_FACTS = Table(
         "item_id": _text("the item"),
         "summary": _text("one sentence for people and for the text encoder"),
         "tags": Column(STRINGS, "tags from the closed vocabulary"),
-        **_PROVENANCE,
+        **PROVENANCE,
     },
     key=("item_id",),
 )
@@ -173,7 +190,7 @@ ITEM_TAG_SCORES = Table(
             pl.Float32,
             "log-probability of the tag within its facet, minus the tag's frozen mean over the catalogue",
         ),
-        **_PROVENANCE,
+        **PROVENANCE,
     },
     key=("item_id", "facet", "tag"),
 )
@@ -188,7 +205,7 @@ USER_PREFERENCES = Table(
         "likes": Column(STRINGS, "tags of the closed vocabulary"),
         "dislikes": Column(STRINGS, "tags of the closed vocabulary"),
         "summary": _text("one sentence for people and for the text encoder"),
-        **_PROVENANCE,
+        **PROVENANCE,
     },
     key=("user_id",),
 )

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import FinishReason, ModelIdentity
-from nightshift.night.reasons import RETRIED
+from nightshift.storage.ledger import RETRIED
 from nightshift.prompts.base import Prompt
 from nightshift.storage.ledger import Ledgers
 from nightshift.tables import REJECTS

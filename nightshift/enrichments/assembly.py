@@ -7,7 +7,7 @@ import polars as pl
 
 from nightshift.enrichments.answers import read_values
 from nightshift.enrichments.fallbacks import FROM_A_MODEL, settle
-from nightshift.enrichments.group_facts.groups import membership
+from nightshift.enrichments.groups import membership
 from nightshift.enrichments.item_facts.answered_tags import with_answered_tags
 from nightshift.enrichments.item_tag_scores.calibration import load_centres
 from nightshift.enrichments.item_tag_scores.prompt import centred

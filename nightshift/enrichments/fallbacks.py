@@ -12,10 +12,10 @@ def settle(
     written: pl.DataFrame,
     last: pl.DataFrame,
     template: pl.DataFrame,
-    key: str,
+    key: list[str],
     group: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """One row for every row of `rows` (its `key` column), from the first source that has it.
+    """One row for every row of `rows` (its `key` columns), from the first source that has it.
 
     `written` are tonight's accepted answers, `last` the table as last published (rows a model once wrote
     count), `group` what is known of the row's group, `template` has a row for every key. All carry the

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from nightshift.lift.arms import with_interval
-from nightshift.night.checks.base import Checked
+from nightshift.tables import Checked
 
 Z = 1.96
 """Standard errors: 2.5% of reports warn by chance, for each ranker and comparison, when nothing has

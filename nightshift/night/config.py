@@ -5,15 +5,17 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings
-from nightshift.enrichments.item_tag_scores.prompt import TagSettings
-from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
+from nightshift.enrichments.base import Enrichment
+from nightshift.enrichments.item_facts.settings import FactsSettings
+from nightshift.enrichments.item_tag_scores.settings import TagSettings
+from nightshift.enrichments.registry import Registry, registry_with
+from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
 from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.lift.settings import LiftSettings
@@ -91,6 +93,18 @@ class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstri
         return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
 
 
+class EnrichmentSettings(BaseModel, extra="allow", frozen=True, use_attribute_docstrings=True):
+    """Enrichments of your own, and the settings of every enrichment under its name."""
+
+    folder: str | None = None
+    """Folder beside nightshift.yaml with a file for each enrichment of your own, `NAME.yaml` or `NAME.py`. A Python
+    file runs as code of yours. None: only those that come with Nightshift and with installed packages."""
+
+    def block(self, name: str) -> dict[str, Any]:
+        """What is set for an enrichment by its name."""
+        return dict((self.model_extra or {}).get(name) or {})
+
+
 class Settings(BaseSettings):
     """Everything Nightshift can be told."""
 
@@ -116,6 +130,8 @@ class Settings(BaseSettings):
     """How items are described."""
     preferences: PreferencesSettings = PreferencesSettings()
     """How user histories are read."""
+    enrichments: EnrichmentSettings = EnrichmentSettings()
+    """What else models and fits add to what is known."""
     budget: BudgetSettings = BudgetSettings()
     """What a night may spend."""
     codes: CodesSettings = CodesSettings()
@@ -166,6 +182,22 @@ class Settings(BaseSettings):
     def home_folder(self) -> Path:
         """The home, absolute."""
         return (self.root / (self.home or Path(".nightshift")).expanduser()).resolve()
+
+    @property
+    def registry(self) -> Registry:
+        """Every enrichment there is, by name, in the order in which a night works."""
+        folder = self.enrichments.folder
+        return registry_with(self.root / folder if folder else None)
+
+    def of(self, each: Enrichment[Any]) -> BaseModel:
+        """The settings of an enrichment. Raises ConfigError that names its block."""
+        if each.block:
+            return cast(BaseModel, getattr(self, each.block))
+        try:
+            return each.settings.model_validate(self.enrichments.block(each.name))
+        except ValidationError as error:
+            place = f"{CONFIG_NAME}: enrichments.{each.name}"
+            raise ConfigError("\n".join(told(place, problem) for problem in error.errors())) from error
 
     @property
     def cache_folder(self) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from nightshift.models.llm.prices import Price
-from nightshift.night.reasons import RETRIED, SERVER
+from nightshift.storage.ledger import RETRIED, SERVER
 from nightshift.prompts.base import Prompt
 from nightshift.storage.ledger import Ledger, Ledgers
 

@@ -6,23 +6,20 @@ name) come from nowhere.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from nightshift.enrichments.registry import Registry
 from nightshift.tables import (
     CANDIDATES,
-    GROUP_FACTS,
     INTERACTIONS,
     ITEM_CODES,
     ITEM_EMBEDDINGS,
-    ITEM_FACTS,
     ITEM_FEATURES,
-    ITEM_TAG_SCORES,
     LIFT,
     RANKING_EXAMPLES,
     RANKING_SCORES,
     USER_EMBEDDINGS,
     USER_FEATURES,
-    USER_PREFERENCES,
     Table,
 )
 
@@ -37,8 +34,6 @@ LABEL, WHEN, SCORES, VECTORS = (
     "item_tag_scores.score",
     "item_embeddings.vector",
 )
-HISTORY: Sources = ("items.title", LABEL, WHEN, "item_tag_scores.tag", SCORES, "item_facts.tags")
-"""What a user's prompt shows of the items in the history."""
 JUDGED: Sources = ("ranking_scores.score", "ranking_scores.label")
 ABOUT: Sources = (
     "ranking_examples.split",
@@ -56,27 +51,6 @@ _EXAMPLE = {
 
 NAMED: dict[str, dict[str, Sources]] = {
     INTERACTIONS.name: {"item_id": ("items.item_id",)},
-    GROUP_FACTS.name: {
-        "group": ("items.attributes",),
-        "items": ("items.attributes",),
-        "summary": ("items.attributes", "items.title", "interactions.item_id"),
-    },
-    ITEM_TAG_SCORES.name: {"item_id": ("items.item_id",), "score": TEXT, "content_key": TEXT},
-    ITEM_FACTS.name: {
-        "item_id": ("items.item_id",),
-        "summary": (*TEXT, "group_facts.summary"),
-        "tags": ("item_tag_scores.tag", SCORES, *TEXT),
-        "content_key": (*TEXT, "group_facts.content_key"),
-    },
-    USER_PREFERENCES.name: {
-        "user_id": ("interactions.user_id",),
-        "history_length": (WHEN,),
-        "last_event_at": (WHEN,),
-        "likes": HISTORY,
-        "dislikes": HISTORY,
-        "summary": HISTORY,
-        "content_key": HISTORY,
-    },
     ITEM_EMBEDDINGS.name: {
         "item_id": ("items.item_id",),
         "vector": (*TEXT, "item_facts.summary", "item_facts.tags", "item_tag_scores.content_key"),
@@ -120,6 +94,9 @@ NAMED: dict[str, dict[str, Sources]] = {
 """Table -> column -> where it comes from. `items` and `rejects` are not here: sources and what was refused
 have no table before them."""
 
+KEYS = {"item_id": "items", "user_id": "interactions"}
+"""Tables in which the keys of rows begin."""
+
 FEATURES: tuple[tuple[str, Sources], ...] = (
     (r"base__.*(liking_|attributes_)", ("items.attributes", LABEL)),
     (r"base__list_size", ("interactions.request_id",)),
@@ -140,14 +117,22 @@ FEATURES: tuple[tuple[str, Sources], ...] = (
 (docs/features.md)."""
 
 
-def derives_from(table: Table, columns: Iterable[str]) -> dict[str, Sources]:
+def derives_from(table: Table, columns: Iterable[str], registry: Registry) -> dict[str, Sources]:
     """Column -> the columns it comes from, as `table.column`; columns that come from nowhere are left out."""
-    named = NAMED.get(table.name, {})
+    named = _named(table, registry)
     found = {
         name: named.get(name) or (_feature(name) if table.open and name not in table.columns else ())
         for name in columns
     }
     return {name: sources for name, sources in found.items() if sources}
+
+
+def _named(table: Table, registry: Registry) -> Mapping[str, Sources]:
+    each = registry.get(table.name)
+    if each is not None:
+        keys = {name: (f"{KEYS[name]}.{name}",) for name in each.entity.key_columns if name in KEYS}
+        return keys | {name: tuple(sources) for name, sources in each.sources.items()}
+    return NAMED.get(table.name, {})
 
 
 def _feature(name: str) -> Sources:

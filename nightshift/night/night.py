@@ -10,28 +10,25 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.enrichments.group_facts.groups import group_rows, membership
-from nightshift.enrichments.group_facts.prompt import group_facts
-from nightshift.enrichments.item_facts.line_prompt import item_facts
-from nightshift.enrichments.item_tag_scores.prompt import item_tag_scores
-from nightshift.enrichments.user_preferences.line_prompt import user_preferences
-from nightshift.enrichments.user_preferences.portraits import portraits
+from nightshift.enrichments.base import Context, Shared
+from nightshift.enrichments.engine import Step, tonight
+from nightshift.enrichments.entities import Reader
+from nightshift.enrichments.registry import Registry, asked, tables_of
 from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm import identify, load_tokenizer
 from nightshift.models.llm.base import ModelIdentity
 from nightshift.models.llm.echo import EchoLLM
-from nightshift.models.llm.recorded import RecordedLLM, keyed, read_recorded
+from nightshift.models.llm.recorded import RecordedLLM, read_recorded
 from nightshift.night.config import Settings
 from nightshift.night.estimates import CountTokens
-from nightshift.night.priority import worth
+from nightshift.night.plan import Spent, TablePlan, plan_table
+from nightshift.night.readers import Foreseen, Published
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary
+from nightshift.sources import read_interactions, read_items
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
-
-PROMPTED = ("group_facts", "item_tag_scores", "item_facts", "user_preferences")
-"""Tables a language model works for, in the order in which they draw on the budget: a sentence a group is
-cheap and says something about every item, so it comes first."""
+from nightshift.tables import INTERACTIONS, ITEMS, Table
 
 
 def midnight(day: date) -> datetime:
@@ -79,16 +76,74 @@ class Night:
         """Which encoder embeds tonight."""
         return identify_encoder(self.settings.encoder)
 
+    @property
+    def registry(self) -> Registry:
+        """Every enrichment there is, ours and the user's own, in the order in which they are worked off."""
+        return self.settings.registry
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        """Every table of a night, by name."""
+        return tables_of(self.registry)
+
+    @cached_property
+    def shared(self) -> Shared:
+        """What all enrichments share tonight."""
+        return Shared(
+            as_of=self.as_of,
+            moment=self.moment,
+            run_id=self.run_id,
+            home=self.settings.home_folder,
+            vocabulary=lambda: self.vocabulary,
+            identity=self.identity,
+            encoder_id=self.encoder_id,
+            ledgers=self.ledgers,
+            settings={each.name: self.settings.of(each) for each in self.registry.values()},
+            recorded=self.recorded if self.settings.llm.is_recorded else None,
+        )
+
+    @cached_property
+    def published(self) -> Published:
+        """Tonight's tables, as far as they are published."""
+        return Published(self.store, self.tables, self.as_of)
+
+    def context(self, name: str, tables: Reader | None = None) -> Context[Any]:
+        """What an enrichment's functions are given."""
+        return Context(self.registry[name], self.shared, tables or self.published)
+
+    def step(self, name: str, tables: Reader | None = None) -> Step:
+        """One enrichment tonight: its rows and requests, from tables that are published, or foreseen."""
+        return tonight(self.registry[name], self.shared, tables or self.published)
+
+    def foreseen(self) -> Foreseen:
+        """Tonight's tables as a run would make them now, from the sources and the ledger."""
+        sources, root = self.settings.sources, self.settings.root
+        items = read_items(sources.items, root).frame
+        now = datetime.now(UTC)
+        events = read_interactions(sources.interactions, root, items, before=self.moment, now=now).frame
+        return Foreseen(self.published, {ITEMS.name: items, INTERACTIONS.name: events}, self.step)
+
+    def plan(self, step: Step, spent: Spent, run_id: str | None = None) -> TablePlan:
+        """What of a step is pending, and what the budget affords. `run_id`: the run that asks, None for a mere plan."""
+        llm, name = self.settings.llm, step.each.name
+        return plan_table(
+            self.prompts[name],
+            self.askable(name, step.requests),
+            self.ledgers,
+            self.settings.budget,
+            spent,
+            self.count_tokens,
+            run_id,
+            llm.price,
+            llm.keeps_states,
+            self.identity.model_id,
+            llm.is_recorded,
+        )
+
     @cached_property
     def prompts(self) -> dict[str, Prompt[Any]]:
         """The prompts by table, settings applied."""
-        s, v = self.settings, self.vocabulary
-        return {
-            "group_facts": group_facts(s.facts, v),
-            "item_tag_scores": item_tag_scores(s.tags, v),
-            "item_facts": item_facts(s.facts, v),
-            "user_preferences": user_preferences(s.preferences, v),
-        }
+        return {name: self.context(name).prompt for name in asked(self.registry)}
 
     @cached_property
     def count_tokens(self) -> CountTokens | None:
@@ -100,18 +155,6 @@ class Night:
             return RecordedLLM(self.settings.llm.model, {}).count_tokens
         tokenizer = load_tokenizer(self.settings.llm, self.settings.cache_folder)
         return None if tokenizer is None else lambda texts: [len(ids) for ids in tokenizer.encode(texts)]
-
-    def groups(self, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        """Groups of items with what a prompt may see of them: `group, items, titles`."""
-        return group_rows(items, events, membership(items, self.settings.facts))
-
-    def group_requests(self, groups: pl.DataFrame) -> pl.DataFrame:
-        """One request a group, those with the most items first."""
-        return self._requests("group_facts", groups, groups["items"].cast(pl.Float64))
-
-    def item_requests(self, table: str, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        """One request an item, in the order of `nightshift.night.priority`."""
-        return self._requests(table, items, self._worth(items, events, "item_id", table))
 
     def askable(self, table: str, requests: pl.DataFrame) -> pl.DataFrame:
         """The requests that the backend can do: none of a scored table where it writes answers only, the
@@ -132,20 +175,3 @@ class Night:
     def _recorded(self) -> dict[str, pl.DataFrame]:
         return {}
 
-    def user_rows(self, items: pl.DataFrame, events: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
-        """Every user with an event before the night, with what a prompt may see of the history
-        (`portraits`)."""
-        return portraits(events, items, tags, self.settings.preferences)
-
-    def user_requests(self, users: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        """One request a user with enough history, in the order of `nightshift.night.priority`."""
-        readable = users.filter(pl.col("history_length") >= self.settings.preferences.least_history)
-        table = "user_preferences"
-        return self._requests(table, readable, self._worth(readable, events, "user_id", table))
-
-    def _requests(self, table: str, rows: pl.DataFrame, worth: pl.Series) -> pl.DataFrame:
-        requests = self.prompts[table].requests(rows, self.identity, worth)
-        return keyed(requests, self.recorded(table)) if self.settings.llm.is_recorded else requests
-
-    def _worth(self, rows: pl.DataFrame, events: pl.DataFrame, key: str, table: str) -> pl.Series:
-        return worth(rows, events, key, table, self.ledgers, self.as_of, self.moment)

@@ -69,6 +69,10 @@ VECTORS: dict[str, Any] = {
 }
 """Columns of a vector."""
 
+RETRIED, SERVER = "retried", "server"
+"""Reasons in the rejects ledger that are no word of a model: a person asked for further attempts; a server
+failed."""
+
 MANY_PARTS = 64
 """Compact when a ledger has more parts than this that a merge could still take."""
 

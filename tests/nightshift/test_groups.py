@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from nightshift.enrichments.group_facts.groups import TITLES, group_rows, membership
+from nightshift.enrichments.groups import TITLES, group_rows, membership
 from nightshift.enrichments.item_facts.line_prompt import FactsSettings
 
 ITEMS = pl.DataFrame(

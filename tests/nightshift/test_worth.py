@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nightshift.night.night import midnight
-from nightshift.night.priority import worth
+from nightshift.enrichments.priority import worth
 from nightshift.storage.ledger import ANSWERS, Ledgers
 
 NIGHT = date(2024, 3, 1)

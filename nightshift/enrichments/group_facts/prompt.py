@@ -9,15 +9,10 @@ where an item has none of its own.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nightshift.enrichments.item_facts.line_prompt import (
-    LABEL,
-    Facts,
-    FactsSettings,
-    one_sentence,
-    to_the_line_end,
-)
+from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.item_text import one_line
+from nightshift.prompts.one_sentence import LABEL, Facts, one_sentence, to_the_line_end
 from nightshift.prompts.reask import before_the_label
 from nightshift.prompts.vocabulary import Example, Vocabulary
 
@@ -40,9 +35,9 @@ def group_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts
         fields=GROUP_FIELDS,
         instructions="".join(_worked(vocabulary, group, examples) for group, examples in worked),
         build=lambda row: _row(vocabulary.noun, row),
-        parse=one_sentence(settings, {_said(vocabulary, group, examples) for group, examples in worked}),
+        parse=one_sentence(settings.max_summary_words, {_said(vocabulary, group, examples) for group, examples in worked}),
         schema=Facts,
-        decoding=to_the_line_end(settings),
+        decoding=to_the_line_end(settings.max_new_tokens, settings.repetition_penalty),
         again=before_the_label,
     )
 

@@ -6,27 +6,20 @@ schema, so that a backend which decodes by a grammar cannot leave the vocabulary
 then come from the answer.
 """
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
+from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import ConfigError
 from nightshift.models.llm.base import Decoding, FinishReason
 from nightshift.models.llm.schema import compact
 from nightshift.prompts.base import Prompt
+from nightshift.prompts.fields import CHARS_PER_WORD, STRICT, bounded, one_of, whole_sentence
 from nightshift.prompts.item_text import ITEM_FIELDS, delimited, item_lines, item_row
 from nightshift.prompts.json_answers import json_schema, read_json, token_limit
-from nightshift.prompts.parsing import accept, sentence
 from nightshift.prompts.reask import after_the_text
 from nightshift.prompts.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from nightshift.enrichments.item_facts.line_prompt import FactsSettings
-
-CHARS_PER_WORD = 8
-"""An English word and its space take six characters; two more leave room for the last one."""
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class TaggedFacts(BaseModel, extra="forbid", frozen=True):
@@ -36,7 +29,7 @@ class TaggedFacts(BaseModel, extra="forbid", frozen=True):
     tags: list[str]
 
 
-def facts_json(settings: "FactsSettings", vocabulary: Vocabulary) -> Prompt[TaggedFacts]:
+def facts_json(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[TaggedFacts]:
     """The prompt with its settings applied. The vocabulary's tags are part of it: a changed tag list asks
     every item again."""
     answer = answer_model(vocabulary, settings.max_summary_chars)
@@ -80,28 +73,6 @@ def answer_model(vocabulary: Vocabulary, max_chars: int) -> type[BaseModel]:
         for n, facet in enumerate(vocabulary.facets)
     }
     return create_model("ItemFacts", __config__=STRICT, **fields)
-
-
-def bounded(max_chars: int) -> Any:
-    """Type of a text that is there and at most so long."""
-    return Annotated[str, Field(min_length=1, max_length=max_chars)]
-
-
-def one_of(tags: tuple[str, ...]) -> Any:
-    """Type of one tag of a closed list; a tag in other letter case is that tag."""
-    known = {tag.casefold(): tag for tag in tags}
-
-    def spelled(said: Any) -> Any:
-        return known.get(said.strip().casefold(), said) if isinstance(said, str) else said
-
-    return Annotated[Literal[tags], BeforeValidator(spelled)]
-
-
-def whole_sentence(text: str, max_chars: int, max_words: int, not_these: Collection[str]) -> str:
-    """One clean sentence. A text that fills its limit without ending was cut there. Raises RejectedAnswer."""
-    line = " ".join(text.split())
-    cut = len(text) >= max_chars and not line.endswith((".", "!", "?"))
-    return sentence(accept(line, "length" if cut else "stop"), max_words, not_these)
 
 
 def _instructions(vocabulary: Vocabulary, max_chars: int) -> str:

@@ -8,13 +8,12 @@ read at least half the catalogue, per prompt and model, from text alone, and kep
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.enrichments.item_tag_scores.prompt import NoValue
-from nightshift.night.night import Night
-from nightshift.prompts.base import Prompt
+from nightshift.enrichments.base import Context
 from nightshift.storage.content_key import canonical, content_key
 from nightshift.storage.durable import rename, sync
 
@@ -22,23 +21,23 @@ LEAST_SHARE = 0.5
 """Share of the catalogue that must have been read before centres are frozen."""
 
 
-def load_centres(night: Night) -> NDArray[np.float64] | None:
+def load_centres(context: Context[Any]) -> NDArray[np.float64] | None:
     """(tags,) frozen centres, or None before they were fitted."""
-    path = _path(night)
+    path = _path(context)
     return np.array(json.loads(path.read_text())["centres"]) if path.exists() else None
 
 
-def freeze_centres(night: Night, centres: NDArray[np.float64], read: int, items: int) -> None:
+def freeze_centres(context: Context[Any], centres: NDArray[np.float64], read: int, items: int) -> None:
     """Keep the centres, unless some are kept already or too few items were read."""
-    path = _path(night)
+    path = _path(context)
     if path.exists() or read < LEAST_SHARE * items:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{night.run_id}")
+    partial = path.with_name(f".{path.name}.{context.shared.run_id}")
     about = {
-        "prompt": _prompt(night).prompt_id,
-        "model": night.identity.model_id,
-        "night": str(night.as_of),
+        "prompt": context.prompt.prompt_id,
+        "model": context.shared.identity.model_id,
+        "night": str(context.shared.as_of),
         "items": read,
     }
     partial.write_text(json.dumps(about | {"centres": centres.tolist()}, indent=1))
@@ -46,10 +45,6 @@ def freeze_centres(night: Night, centres: NDArray[np.float64], read: int, items:
     rename(partial, path)
 
 
-def _prompt(night: Night) -> Prompt[NoValue]:
-    return night.prompts["item_tag_scores"]
-
-
-def _path(night: Night) -> Path:
-    key = content_key(_prompt(night).digest, canonical(night.identity))
-    return night.settings.home_folder / "models" / "tag_centres" / f"{key}.json"
+def _path(context: Context[Any]) -> Path:
+    key = content_key(context.prompt.digest, canonical(context.shared.identity))
+    return context.shared.home / "models" / "tag_centres" / f"{key}.json"

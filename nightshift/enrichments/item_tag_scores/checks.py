@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from nightshift.night.checks.base import Checked
+from nightshift.tables import Checked
 
 
 def tag_drift(scores: pl.DataFrame, last: pl.DataFrame, most: float) -> Checked:

@@ -9,8 +9,9 @@ carries a little more still.
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
+from nightshift.enrichments.item_tag_scores.settings import TagSettings
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import Decoding, FinishReason, Question
 from nightshift.prompts.base import Prompt
@@ -18,15 +19,6 @@ from nightshift.prompts.item_text import ITEM_FIELDS, item_lines, item_row
 from nightshift.prompts.vocabulary import Example, Vocabulary
 
 VERSION = 1
-
-
-class TagSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """How tags are scored."""
-
-    vocabulary: str = "movies"
-    """A vocabulary that ships with Nightshift, or the path of your own YAML file beside nightshift.yaml."""
-    max_input_chars: int = Field(400, ge=40)
-    """Longest title or description given to the model, in characters. Part of the prompt."""
 
 
 class NoValue(BaseModel, extra="forbid", frozen=True):

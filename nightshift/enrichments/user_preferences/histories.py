@@ -10,7 +10,7 @@ from nightshift.prompts.vocabulary import Example
 
 USER_FIELDS = ("liked", "disliked")
 """Lists of `title [tag, tag]`, newest first, prepared by
-`nightshift.enrichments.user_preferences.portraits`."""
+`nightshift.prompts.portraits`."""
 
 
 class Preferences(BaseModel, extra="forbid", frozen=True):

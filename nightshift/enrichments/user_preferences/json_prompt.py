@@ -1,17 +1,10 @@
 """Prompt `user_preferences` in its JSON form: liked and disliked tags of the vocabulary and a sentence, in
 one object."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, create_model
 
-from nightshift.enrichments.item_facts.json_prompt import (
-    CHARS_PER_WORD,
-    STRICT,
-    bounded,
-    one_of,
-    whole_sentence,
-)
 from nightshift.enrichments.user_preferences.histories import (
     USER_FIELDS,
     Preferences,
@@ -20,22 +13,21 @@ from nightshift.enrichments.user_preferences.histories import (
     worked_history,
     worked_users,
 )
+from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.models.llm.base import Decoding, FinishReason
 from nightshift.models.llm.schema import compact
 from nightshift.prompts.base import Prompt
+from nightshift.prompts.fields import CHARS_PER_WORD, STRICT, bounded, one_of, whole_sentence
 from nightshift.prompts.item_text import delimited
 from nightshift.prompts.json_answers import json_schema, read_json, token_limit
 from nightshift.prompts.reask import after_the_text
 from nightshift.prompts.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
-
 MOST_TAGS = 5
 """Longest list of liked, or of disliked, tags."""
 
 
-def preferences_json(settings: "PreferencesSettings", vocabulary: Vocabulary) -> Prompt[Preferences]:
+def preferences_json(settings: PreferencesSettings, vocabulary: Vocabulary) -> Prompt[Preferences]:
     """The prompt with its settings applied. The vocabulary's tags are part of it: a changed tag list asks
     every user again."""
     answer = answer_model(vocabulary, settings.max_summary_chars)

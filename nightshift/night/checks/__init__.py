@@ -8,7 +8,7 @@ to whoever is on call.
 from nightshift.enrichments.item_tag_scores.checks import jensen_shannon, tag_drift
 from nightshift.lift.checks import lift_kept
 from nightshift.night.checks.answers import fallback_share, not_scored, reject_share
-from nightshift.night.checks.base import Checked
+from nightshift.tables import Checked
 from nightshift.night.checks.cost import cost, paid_by_night
 from nightshift.night.checks.rows import coverage, not_empty, one_row_each, rows_kept, schema, unique_key
 from nightshift.night.checks.settings import CheckSettings

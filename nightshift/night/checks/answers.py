@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from nightshift.night.checks.base import Checked, many
+from nightshift.tables import Checked, many
 from nightshift.night.checks.rows import WORST
 
 

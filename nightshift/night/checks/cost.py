@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from nightshift.night.checks.base import Checked
+from nightshift.tables import Checked
 from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.heartbeat import money
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.night.checks.base import Checked, many
+from nightshift.tables import Checked, many
 
 WORST = 3
 """Rows that a message names."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from nightshift.night.checks.base import Checked, many
+from nightshift.tables import Checked, many
 
 
 def nothing_from_the_future(frame: pl.DataFrame, column: str, moment: datetime) -> Checked:

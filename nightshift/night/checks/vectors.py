@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.night.checks.base import Checked, many
+from nightshift.tables import Checked, many
 from nightshift.night.checks.rows import WORST
 
 Matrix = NDArray[np.float32]

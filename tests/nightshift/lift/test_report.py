@@ -18,7 +18,7 @@ from nightshift.lift.quality import content_words, grounding, quality
 from nightshift.lift.verdict import GAP, gaps_told
 from nightshift.night.config import load_settings
 from nightshift.night.night import Night
-from nightshift.night.reasons import RETRIED
+from nightshift.storage.ledger import RETRIED
 from nightshift.report.lift_page import charts, page
 from nightshift.report.lift_page.content import Content, Judgement, aucs
 from nightshift.report.lift_page.group_tables import groups, shown

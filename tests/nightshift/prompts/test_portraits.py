@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
-from nightshift.enrichments.user_preferences.portraits import portraits
+from nightshift.prompts.portraits import portraits
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ITEMS = pl.DataFrame({"item_id": list("abcdefgh"), "title": list("ABCDEFGH")})

@@ -3,20 +3,24 @@
 
 import polars as pl
 
-from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
-
 
 def portraits(
-    events: pl.DataFrame, items: pl.DataFrame, tags: pl.DataFrame, settings: PreferencesSettings
+    events: pl.DataFrame,
+    items: pl.DataFrame,
+    tags: pl.DataFrame,
+    recent: int,
+    representative: int,
+    tags_per_item: int,
 ) -> pl.DataFrame:
     """One row a user: `user_id, history_length, last_event_at, liked, disliked, like_tags, dislike_tags`.
 
     `events` are the interactions before the night, `tags` is `item_id, tags` with each item's strongest
     tags first. Representative items are the liked ones whose tags are most common among all the user
     liked. `liked` and `disliked` are lists of shown items, newest first; `like_tags` and `dislike_tags`
-    the most frequent tags of each side.
+    the most frequent tags of each side. `recent` and `representative` count items of a side,
+    `tags_per_item` the tags behind a title.
     """
-    shown = _shown(items, tags, settings.tags_per_item)
+    shown = _shown(items, tags, tags_per_item)
     rows = events.join(shown, on="item_id", maintain_order="left").with_columns(_typicality(events, shown))
     rows = rows.sort(["user_id", "timestamp", "item_id"], descending=[False, True, False])
     users = rows.group_by("user_id", maintain_order=True).agg(
@@ -25,8 +29,8 @@ def portraits(
     liked = rows.filter(pl.col("label") > 0.5)
     disliked = rows.filter(pl.col("label") <= 0.5)
     for name, side, chosen in (
-        ("liked", liked, _chosen(liked, settings.recent, settings.representative)),
-        ("disliked", disliked, _chosen(disliked, settings.recent, 0)),
+        ("liked", liked, _chosen(liked, recent, representative)),
+        ("disliked", disliked, _chosen(disliked, recent, 0)),
     ):
         users = users.join(chosen.rename({"shown": name}), on="user_id", how="left", maintain_order="left")
         common = _common_tags(side).rename({"common": f"{name[:-1]}_tags"})

@@ -7,17 +7,16 @@ events of all time grow fourfold.
 
 import polars as pl
 
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings
 
 TITLES = 5
 """Titles that stand for a group."""
 
 
-def membership(items: pl.DataFrame, settings: FactsSettings) -> pl.DataFrame:
-    """`item_id, group`: every item with an attribute that `settings.min_group_items` items have, and its
+def membership(items: pl.DataFrame, min_group_items: int, max_groups: int) -> pl.DataFrame:
+    """`item_id, group`: every item with an attribute that `min_group_items` items have, and its
     rarest such one.
 
-    Of the attributes, the `settings.max_groups` with the most items count; ties go by name. Items without
+    Of the attributes, the `max_groups` with the most items count; ties go by name. Items without
     one are left out.
     """
     pairs = (
@@ -26,8 +25,8 @@ def membership(items: pl.DataFrame, settings: FactsSettings) -> pl.DataFrame:
         .drop_nulls("group")
         .unique(maintain_order=True)
     )
-    sizes = pairs.group_by("group").len("size").filter(pl.col("size") >= settings.min_group_items)
-    kept = sizes.sort("size", "group", descending=[True, False]).head(settings.max_groups)
+    sizes = pairs.group_by("group").len("size").filter(pl.col("size") >= min_group_items)
+    kept = sizes.sort("size", "group", descending=[True, False]).head(max_groups)
     rarest = (
         pairs.join(kept, on="group")
         .sort("item_id", "size", "group")

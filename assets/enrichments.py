@@ -1,0 +1,179 @@
+"""The asset of every enrichment, from its declaration: ask, put together, check, publish, show."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.answering import MODEL_POOL, ask
+from assets.declare import Events, TableAsset, manifests, publish
+from assets.night_comparisons import COST, FALLBACK_SHARE, fallen_back, spending
+from assets.pictures import frequencies
+from assets.resources import Nightshift
+from assets.samples import each_origin
+from nightshift.enrichments.base import Asked, Check, Enrichment, Held
+from nightshift.enrichments.engine import Assembled, Step, assembled
+from nightshift.enrichments.fallbacks import counts, fallbacks
+from nightshift.enrichments.registry import Registry, tables_of
+from nightshift.night.checks import (
+    coverage,
+    not_scored,
+    nothing_from_the_future,
+    one_row_each,
+    reject_share,
+)
+from nightshift.night.night import Night
+from nightshift.tables import ITEMS, MOMENT, Checked, Table
+
+REJECT_SHARE = "The share of answers that were not accepted is below `checks.max_reject_share`."
+COVERAGE = "The model has read nearly every {} (`checks.min_tag_coverage`)."
+FUTURE = "No {}'s {} is at or after the night."
+
+
+def assets_of(registry: Registry) -> list[TableAsset]:
+    """One asset an enrichment."""
+    return [_asset(each, registry) for each in registry.values()]
+
+
+def _asset(each: Enrichment[Any], registry: Registry) -> TableAsset:
+    tables = tables_of(registry)
+
+    def body(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
+        yield from _night(context, nightshift.night(context), each.name)
+
+    return TableAsset(
+        table=each.table,
+        body=body,
+        group=each.entity.group,
+        kinds=frozenset({"ai", "beam"} if each.is_asked else {"polars"}),
+        deps=[tables[name] for name in each.waits_for],
+        checks=_checks(each),
+        pool=MODEL_POOL if each.is_asked else None,
+        about=each.details,
+        code=_code(each),
+    )
+
+
+def _code(each: Enrichment[Any]) -> Callable[..., Any]:
+    maker = each.maker
+    return maker.prompt if isinstance(maker, Asked) and hasattr(maker.prompt, "__code__") else _night
+
+
+def _checks(each: Enrichment[Any]) -> dict[str, str]:
+    """What holds of a table of its kind, and what the declaration adds."""
+    every: dict[str, str] = {}
+    if each.complete:
+        every["one_row_each"] = f"Every {each.entity.every} has exactly one row."
+    for name in _moments(each.table):
+        every["nothing_from_the_future"] = FUTURE.format(each.entity.name, name.replace("_", " "))
+    if each.complete:
+        every[_named("reject_share", not each.entity.few)] = REJECT_SHARE
+        every |= {} if each.entity.few else {"warn:fallback_share": FALLBACK_SHARE}
+    elif each.is_asked:
+        every["coverage"] = COVERAGE.format(each.entity.name)
+    every |= {_named(check.name, check.blocking): check.says for check in each.checks}
+    return every | ({"warn:cost": COST} if each.is_asked else {})
+
+
+def _named(name: str, blocking: bool) -> str:
+    return name if blocking else f"warn:{name}"
+
+
+def _moments(table: Table) -> list[str]:
+    return [name for name, column in table.columns.items() if column.dtype == MOMENT and name not in table.key]
+
+
+def _night(context: dg.AssetExecutionContext, night: Night, name: str) -> Events:
+    """One night of an enrichment."""
+    step = night.step(name)
+    numbers = ask(context, night, step) if step.each.is_asked else {}
+    _freeze(step)
+    made = assembled(step)
+    yield from publish(
+        night,
+        step.each.table,
+        made.frame,
+        _held(night, step, made, numbers.get("deferred", 0)),
+        inputs=manifests(night, *(night.tables[table] for table in step.each.inputs if table in night.tables)),
+        rejects=made.rejects if step.each.complete else None,
+        fallbacks=_fallbacks(step, made, numbers),
+        numbers=numbers | _numbers(step, made),
+        draw=lambda: _drawn(night, step.each, made.frame),
+        sample=_sample(night, step.each, made.frame),
+    )
+
+
+def _freeze(step: Step) -> None:
+    maker = step.each.maker
+    if isinstance(maker, Asked) and maker.freeze is not None:
+        maker.freeze(step.context, step.scored, step.rows.height)
+
+
+def _held(night: Night, step: Step, made: Assembled, deferred: int) -> list[Checked]:
+    """The checks' outcomes."""
+    each, frame, limits = step.each, made.frame, night.settings.checks
+    found = [nothing_from_the_future(frame, name, night.moment) for name in _moments(each.table)]
+    if each.complete:
+        refused = reject_share(made.rejects, made.answered, limits.max_reject_share)
+        found += [one_row_each(frame, step.rows, each.entity.key_columns[0])] if len(each.entity.key) == 1 else []
+        found += [dataclasses.replace(refused, blocking=not each.entity.few)]
+        found += [] if each.entity.few else [fallen_back(night, each.table, frame, deferred)]
+    elif each.is_asked:
+        found += [_covered(night, step, frame, deferred)]
+    found += [_own(step, check, frame, limits) for check in each.checks]
+    return found + ([spending(night, each.name)] if each.is_asked else [])
+
+
+def _covered(night: Night, step: Step, frame: pl.DataFrame, deferred: int) -> Checked:
+    if step.chooses and not night.settings.llm.can_score:
+        return not_scored(night.settings.llm.backend)
+    of = f"{step.each.entity.name}s read by the model or deferred by the budget"
+    read = frame.select(step.each.entity.key_columns).n_unique()
+    return coverage(read + deferred, step.rows.height, night.settings.checks.min_tag_coverage, of)
+
+
+def _own(step: Step, check: Check, frame: pl.DataFrame, limits: Any) -> Checked:
+    limit = float(getattr(limits, check.limit)) if check.limit else 0.0
+    return dataclasses.replace(check.run(Held(step.context, frame, limit)), blocking=check.blocking)
+
+
+def _fallbacks(step: Step, made: Assembled, numbers: dict[str, Any]) -> dict[str, int]:
+    if not step.each.is_written:
+        return {}
+    return fallbacks(made.frame) | ({} if step.each.complete else {"deferred": numbers["deferred"]})
+
+
+def _numbers(step: Step, made: Assembled) -> dict[str, Any]:
+    """Rows by origin, or how many rows the model has read."""
+    each = step.each
+    if each.complete:
+        return {f"origin: {origin}": n for origin, n in counts(made.frame).items()}
+    if not each.is_written:
+        return {}
+    read = made.frame.select(each.entity.key_columns).n_unique()
+    return {f"{each.entity.name}s read": read, "coverage": round(read / max(step.rows.height, 1), 4)}
+
+
+def _drawn(night: Night, each: Enrichment[Any], frame: pl.DataFrame) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for column, title in each.pictures.items():
+        shown |= frequencies(night, each.table, column, frame, title)
+    return shown
+
+
+def _sample(night: Night, each: Enrichment[Any], frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows that stand for the table, items with their titles."""
+    if each.sample is not None:
+        rows = each.sample(frame)
+    else:
+        rows = each_origin(frame) if each.is_written else frame
+    return _titled(rows, night.store.read(ITEMS, night.as_of)) if "item_id" in each.entity.key else rows
+
+
+def _titled(sample: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """The sample with each item's title after its id."""
+    titles = items.select("item_id", "title")
+    titled = sample.select("item_id").join(titles, on="item_id", how="left", maintain_order="left")
+    return titled.hstack(sample.drop("item_id"))

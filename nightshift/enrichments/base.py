@@ -1,0 +1,292 @@
+"""One table that a night adds to what is known, as one declaration.
+
+From an `Enrichment` follow its table and asset, its place in plan, budget, costs and rejects, its checks, its
+views and features, its placebo and its arm. The engine (`nightshift.enrichments.engine`) works a declaration
+off; nothing here holds a night, opens a file or calls a model.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import polars as pl
+from pydantic import BaseModel
+
+from nightshift.enrichments.entities import Entity, Reader
+from nightshift.features.specs import Spec
+from nightshift.models.llm.base import ModelIdentity
+from nightshift.prompts.base import Prompt
+from nightshift.prompts.vocabulary import Vocabulary
+from nightshift.storage.ledger import Ledgers
+from nightshift.tables import PROVENANCE, Checked, Column, Table
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Plain(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Nothing to set."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all enrichments of a night share, as values."""
+
+    as_of: date
+    moment: datetime
+    """00:00 UTC of the night: events strictly before it are known."""
+    run_id: str
+    home: Path
+    vocabulary: Callable[[], Vocabulary]
+    """The closed vocabulary, read when it is wanted."""
+    identity: ModelIdentity
+    encoder_id: str
+    ledgers: Ledgers
+    settings: Mapping[str, BaseModel]
+    """Settings of every enrichment, by its name."""
+    recorded: Callable[[str], pl.DataFrame] | None = None
+    """`row_id, answer` by table, where a backend recalls what was recorded."""
+
+
+@dataclass(frozen=True)
+class Context(Generic[S]):
+    """What the functions of a declaration are given."""
+
+    each: "Enrichment[S]"
+    shared: Shared
+    tables: Reader
+
+    @property
+    def settings(self) -> S:
+        """The enrichment's own settings."""
+        return self.shared.settings[self.each.name]  # type: ignore[return-value]
+
+    def settings_of(self, name: str) -> Any:
+        """Those of another one."""
+        return self.shared.settings[name]
+
+    @cached_property
+    def prompt(self) -> Prompt[Any]:
+        """The prompt with settings applied."""
+        assert isinstance(self.each.maker, Asked)
+        return self.each.maker.prompt(self.settings, self.shared.vocabulary())
+
+    def read(self, name: str) -> pl.DataFrame:
+        """Tonight's rows of a table of `reads`."""
+        return self.tables.read(name)
+
+    @cached_property
+    def last(self) -> pl.DataFrame:
+        """This table, as last published before the night."""
+        return self.tables.last(self.each.name)
+
+
+Rows = Callable[[Context[Any]], pl.DataFrame]
+"""Rows of a night: the entity's key and the columns that may be shown."""
+Finish = Callable[[Context[Any], pl.DataFrame, pl.DataFrame, pl.DataFrame], pl.DataFrame]
+"""Context, rows, settled rows and tonight's accepted answers in; the table's own columns out."""
+
+
+def every_row(context: Context[Any]) -> pl.DataFrame:
+    """Every row of the entity."""
+    return context.each.entity.rows(context.tables)
+
+
+def everyone(context: Context[Any], rows: pl.DataFrame) -> pl.DataFrame:
+    """All rows are worth a call."""
+    return rows
+
+
+def as_settled(
+    context: Context[Any], rows: pl.DataFrame, settled: pl.DataFrame, answered: pl.DataFrame
+) -> pl.DataFrame:
+    """Nothing to add to what was answered."""
+    return settled
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A language model fills the columns: it writes, or it chooses where the prompt has questions."""
+
+    prompt: Callable[[Any, Vocabulary], Prompt[Any]]
+    """Settings and vocabulary in; the allow-list, instructions, parsing and key out."""
+    asks: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] = everyone
+    """Rows that are worth a call at all."""
+    values: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] | None = None
+    """For prompts that choose: `<key>, content_key, scores` in, rows of the table out."""
+    freeze: Callable[[Context[Any], pl.DataFrame, int], None] | None = None
+    """Fitted once from the answers and kept in the home; called by a run with `<key>, content_key, scores` and the
+    number of rows, never by a plan."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A function of tables: no call, nothing learnt from labels."""
+
+    apply: Callable[[Context[Any]], pl.DataFrame]
+    """Rows of the table, key and columns."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Learnt from events and vectors, and applied to rows: no call. It carries the day it was fitted until."""
+
+    fit: Callable[[Context[Any], pl.DataFrame], Mapping[str, Any]]
+    """Events strictly before `fitted_until` in; arrays out."""
+    apply: Callable[[Context[Any], Mapping[str, Any]], pl.DataFrame]
+    """Arrays in; rows of the table out."""
+    every_days: int = 7
+    """Days between two fits, on a grid of their own."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Answers that were given elsewhere: a file under the enrichment's settings. No call, no price."""
+
+    prompt: Callable[[Any, Vocabulary], Prompt[Any]]
+    """How they are read, refused and keyed."""
+
+
+Maker = Asked | Computed | Fitted | Recorded
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """What a row has for which a model gave no answer tonight: last night's, its group's, a template, or nothing."""
+
+    carried: bool = True
+    """Whether it keeps what a model wrote on an earlier night."""
+    group: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] | None = None
+    """What is known of its group: key, answered columns and provenance."""
+    template: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] | None = None
+    """Key and answered columns of every row; None: a missing row stays missing."""
+
+
+@dataclass(frozen=True)
+class TextView:
+    """A text that the encoder embeds: rows of `<entity>_embeddings`."""
+
+    name: str
+    text: pl.Expr
+    """Over the table's columns; templates are left out."""
+
+
+@dataclass(frozen=True)
+class StateView:
+    """The model's own state while it chose, kept as a vector."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ScoreView:
+    """The scores of all choices as a vector of each row."""
+
+    name: str
+
+
+View = TextView | StateView | ScoreView
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a check of an enrichment's own is given."""
+
+    context: Context[Any]
+    frame: pl.DataFrame
+    limit: float
+    """The threshold of `Check.limit`; 0 without one."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check beyond those that every table of its kind has."""
+
+    name: str
+    says: str
+    """What holds, in one sentence."""
+    run: Callable[[Held], Checked]
+    limit: str | None = None
+    """Field of `checks` in nightshift.yaml."""
+    blocking: bool = True
+
+
+@dataclass(frozen=True)
+class Enrichment(Generic[S]):
+    """One table that a night adds to what is known."""
+
+    name: str
+    """Table, asset, ledger rows, `--table`, `budget.tables`. It never changes: it is in content keys."""
+    about: str
+    """First sentence on the asset's page, in the reference and in `nightshift enrichments`."""
+    entity: Entity
+    columns: Mapping[str, Column]
+    """Promised beside key and provenance."""
+    maker: Maker
+    details: str = ""
+    """What else the asset's page says."""
+    settings: type[S] = Plain  # type: ignore[assignment]
+    """Its block; frozen, unknown keys refused, a sentence a field."""
+    block: str = ""
+    """Where its settings stand in nightshift.yaml; empty: `enrichments.<name>`."""
+    key: tuple[str, ...] = ()
+    """Columns that are unique together; empty: the entity's."""
+    reads: tuple[str, ...] = ()
+    """Tables of the same night whose values it uses; empty: those of the entity."""
+    rows: Rows = every_row
+    """Equal from night to night unless the facts are: a changed text is a paid call."""
+    fallback: Fallback = field(default_factory=Fallback)
+    finish: Finish = as_settled
+    """Adds what is known without the model."""
+    views: tuple[View, ...] = ()
+    features: tuple[Spec, ...] = ()
+    checks: tuple[Check, ...] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Columns whose most frequent values are drawn, each with the picture's title."""
+    sample: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    """Rows that the asset page shows; None: some of each origin."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column to the `table.column` it is made of, for lineage; others: all that the prompt may read."""
+    turn: int = 50
+    """Who draws on the budget first among those whose inputs are there."""
+    place: str = ""
+    """File it was declared in, for messages; empty for ours."""
+
+    @cached_property
+    def table(self) -> Table:
+        """The table it writes."""
+        names = {**self.entity.key, **self.columns}
+        columns = {
+            name: column if isinstance(column, Column) else Column(pl.String, column)
+            for name, column in names.items()
+        }
+        made = PROVENANCE if self.is_written else {}
+        return Table(self.name, self.about, {**columns, **made}, key=self.key or self.entity.key_columns)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether its rows come from answers, and say so."""
+        return isinstance(self.maker, Asked | Recorded)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a language model is called."""
+        return isinstance(self.maker, Asked)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row of the entity has one: nothing is missing where a model or the budget fails."""
+        return self.is_written and self.fallback.template is not None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Tables of the same night whose values its rows are made of."""
+        return self.reads or self.entity.reads
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Tables that must be there before it: its inputs, and the events that say what is worth asking first."""
+        more = ("interactions",) if self.is_asked and self.entity.traffic else ()
+        return tuple(dict.fromkeys((*self.inputs, *more)))

@@ -1,0 +1,146 @@
+"""Works a declaration off: tonight's rows and requests, and the table from what the ledger holds.
+
+A plan and a run both call `tonight` and `assembled`, so that what a plan says and what a run does cannot differ.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from nightshift.enrichments.answers import read_values
+from nightshift.enrichments.base import Asked, Computed, Context, Enrichment, Shared
+from nightshift.enrichments.entities import Reader
+from nightshift.enrichments.fallbacks import settle
+from nightshift.enrichments.priority import worth
+from nightshift.errors import ConfigError
+from nightshift.models.llm.recorded import keyed
+from nightshift.tables import INTERACTIONS, REJECTS
+
+
+@dataclass(frozen=True)
+class Step:
+    """One enrichment on one night: its rows, and what of them a model is asked."""
+
+    context: Context[Any]
+    rows: pl.DataFrame
+    requests: pl.DataFrame
+    """Requests of its prompt, worthiest first; none for what is not asked."""
+
+    @property
+    def each(self) -> Enrichment[Any]:
+        """The declaration."""
+        return self.context.each
+
+    @property
+    def chooses(self) -> bool:
+        """Whether choices are weighed, and nothing is written."""
+        return self.each.is_asked and bool(self.context.prompt.questions)
+
+    @cached_property
+    def scored(self) -> pl.DataFrame:
+        """`<key>, content_key, scores` of every row whose choices a model has weighed."""
+        found = self.context.shared.ledgers.answers.lookup(
+            self.requests["content_key"], ["content_key", "scores"]
+        )
+        rows = self.each.entity.without_row_id(self.requests.select("content_key", "row_id"))
+        return rows.join(found, on="content_key", how="inner", maintain_order="left")
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A table ready to publish, and the answers it could not use."""
+
+    frame: pl.DataFrame
+    rejects: pl.DataFrame
+
+    @property
+    def answered(self) -> int:
+        """Rows a model answered for, accepted or not."""
+        return self.frame.filter(pl.col("origin") == "llm").height + self.rejects.height
+
+
+def tonight(each: Enrichment[Any], shared: Shared, tables: Reader) -> Step:
+    """The rows of a night and their requests, from tables of the same night."""
+    context = Context(each, shared, tables)
+    rows = each.rows(context)
+    return Step(context, rows, _requests(context, rows))
+
+
+def _requests(context: Context[Any], rows: pl.DataFrame) -> pl.DataFrame:
+    each, shared = context.each, context.shared
+    if not isinstance(each.maker, Asked):
+        return pl.DataFrame(schema={"content_key": pl.String, "row_id": pl.String, "text": pl.String})
+    asked = each.entity.with_row_id(each.maker.asks(context, rows))
+    found = context.prompt.requests(asked, shared.identity, _worth(context, asked))
+    return keyed(found, shared.recorded(each.name)) if shared.recorded else found
+
+
+def _worth(context: Context[Any], rows: pl.DataFrame) -> pl.Series:
+    """Higher is asked first: traffic, staleness, coldness; for groups, their size."""
+    each, shared = context.each, context.shared
+    if each.entity.traffic is None:
+        return rows["items"].cast(pl.Float64) if "items" in rows.columns else pl.zeros(rows.height, eager=True)
+    events = context.read(INTERACTIONS.name)
+    key = each.entity.traffic
+    return worth(rows, events, key, each.name, shared.ledgers, shared.as_of, shared.moment)
+
+
+def assembled(step: Step) -> Assembled:
+    """The table as the ledger has it now: a row for everyone where the declaration says so, its origin, its rejects."""
+    maker = step.each.maker
+    if isinstance(maker, Computed):
+        frame = maker.apply(step.context)
+        return Assembled(step.each.table.conform(frame), REJECTS.empty())
+    if not isinstance(maker, Asked):
+        raise ConfigError(f"enrichment {step.each.name}: its kind is not worked off by this version")
+    return _chosen(step, maker) if step.chooses else _written(step)
+
+
+def _chosen(step: Step, maker: Asked) -> Assembled:
+    """Rows of everything the model has weighed; what it has not keeps last night's rows, or has none."""
+    assert maker.values is not None
+    context, table = step.context, step.each.table
+    made = _provenance(context, maker.values(context, step.scored)).with_columns(origin=pl.lit("llm"))
+    keys = list(step.each.entity.key_columns)
+    asked = step.each.entity.without_row_id(step.requests.select("row_id"))
+    unread = asked.join(step.scored, on=keys, how="anti")
+    last = context.last if step.each.fallback.carried else context.last.clear()
+    carried = last.join(unread, on=keys, how="semi").with_columns(origin=pl.lit("carried"))
+    columns = list(table.columns)
+    frame = pl.concat([made.select(columns), carried.select(columns)]).sort(table.key)
+    return Assembled(frame, REJECTS.empty())
+
+
+def _written(step: Step) -> Assembled:
+    """A row for everyone: tonight's answer, else last night's, else its group's, else the template."""
+    each, context = step.each, step.context
+    values = read_values(context.prompt, step.requests, context.shared.ledgers, context.shared.identity)
+    answered = _provenance(context, each.entity.without_row_id(values.frame))
+    template = _template(step, answered)
+    keep = template.columns
+    last = context.last if each.fallback.carried else context.last.clear()
+    group = each.fallback.group(context, step.rows).select(keep) if each.fallback.group else None
+    settled = settle(step.rows, answered, last.select(keep), template, list(each.entity.key_columns), group)
+    frame = each.finish(context, step.rows, settled, answered)
+    return Assembled(frame.select(list(each.table.columns)), values.rejects)
+
+
+def _template(step: Step, answered: pl.DataFrame) -> pl.DataFrame:
+    """Key, answered columns and provenance of the template's rows; none where a missing row stays missing."""
+    each = step.each
+    if each.fallback.template is None:
+        names = [*each.entity.key_columns, *each.columns]
+        schema = {name: each.table.schema[name] for name in names if name in answered.columns}
+        rows = pl.DataFrame(schema=schema)
+    else:
+        rows = each.fallback.template(step.context, step.rows)
+    said = {name: pl.lit("template") for name in ("prompt_id", "model_id")}
+    return rows.with_columns(**said, content_key=pl.lit(None, dtype=pl.String), origin=pl.lit("template"))
+
+
+def _provenance(context: Context[Any], values: pl.DataFrame) -> pl.DataFrame:
+    return values.with_columns(
+        prompt_id=pl.lit(context.prompt.prompt_id), model_id=pl.lit(context.shared.identity.model_id)
+    )

@@ -1,0 +1,64 @@
+"""Where an enrichment's inputs come from: a night that is being published, or one that is only foreseen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from nightshift.enrichments.engine import Step, assembled
+from nightshift.enrichments.entities import Reader
+from nightshift.storage.store import Store
+from nightshift.tables import Table
+
+
+@dataclass(frozen=True)
+class Published:
+    """Tables as the night's run has published them so far."""
+
+    store: Store
+    tables: dict[str, Table]
+    as_of: date
+
+    def read(self, name: str) -> pl.DataFrame:
+        """Tonight's rows. Raises TableError before the table was published."""
+        return self.store.read(self.tables[name], self.as_of)
+
+    def last(self, name: str) -> pl.DataFrame:
+        """The rows of the newest night before; none where there was none."""
+        table = self.tables[name]
+        return self.store.read_or_empty(table, self.store.before(table, self.as_of))
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """Tables as a run would publish them now: the sources as they are, enrichments as the ledger has them.
+
+    Nothing is written, and a table is put together only when another one reads it.
+    """
+
+    published: Published
+    sources: dict[str, pl.DataFrame]
+    """Tables of every night that are read from the sources, by name."""
+    begin: Callable[[str, Reader], Step]
+    """An enrichment's step, from these tables."""
+    _steps: dict[str, Step] = field(default_factory=dict)
+    _made: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def step(self, name: str) -> Step:
+        """An enrichment's rows and requests, as a run would have them."""
+        if name not in self._steps:
+            self._steps[name] = self.begin(name, self)
+        return self._steps[name]
+
+    def read(self, name: str) -> pl.DataFrame:
+        """What a table would hold."""
+        if name in self.sources:
+            return self.sources[name]
+        if name not in self._made:
+            self._made[name] = assembled(self.step(name)).frame
+        return self._made[name]
+
+    def last(self, name: str) -> pl.DataFrame:
+        """The rows of the newest night before."""
+        return self.published.last(name)
