@@ -71,9 +71,7 @@ def _answer(night: Night, plan: TablePlan, emit: Teller) -> None:
         answer_prompts(night.settings, plan.table, night.as_of, night.run_id, plan.reserved)
 
 
-def numbers(
-    night: Night, step: Step, first: TablePlan, last: TablePlan, seconds: float
-) -> dict[str, Any]:
+def numbers(night: Night, step: Step, first: TablePlan, last: TablePlan, seconds: float) -> dict[str, Any]:
     """Calls paid and avoided, tokens, money, speed and hit rate of the night, and why rows were asked."""
     table = step.each.name
     requests = night.askable(table, step.requests) if step.chooses else step.requests

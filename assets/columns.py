@@ -33,7 +33,10 @@ def _column(name: str, column: Column, in_key: bool, sources: Sequence[str]) -> 
 def column_lineage(table: Table, columns: Iterable[str], registry: Registry) -> dg.TableColumnLineage:
     """From which columns of which assets these columns come, in Dagster's own terms."""
     return dg.TableColumnLineage(
-        {name: [_dep(source) for source in sources] for name, sources in derives_from(table, columns, registry).items()}
+        {
+            name: [_dep(source) for source in sources]
+            for name, sources in derives_from(table, columns, registry).items()
+        }
     )
 
 

@@ -14,7 +14,7 @@ from assets.pictures import frequencies
 from assets.resources import Nightshift
 from assets.samples import each_origin
 from nightshift.enrichments.base import Asked, Check, Enrichment, Held
-from nightshift.enrichments.engine import Assembled, Step, assembled
+from nightshift.enrichments.engine import Assembled, Step, settled
 from nightshift.enrichments.fallbacks import counts, fallbacks
 from nightshift.enrichments.registry import Registry, tables_of
 from nightshift.night.checks import (
@@ -82,21 +82,24 @@ def _named(name: str, blocking: bool) -> str:
 
 
 def _moments(table: Table) -> list[str]:
-    return [name for name, column in table.columns.items() if column.dtype == MOMENT and name not in table.key]
+    return [
+        name for name, column in table.columns.items() if column.dtype == MOMENT and name not in table.key
+    ]
 
 
 def _night(context: dg.AssetExecutionContext, night: Night, name: str) -> Events:
     """One night of an enrichment."""
     step = night.step(name)
     numbers = ask(context, night, step) if step.each.is_asked else {}
-    _freeze(step)
-    made = assembled(step)
+    made = settled(step)
     yield from publish(
         night,
         step.each.table,
         made.frame,
         _held(night, step, made, numbers.get("deferred", 0)),
-        inputs=manifests(night, *(night.tables[table] for table in step.each.inputs if table in night.tables)),
+        inputs=manifests(
+            night, *(night.tables[table] for table in step.each.inputs if table in night.tables)
+        ),
         rejects=made.rejects if step.each.complete else None,
         fallbacks=_fallbacks(step, made, numbers),
         numbers=numbers | _numbers(step, made),
@@ -105,19 +108,15 @@ def _night(context: dg.AssetExecutionContext, night: Night, name: str) -> Events
     )
 
 
-def _freeze(step: Step) -> None:
-    maker = step.each.maker
-    if isinstance(maker, Asked) and maker.freeze is not None:
-        maker.freeze(step.context, step.scored, step.rows.height)
-
-
 def _held(night: Night, step: Step, made: Assembled, deferred: int) -> list[Checked]:
     """The checks' outcomes."""
     each, frame, limits = step.each, made.frame, night.settings.checks
     found = [nothing_from_the_future(frame, name, night.moment) for name in _moments(each.table)]
     if each.complete:
         refused = reject_share(made.rejects, made.answered, limits.max_reject_share)
-        found += [one_row_each(frame, step.rows, each.entity.key_columns[0])] if len(each.entity.key) == 1 else []
+        found += (
+            [one_row_each(frame, step.rows, each.entity.key_columns[0])] if len(each.entity.key) == 1 else []
+        )
         found += [dataclasses.replace(refused, blocking=not each.entity.few)]
         found += [] if each.entity.few else [fallen_back(night, each.table, frame, deferred)]
     elif each.is_asked:
@@ -165,10 +164,8 @@ def _drawn(night: Night, each: Enrichment[Any], frame: pl.DataFrame) -> dict[str
 
 def _sample(night: Night, each: Enrichment[Any], frame: pl.DataFrame) -> pl.DataFrame:
     """Rows that stand for the table, items with their titles."""
-    if each.sample is not None:
-        rows = each.sample(frame)
-    else:
-        rows = each_origin(frame) if each.is_written else frame
+    shown = each.sample or (each_origin if each.is_written else pl.DataFrame.head)
+    rows = shown(frame)
     return _titled(rows, night.store.read(ITEMS, night.as_of)) if "item_id" in each.entity.key else rows
 
 

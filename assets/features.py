@@ -33,6 +33,7 @@ if (
     from nightshift.features.examples import ExampleInputs
     from nightshift.features.proofs import Difference
 
+
 def written(registry: Registry) -> list[Table]:
     """Tables of a night that features are made of: enrichments that have some, and the vectors."""
     return [
@@ -54,24 +55,20 @@ def snapshot(night: Night, as_of: date) -> "Snapshot":
     """What the models had written by a night; a table that night did not publish is empty."""
     from nightshift.features.content import Snapshot
 
-    return Snapshot(**{table.name: night.store.read_or_empty(table, as_of) for table in read_in_training(night.registry)})
+    return Snapshot(
+        **{table.name: night.store.read_or_empty(table, as_of) for table in night.read_by_rankers()}
+    )
 
 
 def example_inputs(night: Night) -> "ExampleInputs":
     """Everything that the rows of a night's `ranking_examples` are made of."""
     from nightshift.features.examples import ExampleInputs
 
-    nights = nights_with_content(night)
+    nights = night.nights_with_content()
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     return ExampleInputs(
         items, events, {day: snapshot(night, day) for day in nights}, implicit=implicit(night)
     )
-
-
-def nights_with_content(night: Night) -> list[date]:
-    """Nights up to this one for which any enrichment that has features was published."""
-    tables = [each.table for each in night.registry.values() if each.features]
-    return sorted({day for table in tables for day in night.store.nights(table) if day <= night.as_of})
 
 
 def implicit(night: Night) -> bool:
@@ -157,7 +154,11 @@ def candidates(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
         else (CANDIDATES.empty(), {"feedback": "not implicit: no candidates needed"})
     )
     yield from publish(
-        night, CANDIDATES, frame, inputs=manifests(night, ITEMS, INTERACTIONS, *written(night.registry)), numbers=numbers
+        night,
+        CANDIDATES,
+        frame,
+        inputs=manifests(night, ITEMS, INTERACTIONS, *written(night.registry)),
+        numbers=numbers,
     )
 
 

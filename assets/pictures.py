@@ -27,7 +27,8 @@ def of_nights(night: Night, table: Table) -> Shown:
 
 
 def _by_origin(table: Table, night: Night) -> bool:
-    """Whether every row says where it comes from; where a missing row stays missing, shares of origins say little."""
+    """Whether every row says where it comes from; where a missing row stays missing, shares of origins say
+    little."""
     each = night.registry.get(table.name)
     return each is not None and each.complete
 

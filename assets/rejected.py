@@ -9,7 +9,6 @@ from nightshift.enrichments.registry import Registry
 from nightshift.tables import INTERACTIONS, ITEMS, REJECTS, Table
 
 
-
 def sources(registry: Registry) -> list[Table]:
     """Tables that have rejects: the sources, and what is written by a model."""
     return [ITEMS, INTERACTIONS, *(each.table for each in registry.values() if each.complete)]

@@ -32,7 +32,7 @@ def measure(what: str, rows: int, runs: int, cache: Path, folder: Path) -> Compa
     table = TABLES[what]
     data = load("ml-100k", cache)
     night = Night(_settings(folder, "requests", cache), AS_OF)
-    requests = night.item_requests(table, data.items, data.interactions).head(rows)
+    requests = night.given(data.items, data.interactions).step(table).requests.head(rows)
     prompt, batches = (
         night.prompts[table],
         [batch["text"].to_list() for batch in cut(requests, night.settings.beam.batch_rows)],

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.timing import Comparison, compare
+from nightshift.enrichments.item_facts.enrichment import item_facts
 from nightshift.enrichments.item_facts.json_prompt import answer_model
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings, item_facts
+from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.models.llm.base import Decoding, FinishReason, Request
 from nightshift.models.llm.decode import Row
 from nightshift.models.llm.transformers import TransformersLLM, TransformersSettings

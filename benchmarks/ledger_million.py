@@ -65,8 +65,8 @@ print(json.dumps({"seconds": time.perf_counter() - began, "cpu": time.process_ti
 
 def prompt() -> Any:
     """A prompt that writes one sentence."""
-    from nightshift.enrichments.item_facts.line_prompt import Facts
     from nightshift.prompts.base import Prompt
+    from nightshift.prompts.one_sentence import Facts
 
     return Prompt(
         "item_facts",

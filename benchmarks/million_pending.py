@@ -62,13 +62,13 @@ def night(rows: int, home: str, beam: dict[str, Any]) -> None:
         schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}
     )
     items = _stage("catalogue", lambda: catalogue(rows))
-    requests = _stage("requests", lambda: tonight.item_requests("item_facts", items, events))
-    plan = _stage("plan", lambda: planned(tonight, "item_facts", requests))
+    step = _stage("requests", lambda: tonight.given(items, events).step("item_facts"))
+    plan = _stage("plan", lambda: planned(tonight, step))
     done = _stage(
         "answers", lambda: answer_prompts(tonight.settings, "item_facts", AS_OF, "bench", plan.reserved)
     )
     _stage("compaction", lambda: tonight.ledgers.compact())
-    left = _stage("second plan", lambda: planned(tonight, "item_facts", requests)).pending.height
+    left = _stage("second plan", lambda: planned(tonight, step)).pending.height
     print(json.dumps(done | {"left": left}), flush=True)
 
 

@@ -12,6 +12,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -41,14 +42,15 @@ def measure(rows: int, runs: int, cache: Path, folder: Path) -> tuple[Comparison
     settings = load_settings(template, folder).model_copy(update={"cache": cache, "budget": BudgetSettings()})
     data, llm = load("ml-100k", cache), build_llm(settings.llm, cache)
     night = Night(settings, AS_OF, "bench")
-    requests = night.item_requests(TABLE, data.items, data.interactions).head(rows)
+    step = night.given(data.items, data.interactions).step(TABLE)
+    requests = step.requests.head(rows)
     prompt, shares = night.prompts[TABLE], list[float]()
 
     def a_night() -> float:
         shutil.rmtree(folder / "ledger", ignore_errors=True)
         began = time.perf_counter()
         tonight = Night(settings, AS_OF, "bench")
-        plan = planned(tonight, TABLE, requests)
+        plan = planned(tonight, replace(step, requests=requests))
         answer_prompts(settings, TABLE, AS_OF, "bench", plan.reserved)
         tonight.ledgers.compact()
         took, answered = time.perf_counter() - began, [tonight.ledgers.answers, tonight.ledgers.rejects]

@@ -56,7 +56,7 @@ def film_requests(rows: int, cache: Path) -> list[Request]:
     data = load("ml-100k", cache)
     night = Night(load_settings(Path(__file__).parents[1] / "jobs" / TEMPLATE), AS_OF)
     prompt = night.prompts["item_facts"]
-    texts = night.item_requests("item_facts", data.items, data.interactions).head(rows)
+    texts = night.given(data.items, data.interactions).step("item_facts").requests.head(rows)
     return [
         Request(key, prompt.instructions, text, prompt.decoding)
         for key, text in texts.select("content_key", "text").iter_rows()

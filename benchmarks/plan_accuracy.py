@@ -122,10 +122,12 @@ def main() -> None:
             )
 
         rehearsal = night(0, "rehearsal")
-        run(rehearsal, rehearsal.item_requests(TABLE, items.tail(16), data.interactions), price)
+        run(rehearsal, rehearsal.given(items.tail(16), data.interactions).step(TABLE).requests, price)
         for number in (1, 2):
             tonight = night(number, "home")
-            requests = tonight.item_requests(TABLE, items.head(number * options.rows), data.interactions)
+            requests = (
+                tonight.given(items.head(number * options.rows), data.interactions).step(TABLE).requests
+            )
             plan, real = run(tonight, requests, price)
             tell(f"night {number}", plan, real)
     rest = ", ".join(

@@ -106,7 +106,12 @@ def tidy(settings: Settings, run: dg.DagsterRun) -> str | None:
     """Remove nights beyond `nights.keep_nights`; says what went, or nothing where nothing did."""
     if settings.nights.keep_nights is None:
         return None
-    found = removable(Store(settings.home_folder), settings.nights.keep_nights, nights_of(run.tags))
+    found = removable(
+        Store(settings.home_folder),
+        settings.nights.keep_nights,
+        carried(settings.registry),
+        nights_of(run.tags),
+    )
     freed = remove(found)
     nights = len({one.as_of for one in found})
     return (

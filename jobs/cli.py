@@ -378,7 +378,7 @@ def retry(
 
     settings = _settings(config, home)
     night = Night(settings, _night(settings, as_of))
-    if show_granted(night.ledgers, Chosen(table, reason, tuple(key or ()))):
+    if show_granted(night.ledgers, Chosen(table, reason, tuple(key or ())), night.prompts):
         show_plan(plan_night(night))
 
 

@@ -8,8 +8,7 @@ import polars as pl
 from jobs.console import console
 from jobs.terminal_tables import stacked
 from nightshift.night.heartbeat import dollars
-from nightshift.storage.ledger import RETRIED
-from nightshift.storage.ledger import Ledgers
+from nightshift.storage.ledger import RETRIED, Ledgers
 from nightshift.storage.store import Store
 
 PAID = ("calls", "prompt_tokens", "new_tokens", "cost_usd", "seconds")

@@ -1,7 +1,7 @@
 """Answers that were not accepted: look at them, and let the next run ask again."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,9 +13,8 @@ from rich.text import Text
 from jobs.console import console
 from nightshift.errors import InputError
 from nightshift.night.night import Night
-from nightshift.storage.ledger import RETRIED, SERVER
 from nightshift.prompts.item_text import visible
-from nightshift.storage.ledger import REJECTED, Ledger, Ledgers
+from nightshift.storage.ledger import REJECTED, RETRIED, SERVER, Ledger, Ledgers
 from nightshift.tables import REJECTS
 
 COLUMNS = ("table", "row", "reason", "attempts", "answer")

@@ -3,6 +3,7 @@
 from itertools import groupby
 
 from jobs.console import console
+from nightshift.enrichments.registry import carried
 from nightshift.errors import ConfigError
 from nightshift.night.config import Settings
 from nightshift.storage.retention import removable, remove
@@ -17,7 +18,7 @@ def clean(settings: Settings, keep: int | None, dry_run: bool) -> None:
         raise ConfigError(
             "how many nights to keep is not set: give --keep N, or set nights.keep_nights in nightshift.yaml"
         )
-    found = removable(Store(settings.home_folder), keep)
+    found = removable(Store(settings.home_folder), keep, carried(settings.registry))
     for night, tables in groupby(found, lambda one: one.as_of):
         listed = list(tables)
         names = ", ".join(one.table for one in listed)

@@ -23,7 +23,6 @@ from nightshift.night.night import Night
 from nightshift.night.plan import TablePlan
 from nightshift.report.lift_page.page import place
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_PREFERENCES, Table
-from nightshift.tables import TABLES as ALL_TABLES
 
 
 def show_plan(plan: NightPlan) -> None:
@@ -151,7 +150,7 @@ def show_written(night: Night) -> None:
         [
             name,
             str(len(nights)),
-            f"{night.store.manifest(ALL_TABLES[name], nights[-1]).rows:,}",
+            f"{night.store.manifest(name, nights[-1]).rows:,}",
             f"tables/{name}/as_of={nights[-1]}/",
         ]
         for name, nights in night.store.published().items()

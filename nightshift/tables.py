@@ -374,10 +374,6 @@ TABLES = {
     for table in (
         ITEMS,
         INTERACTIONS,
-        GROUP_FACTS,
-        ITEM_FACTS,
-        ITEM_TAG_SCORES,
-        USER_PREFERENCES,
         ITEM_EMBEDDINGS,
         USER_EMBEDDINGS,
         ITEM_CODES,

@@ -12,15 +12,16 @@ from typing import Any
 import polars as pl
 
 from assets.answering import planned, spend
-from nightshift.enrichments import assembly as written
+from nightshift.enrichments import views
+from nightshift.enrichments.engine import Step, assembled, settled
+from nightshift.enrichments.entities import ITEM
 from nightshift.enrichments.fallbacks import counts
-from nightshift.enrichments.item_tag_scores.calibration import freeze_centres
-from nightshift.enrichments.item_tag_scores.prompt import fit_centres
 from nightshift.features.content import Snapshot
 from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.night.plan import TablePlan
 from nightshift.sources.settings import SourcesSettings
+from nightshift.tables import ITEM_EMBEDDINGS
 
 LONGEST = 200
 """Words of a recorded sentence that is accepted: the recordings were made without a limit."""
@@ -60,41 +61,40 @@ def night_of(
 
 def written_by(night: Night, items: pl.DataFrame, events: pl.DataFrame) -> Snapshot:
     """Scores, facts and vectors of the catalogue as of the night; says what became of the answers."""
-    scoring = night.item_requests("item_tag_scores", items, events)
-    answer(night, "item_tag_scores", scoring)
-    read = written.scored_items(night, scoring)
-    freeze_centres(night, fit_centres(read, night.vocabulary), read.height, items.height)
-    scores = written.item_tag_scores(night, scoring).frame
-    requests = night.item_requests("item_facts", items, events)
-    answer(night, "item_facts", requests)
-    facts = written.item_facts(night, items, requests, scores)
+    tables = night.given(items, events)
+    scoring = tables.step("item_tag_scores")
+    answer(night, scoring)
+    scores = settled(scoring).frame
+    asking = tables.step("item_facts")
+    answer(night, asking)
+    facts = assembled(asking)
     reasons = dict(facts.rejects.group_by("reason").len().sort("reason").iter_rows())
-    print(
-        f"scored items: {read.height}; facts by origin: {counts(facts.frame)}; rejected: {reasons}",
-        flush=True,
-    )
-    texts = written.item_texts(night, items, facts.frame)
+    read = scoring.scored.height
+    print(f"scored items: {read}; facts by origin: {counts(facts.frame)}; rejected: {reasons}", flush=True)
+    written = [(scoring.context, scores), (asking.context, facts.frame)]
+    texts = views.item_texts(night.encoder_id, items, [(c.each, frame) for c, frame in written], ITEM)
     _embed(night, texts)
     return Snapshot(
         item_tag_scores=scores,
         item_facts=facts.frame,
-        item_embeddings=written.item_embeddings(night, texts, scores),
+        item_embeddings=views.embeddings(written, texts, ITEM_EMBEDDINGS, night.ledgers),
     )
 
 
-def answer(night: Night, table: str, requests: pl.DataFrame) -> None:
+def answer(night: Night, step: Step) -> None:
     """Ask what is not in the ledger yet, re-asks included."""
     from pipelines.answer_prompts import answer_prompts
 
     def ask(plan: TablePlan) -> None:
         print(
-            f"{table}: asking {plan.reserved.height:,} of {requests.height:,} rows, {plan.answered:,} "
+            f"{step.each.name}: asking {plan.reserved.height:,} of {step.requests.height:,} rows, "
+            f"{plan.answered:,} "
             f"are in the ledger",
             flush=True,
         )
-        answer_prompts(night.settings, table, night.as_of, night.run_id, plan.reserved)
+        answer_prompts(night.settings, step.each.name, night.as_of, night.run_id, plan.reserved)
 
-    spend(lambda: planned(night, table, requests), ask)
+    spend(lambda: planned(night, step), ask)
 
 
 def _embed(night: Night, texts: pl.DataFrame) -> None:

@@ -9,6 +9,7 @@ about two hours through `llama_cpp`.
 python -m benchmarks.lift.write --out examples/recorded/movielens_100k_qwen.parquet
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ def main() -> None:
     data = load("ml-100k", given.cache)
     llm = BACKENDS[given.backend] | {"model": given.model}
     night = night_of(data.mapping, FIRST, given.home / "movielens_100k_write", given.cache, llm, given.form)
-    requests = night.item_requests("item_facts", data.items, data.interactions)
-    answer(night, "item_facts", requests.head(given.films or requests.height))
+    step = night.given(data.items, data.interactions).step("item_facts")
+    requests = step.requests
+    answer(night, replace(step, requests=requests.head(given.films or requests.height)))
     said = night.ledgers.answers.lookup(requests["content_key"], ["content_key", "text"])
     rows = (
         requests.join(said.rename({"text": "answer"}), on="content_key")

@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 
 from jobs.reference.markdown import anchor, code, fenced, listed, page, table
-from nightshift.tables import SCHEMA_VERSION, TABLES, Column, Table
+from nightshift.enrichments.registry import built_in, tables_of
+from nightshift.tables import SCHEMA_VERSION, Column, Table
 
 NIGHT = "2026-11-22"
 TYPES: dict[Any, str] = {
@@ -34,13 +35,15 @@ All of `*.parquet` in a night's folder is rows; `_rejects.pq` is Parquet too, un
 `ranking_examples` has a column `as_of` of its own, which readers that take columns from folder names (DuckDB by default) would
 overwrite; the lines below turn that off. The current night of a table is its newest folder.
 """
+ALL = tables_of(built_in())
+"""Every table of a night that has no enrichments but ours."""
 OPEN = "Any number of Float32 feature columns may follow; [features.md](../features.md) names them."
 
 
 def tables_page() -> str:
     """The whole page."""
-    rows = [(f"[`{one.name}`]({anchor(one.name)})", _key(one), one.about) for one in TABLES.values()]
-    sections = (part for one in TABLES.values() for part in section(one))
+    rows = [(f"[`{one.name}`]({anchor(one.name)})", _key(one), one.about) for one in ALL.values()]
+    sections = (part for one in ALL.values() for part in section(one))
     return page("Tables", INTRO, table(("table", "key", "what it is"), rows), *sections)
 
 

@@ -117,8 +117,8 @@ class Asked:
     values: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] | None = None
     """For prompts that choose: `<key>, content_key, scores` in, rows of the table out."""
     freeze: Callable[[Context[Any], pl.DataFrame, int], None] | None = None
-    """Fitted once from the answers and kept in the home; called by a run with `<key>, content_key, scores` and the
-    number of rows, never by a plan."""
+    """Fitted once from the answers and kept in the home; called by a run with `<key>, content_key, scores`
+    and the number of rows, never by a plan."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ class Computed:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Learnt from events and vectors, and applied to rows: no call. It carries the day it was fitted until."""
+    """Learnt from events and vectors, and applied to rows: no call. It carries the day it was fitted
+    until."""
 
     fit: Callable[[Context[Any], pl.DataFrame], Mapping[str, Any]]
     """Events strictly before `fitted_until` in; arrays out."""
@@ -154,7 +155,8 @@ Maker = Asked | Computed | Fitted | Recorded
 
 @dataclass(frozen=True)
 class Fallback:
-    """What a row has for which a model gave no answer tonight: last night's, its group's, a template, or nothing."""
+    """What a row has for which a model gave no answer tonight: last night's, its group's, a template, or
+    nothing."""
 
     carried: bool = True
     """Whether it keeps what a model wrote on an earlier night."""
@@ -257,13 +259,10 @@ class Enrichment(Generic[S]):
     @cached_property
     def table(self) -> Table:
         """The table it writes."""
-        names = {**self.entity.key, **self.columns}
-        columns = {
-            name: column if isinstance(column, Column) else Column(pl.String, column)
-            for name, column in names.items()
-        }
+        keys = {name: Column(pl.String, says) for name, says in self.entity.key.items()}
+        columns = {**keys, **self.columns}
         made = PROVENANCE if self.is_written else {}
-        return Table(self.name, self.about, {**columns, **made}, key=self.key or self.entity.key_columns)
+        return Table(self.name, self.about, columns | made, key=self.key or self.entity.key_columns)
 
     @property
     def is_written(self) -> bool:
@@ -287,6 +286,7 @@ class Enrichment(Generic[S]):
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """Tables that must be there before it: its inputs, and the events that say what is worth asking first."""
+        """Tables that must be there before it: its inputs, and the events that say what is worth asking
+        first."""
         more = ("interactions",) if self.is_asked and self.entity.traffic else ()
         return tuple(dict.fromkeys((*self.inputs, *more)))

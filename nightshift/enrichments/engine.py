@@ -1,6 +1,7 @@
 """Works a declaration off: tonight's rows and requests, and the table from what the ledger holds.
 
-A plan and a run both call `tonight` and `assembled`, so that what a plan says and what a run does cannot differ.
+A plan and a run both call `tonight` and `assembled`, so that what a plan says and what a run does cannot
+differ.
 """
 
 from dataclasses import dataclass
@@ -81,14 +82,25 @@ def _worth(context: Context[Any], rows: pl.DataFrame) -> pl.Series:
     """Higher is asked first: traffic, staleness, coldness; for groups, their size."""
     each, shared = context.each, context.shared
     if each.entity.traffic is None:
-        return rows["items"].cast(pl.Float64) if "items" in rows.columns else pl.zeros(rows.height, eager=True)
+        return (
+            rows["items"].cast(pl.Float64) if "items" in rows.columns else pl.zeros(rows.height, eager=True)
+        )
     events = context.read(INTERACTIONS.name)
     key = each.entity.traffic
     return worth(rows, events, key, each.name, shared.ledgers, shared.as_of, shared.moment)
 
 
+def settled(step: Step) -> Assembled:
+    """`assembled`, for a run: what is fitted once from the answers is kept first."""
+    maker = step.each.maker
+    if isinstance(maker, Asked) and maker.freeze is not None:
+        maker.freeze(step.context, step.scored, step.rows.height)
+    return assembled(step)
+
+
 def assembled(step: Step) -> Assembled:
-    """The table as the ledger has it now: a row for everyone where the declaration says so, its origin, its rejects."""
+    """The table as the ledger has it now: a row for everyone where the declaration says so, its origin,
+    its rejects."""
     maker = step.each.maker
     if isinstance(maker, Computed):
         frame = maker.apply(step.context)

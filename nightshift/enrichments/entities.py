@@ -1,4 +1,5 @@
-"""What a row of an enrichment speaks of: an item, a user, a group of items, an event, a pair, a query, a review.
+"""What a row of an enrichment speaks of: an item, a user, a group of items, an event, a pair, a query, a
+review.
 
 An entity is written once and shared by all enrichments of its kind: the key of their rows, the columns that a
 prompt may ever see, the order in which rows are asked, and how a placebo deals their answers.
@@ -111,7 +112,9 @@ def _events(tables: Reader) -> pl.DataFrame:
 
 def _needs(source: str) -> Callable[[Reader], pl.DataFrame]:
     def refuse(tables: Reader) -> pl.DataFrame:
-        raise ConfigError(f"sources.{source} is not mapped: no table has its rows yet; leave the enrichment out")
+        raise ConfigError(
+            f"sources.{source} is not mapped: no table has its rows yet; leave the enrichment out"
+        )
 
     return refuse
 

@@ -7,7 +7,6 @@ events of all time grow fourfold.
 
 import polars as pl
 
-
 TITLES = 5
 """Titles that stand for a group."""
 

@@ -34,12 +34,15 @@ def registry_with(folder: Path | None) -> Registry:
 
 
 def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
-    """The enrichments in order. Raises ConfigError for a name twice, an unknown table, a cycle, a feature nobody reads."""
+    """The enrichments in order. Raises ConfigError for a name twice, an unknown table, a cycle, a feature
+    nobody reads."""
     named: dict[str, Enrichment[Any]] = {}
     for each in found:
         if each.name in named or each.name in _base_tables():
             taken = named[each.name].place or "nightshift" if each.name in named else "a table of every night"
-            raise ConfigError(f"{each.place or each.name}: the name {each.name!r} is taken by {taken}; take another")
+            raise ConfigError(
+                f"{each.place or each.name}: the name {each.name!r} is taken by {taken}; take another"
+            )
         refuse_unused(each.name, each.features)
         named[each.name] = each
     _check_inputs(named)
@@ -57,7 +60,9 @@ def _check_inputs(named: Mapping[str, Enrichment[Any]]) -> None:
         for table in each.inputs:
             if table not in known:
                 listed = ", ".join(sorted({*named, "items", "interactions"}))
-                raise ConfigError(f"{each.place or each.name}: reads {table!r}, which is no table; there are {listed}")
+                raise ConfigError(
+                    f"{each.place or each.name}: reads {table!r}, which is no table; there are {listed}"
+                )
 
 
 def _ordered(named: Mapping[str, Enrichment[Any]]) -> list[Enrichment[Any]]:
@@ -67,7 +72,9 @@ def _ordered(named: Mapping[str, Enrichment[Any]]) -> list[Enrichment[Any]]:
         ready = [each for each in left.values() if not set(each.inputs) & set(left)]
         if not ready:
             circle = " reads ".join(_circle(left))
-            raise ConfigError(f"enrichments read each other in a circle: {circle}; take one of the `reads` out")
+            raise ConfigError(
+                f"enrichments read each other in a circle: {circle}; take one of the `reads` out"
+            )
         first = min(ready, key=lambda each: (each.turn, each.name))
         done.append(left.pop(first.name))
     return done

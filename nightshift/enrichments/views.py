@@ -1,4 +1,5 @@
-"""Texts that the encoder embeds, and the vectors of a night: of the sources, and of every enrichment that has a view."""
+"""Texts that the encoder embeds, and the vectors of a night: of the sources, and of every enrichment that
+has a view."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,9 +59,13 @@ def written_texts(
 
 
 def item_texts(
-    encoder_id: str, items: pl.DataFrame, written: Sequence[tuple[Enrichment[Any], pl.DataFrame]], entity: Entity
+    encoder_id: str,
+    items: pl.DataFrame,
+    written: Sequence[tuple[Enrichment[Any], pl.DataFrame]],
+    entity: Entity,
 ) -> pl.DataFrame:
-    """`item_id, view, text, content_key`: source text of every item, what models wrote, and what the template says.
+    """`item_id, view, text, content_key`: source text of every item, what models wrote, and what the
+    template says.
 
     Where the sources have no text beside title and attributes, the template says what the source says and
     is no view of its own.

@@ -1,12 +1,13 @@
 """What every destination shares: the night it reads and the shape of its own description."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 import polars as pl
 
+from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.errors import InputError, VectorMismatch
 from nightshift.export.folder import Folder
 from nightshift.storage.store import Store
@@ -23,6 +24,8 @@ class Published:
 
     store: Store
     as_of: date
+    tables: Mapping[str, Table] = field(default_factory=lambda: tables_of(built_in()))
+    """Every table that a night may have, those of a user's own enrichments among them."""
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table as this night has it, without the placebos' columns."""

@@ -7,7 +7,7 @@ newest night at or before it (https://duckdb.org/docs/stable/sql/query_syntax/fr
 
 from nightshift.export.base import Destination, Published, features_of
 from nightshift.export.folder import Folder
-from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, TABLES, USER_FEATURES, Table
+from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, USER_FEATURES, Table
 
 FILE = "nightshift.sql"
 KNOWN_FROM = "known_from"
@@ -15,7 +15,7 @@ KNOWN_FROM = "known_from"
 
 
 def _write(night: Published, folder: Folder) -> str:
-    views = [_view(night, table) for table in TABLES.values() if night.nights(table)]
+    views = [_view(night, table) for table in night.tables.values() if night.nights(table)]
     views += [_nights(night, table) for table in (ITEM_FEATURES, USER_FEATURES)]
     folder.text(FILE, "\n".join([_head(night), *views, _joined(night)]))
     return _LOADING

@@ -1,4 +1,5 @@
-"""What a ranker reads of an enrichment, as data: from each follow columns, DIN's inputs, arrays, placebo and lineage.
+"""What a ranker reads of an enrichment, as data: from each follow columns, DIN's inputs, arrays, placebo
+and lineage.
 
 A spec names columns of a table and holds no function of anybody's, so that it can be saved beside a ranker,
 dealt to wrong rows by a placebo and served without the code that wrote the table.
@@ -49,7 +50,8 @@ class Similarity(Spec):
 
 @dataclass(frozen=True)
 class TagAffinity(Spec):
-    """A long table of `facet, tag, score` for items against the signed history: `llm__tag_liking`, `llm__tag_overlap`."""
+    """A long table of `facet, tag, score` for items against the signed history: `llm__tag_liking`,
+    `llm__tag_overlap`."""
 
     kind: ClassVar[str] = "tag_affinity"
     view: str
@@ -58,7 +60,8 @@ class TagAffinity(Spec):
 
 @dataclass(frozen=True)
 class NamedTags(Spec):
-    """Lists of tags that a user's row names, met with the candidate's tag scores: `llm__<prefix>_liked`, ..."""
+    """Lists of tags that a user's row names, met with the candidate's tag scores: `llm__<prefix>_liked`,
+    ..."""
 
     kind: ClassVar[str] = "named_tags"
     prefix: str
@@ -133,8 +136,12 @@ UNUSED = (Edges, CandidateSource, RowWeight, TeacherLabel)
 
 
 def refuse_unused(owner: str, specs: tuple[Spec, ...]) -> None:
-    """Raise ConfigError for a kind that no ranker reads yet: a column that nobody reads would be a promise."""
+    """Raise ConfigError for a kind that no ranker reads yet: a column that nobody reads would be a
+    promise."""
     for spec in specs:
         if isinstance(spec, UNUSED):
             kinds = "number, one_hot, similarity, overlap, pair_score"
-            raise ConfigError(f"enrichment {owner}: features of kind {spec.kind} are not read by any ranker yet; take {kinds}")
+            raise ConfigError(
+                f"enrichment {owner}: features of kind {spec.kind} are not read by any ranker yet; "
+                f"take {kinds}"
+            )

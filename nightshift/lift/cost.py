@@ -11,8 +11,7 @@ from datetime import date
 import polars as pl
 
 from nightshift.lift.memorization import TABLE as PROBE
-from nightshift.storage.ledger import RETRIED
-from nightshift.storage.ledger import Ledgers
+from nightshift.storage.ledger import RETRIED, Ledgers
 from nightshift.storage.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS
 

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from nightshift.enrichments.base import Enrichment
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.enrichments.item_tag_scores.settings import TagSettings
-from nightshift.enrichments.registry import Registry, registry_with
+from nightshift.enrichments.registry import Registry, built_in, registry_with
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
 from nightshift.features.settings import CodesSettings, ExampleSettings
@@ -97,8 +97,9 @@ class EnrichmentSettings(BaseModel, extra="allow", frozen=True, use_attribute_do
     """Enrichments of your own, and the settings of every enrichment under its name."""
 
     folder: str | None = None
-    """Folder beside nightshift.yaml with a file for each enrichment of your own, `NAME.yaml` or `NAME.py`. A Python
-    file runs as code of yours. None: only those that come with Nightshift and with installed packages."""
+    """Folder beside nightshift.yaml with a file for each enrichment of your own, `NAME.yaml` or `NAME.py`.
+    A Python file runs as code of yours. None: only those that come with Nightshift and with installed
+    packages."""
 
     def block(self, name: str) -> dict[str, Any]:
         """What is set for an enrichment by its name."""
@@ -194,7 +195,7 @@ class Settings(BaseSettings):
         if each.block:
             return cast(BaseModel, getattr(self, each.block))
         try:
-            return each.settings.model_validate(self.enrichments.block(each.name))
+            return cast(BaseModel, each.settings.model_validate(self.enrichments.block(each.name)))
         except ValidationError as error:
             place = f"{CONFIG_NAME}: enrichments.{each.name}"
             raise ConfigError("\n".join(told(place, problem) for problem in error.errors())) from error
@@ -224,7 +225,7 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
     refuse_unknown(Settings, raw, path.name)
     given = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
     try:
-        return Settings(**raw).model_copy(update=given)
+        settings = Settings(**_by_block(raw, path.name)).model_copy(update=given)
     except ValidationError as error:
         raise ConfigError("\n".join(told(path.name, problem) for problem in error.errors())) from error
     except SettingsError as error:
@@ -232,12 +233,49 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
             f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is "
             f"NIGHTSHIFT_LLM__MODEL=..."
         ) from error
+    return _known(settings, path.name)
+
+
+def _by_block(raw: dict[str, Any], place: str) -> dict[str, Any]:
+    """The settings of our own enrichments under the blocks they have always had: `enrichments.item_facts`
+    is `facts`."""
+    blocks, rest = dict(raw), dict(raw.get("enrichments") or {})
+    for each in built_in().values():
+        if each.block and each.name in rest:
+            if each.block in blocks:
+                raise ConfigError(
+                    f"{place}: {each.block!r} and 'enrichments.{each.name}' are one and the same; keep "
+                    f"one of them"
+                )
+            blocks[each.block] = rest.pop(each.name)
+    return blocks | ({"enrichments": rest} if rest or "enrichments" in raw else {})
+
+
+def _known(settings: Settings, place: str) -> Settings:
+    """The settings, once every name of an enrichment in them is one. Raises ConfigError with the nearest
+    that is."""
+    names = settings.registry
+    for block, given in (
+        ("enrichments", settings.enrichments.model_extra or {}),
+        ("llm.recorded", settings.llm.recorded),
+        ("budget.tables", settings.budget.tables),
+    ):
+        for name in given:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+                raise ConfigError(f"{place}: {block}: no enrichment is called {name!r}; {hint}")
+    for each in names.values():
+        settings.of(each)
+    return settings
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:
     """Raise ConfigError for the first key that the settings do not have, with the nearest that they have."""
     for key, value in raw.items():
         if key not in model.model_fields:
+            if model.model_config.get("extra") == "allow":
+                continue
             near = difflib.get_close_matches(str(key), model.model_fields, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(model.model_fields)}"
             raise ConfigError(f"{place}: unknown key {key!r}; {hint}")

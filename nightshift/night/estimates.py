@@ -12,9 +12,8 @@ from typing import Any
 import polars as pl
 
 from nightshift.models.llm.prices import Price
-from nightshift.storage.ledger import RETRIED, SERVER
 from nightshift.prompts.base import Prompt
-from nightshift.storage.ledger import Ledger, Ledgers
+from nightshift.storage.ledger import RETRIED, SERVER, Ledger, Ledgers
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 CHARS_PER_TOKEN = 4.0

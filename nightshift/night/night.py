@@ -28,7 +28,7 @@ from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary
 from nightshift.sources import read_interactions, read_items
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
-from nightshift.tables import INTERACTIONS, ITEMS, Table
+from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEM_EMBEDDINGS, ITEMS, USER_EMBEDDINGS, Table
 
 
 def midnight(day: date) -> datetime:
@@ -121,10 +121,16 @@ class Night:
         items = read_items(sources.items, root).frame
         now = datetime.now(UTC)
         events = read_interactions(sources.interactions, root, items, before=self.moment, now=now).frame
-        return Foreseen(self.published, {ITEMS.name: items, INTERACTIONS.name: events}, self.step)
+        return self.given(items, events)
+
+    def given(self, items: pl.DataFrame, events: pl.DataFrame, **tables: pl.DataFrame) -> Foreseen:
+        """Tonight's tables as a run would make them from these frames: catalogue, events and any table by
+        name."""
+        return Foreseen(self.published, {ITEMS.name: items, INTERACTIONS.name: events} | tables, self.step)
 
     def plan(self, step: Step, spent: Spent, run_id: str | None = None) -> TablePlan:
-        """What of a step is pending, and what the budget affords. `run_id`: the run that asks, None for a mere plan."""
+        """What of a step is pending, and what the budget affords. `run_id`: the run that asks, None for a
+        mere plan."""
         llm, name = self.settings.llm, step.each.name
         return plan_table(
             self.prompts[name],
@@ -139,6 +145,16 @@ class Night:
             self.identity.model_id,
             llm.is_recorded,
         )
+
+    def read_by_rankers(self) -> list[Table]:
+        """Tables that features are made of: enrichments that have some, vectors and semantic ids."""
+        made = [each.table for each in self.registry.values() if each.features]
+        return [*made, ITEM_EMBEDDINGS, USER_EMBEDDINGS, ITEM_CODES]
+
+    def nights_with_content(self) -> list[date]:
+        """Nights up to this one for which any enrichment that has features was published, oldest first."""
+        tables = [each.table for each in self.registry.values() if each.features]
+        return sorted({day for table in tables for day in self.store.nights(table) if day <= self.as_of})
 
     @cached_property
     def prompts(self) -> dict[str, Prompt[Any]]:
@@ -174,4 +190,3 @@ class Night:
     @cached_property
     def _recorded(self) -> dict[str, pl.DataFrame]:
         return {}
-

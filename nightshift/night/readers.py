@@ -39,7 +39,7 @@ class Foreseen:
 
     published: Published
     sources: dict[str, pl.DataFrame]
-    """Tables of every night that are read from the sources, by name."""
+    """Tables that are there already, by name: those of the sources."""
     begin: Callable[[str, Reader], Step]
     """An enrichment's step, from these tables."""
     _steps: dict[str, Step] = field(default_factory=dict)

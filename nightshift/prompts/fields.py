@@ -1,4 +1,5 @@
-"""Types of the fields of a JSON answer: bounded texts and closed choices, so that an answer has a length and a vocabulary."""
+"""Types of the fields of a JSON answer: bounded texts and closed choices, so that an answer has a length
+and a vocabulary."""
 
 from collections.abc import Collection
 from typing import Annotated, Any, Literal

@@ -17,12 +17,8 @@ from pathlib import Path
 from nightshift.errors import NightshiftError
 from nightshift.storage.durable import rename
 from nightshift.storage.store import Store
-from nightshift.tables import CANDIDATES, GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, TABLES, USER_PREFERENCES
+from nightshift.tables import CANDIDATES
 
-CARRIED = tuple(
-    table.name for table in (GROUP_FACTS, ITEM_TAG_SCORES, ITEM_FACTS, USER_PREFERENCES, CANDIDATES)
-)
-"""Tables whose next night reads the one before: rows are carried over, tags and recalls compared."""
 Snapshot = tuple[str, date]
 """A table's name and one of its nights."""
 
@@ -37,11 +33,14 @@ class Removable:
     folder: Path
 
 
-def removable(store: Store, keep: int, running: Iterable[date] = ()) -> list[Removable]:
+def removable(
+    store: Store, keep: int, carried: Iterable[str], running: Iterable[date] = ()
+) -> list[Removable]:
     """Snapshots beyond the newest `keep` nights that nothing kept needs, oldest first. `running` nights
-    are kept as well."""
+    are kept as well. `carried`: tables whose next night reads the one before; candidates, whose recalls
+    are compared, are one of them."""
     published = {(table, night) for table, nights in store.published().items() for night in nights}
-    spared = _needed(store, published, keep, set(running))
+    spared = _needed(store, published, keep, {*carried, CANDIDATES.name}, set(running))
     return sorted(_measured(store, table, night) for table, night in published - spared)
 
 
@@ -58,10 +57,12 @@ def remove(found: Iterable[Removable]) -> int:
     return freed
 
 
-def _needed(store: Store, published: set[Snapshot], keep: int, running: set[date]) -> set[Snapshot]:
+def _needed(
+    store: Store, published: set[Snapshot], keep: int, carried: set[str], running: set[date]
+) -> set[Snapshot]:
     kept = set(sorted({night for _, night in published})[-keep:]) | running
     newest = {(table, max(night for name, night in published if name == table)) for table, _ in published}
-    before = {(table, last) for table in CARRIED for night in kept if (last := store.before(table, night))}
+    before = {(table, last) for table in carried for night in kept if (last := store.before(table, night))}
     return _with_inputs(store, published, {one for one in published if one[1] in kept} | newest | before)
 
 
@@ -81,11 +82,7 @@ def _inputs(store: Store, published: set[Snapshot], one: Snapshot) -> set[Snapsh
         named = store.manifest(table, night).inputs
     except NightshiftError:
         return {other for other in published if other[1] == night}
-    return {
-        (name, date.fromisoformat(day))
-        for name, _, day in (label.partition(" ") for label in named)
-        if name in TABLES
-    } & published
+    return {(other, day) for other, day in published if f"{other} {day}" in named}
 
 
 def _measured(store: Store, table: str, night: date) -> Removable:

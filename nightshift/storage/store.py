@@ -28,7 +28,7 @@ from nightshift.storage.content_key import content_key
 from nightshift.storage.downloads import sha256_of
 from nightshift.storage.durable import make_folder, put_in_place, sync
 from nightshift.storage.sweep import sweep
-from nightshift.tables import REJECTS, SCHEMA_VERSION, TABLES, Table
+from nightshift.tables import REJECTS, SCHEMA_VERSION, Table
 
 ROWS_PER_PART = 1_000_000
 MANIFEST = "_manifest.json"
@@ -239,7 +239,8 @@ class Store:
 
     def published(self) -> dict[str, list[date]]:
         """Published nights of every table that has any."""
-        return {name: nights for name in TABLES if (nights := self.nights(name))}
+        names = sorted(folder.name for folder in self.root.glob("[!.]*") if folder.is_dir())
+        return {name: nights for name in names if (nights := self.nights(name))}
 
 
 def _write_parts(frame: pl.DataFrame, folder: Path) -> tuple[FileEntry, ...]:

@@ -11,7 +11,9 @@ from typing import Any
 import dagster as dg
 
 from jobs.graph import build
-from nightshift.tables import TABLES
+from nightshift.enrichments.registry import built_in, tables_of
+
+TABLES = tables_of(built_in())
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).with_name("graph.json")

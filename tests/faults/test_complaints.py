@@ -11,15 +11,16 @@ from typer.testing import CliRunner
 from assets.answering import planned, spend
 from jobs.cli import OVER_BUDGET, app
 from jobs.nights import partitions
-from jobs.planning import requests_of
 from jobs.rejected import Chosen, retry
 from nightshift.enrichments.answers import Values, read_values
+from nightshift.enrichments.engine import Step
+from nightshift.enrichments.registry import asked, built_in
 from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm.base import Decoding
 from nightshift.night.checks import reject_share
 from nightshift.night.config import Settings, load_settings
 from nightshift.night.heartbeat import Beat, Heartbeat
-from nightshift.night.night import PROMPTED, Night
+from nightshift.night.night import Night
 from nightshift.night.plan import Spent, TablePlan
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
@@ -29,9 +30,15 @@ from tests.faults.forks import CALLS, KILLED, Accident, Forks
 from tests.faults.test_kills import calls
 from tests.shop import Shop
 
+PROMPTED = asked(built_in())
+
+
+def facts_step(night: Night) -> Step:
+    return night.foreseen().step("item_facts")
+
 
 def plan_facts(night: Night) -> TablePlan:
-    return planned(night, "item_facts", requests_of(night)["item_facts"])
+    return planned(night, facts_step(night))
 
 
 def ask_facts(night: Night) -> Values:
@@ -41,9 +48,7 @@ def ask_facts(night: Night) -> Values:
         answer_prompts(night.settings, plan.table, night.as_of, night.run_id, plan.reserved)
 
     spend(lambda: plan_facts(night), answer)
-    return read_values(
-        night.prompts["item_facts"], requests_of(night)["item_facts"], night.ledgers, night.identity
-    )
+    return read_values(night.prompts["item_facts"], facts_step(night).requests, night.ledgers, night.identity)
 
 
 def rename_an_item(shop: Shop, row: int, title: str) -> None:
@@ -169,7 +174,7 @@ def test_a_better_parser_reads_old_answers_without_a_call(small: Shop) -> None:
     small.write(facts={"max_summary_words": 40}, beam={"batch_rows": nights.BATCH_ROWS})
     lenient = small.night()
     values = read_values(
-        lenient.prompts["item_facts"], requests_of(lenient)["item_facts"], lenient.ledgers, lenient.identity
+        lenient.prompts["item_facts"], facts_step(lenient).requests, lenient.ledgers, lenient.identity
     )
     assert values.frame.height == 24
     assert nights.paid(small.folder / ".nightshift").height == asked

@@ -42,7 +42,7 @@ def test_the_recorded_demo_lies_beside_the_first_and_touches_nothing_of_it(tmp_p
     films = pl.read_parquet(config.parent / "sources" / "items.parquet")["item_id"]
     said = '{"summary":"A film about toys that talk.","mood":"funny"}'
     answers = pl.DataFrame({"item_id": films.head(3), "answer": [said] * 3})
-    answers.write_parquet(config.parent / str(settings.llm.recorded.item_facts.path))
+    answers.write_parquet(config.parent / str(settings.llm.recorded["item_facts"].path))
     plans = {plan.table: plan for plan in plan_night(Night(settings, NIGHTS[0])).tables}
     assert {table: plan.pending.height for table, plan in plans.items()} == {
         "group_facts": 0, "item_tag_scores": 0, "item_facts": 3, "user_preferences": 0,
@@ -52,7 +52,7 @@ def test_the_recorded_demo_lies_beside_the_first_and_touches_nothing_of_it(tmp_p
 
 def test_every_recorded_answer_is_about_a_film_and_most_are_accepted() -> None:
     from nightshift.enrichments.item_facts.json_prompt import facts_json
-    from nightshift.enrichments.item_facts.line_prompt import FactsSettings
+    from nightshift.enrichments.item_facts.settings import FactsSettings
     from nightshift.prompts.vocabulary import load_vocabulary
 
     rows = pl.read_parquet(RECORDING)

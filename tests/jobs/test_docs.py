@@ -18,10 +18,11 @@ from typer.core import TyperCommand, TyperOption
 
 from jobs.reference.commands import commands
 from jobs.reference.examples import MINIMAL
+from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.night.config import Settings, load_settings
-from nightshift.tables import TABLES
 from tests.written import PAGES, ROOT, Code, anchors, blocks, calls, inline, links, name, words
 
+TABLES = tables_of(built_in())
 NOW = [page for page in PAGES if page.name != "CHANGELOG.md"]
 """Pages that speak of today; a changelog may name what is gone."""
 BLOCKS = [block for page in NOW for block in blocks(page)]

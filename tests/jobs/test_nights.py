@@ -9,10 +9,10 @@ import pytest
 from jobs.after_run import deferred
 from jobs.planning import plan_night
 from jobs.running import run_job
+from nightshift.enrichments.registry import asked, built_in, tables_of
 from nightshift.errors import NightFailed, SourceError
 from nightshift.features.proofs import shuffled_future
 from nightshift.night.config import load_settings
-from nightshift.night.night import PROMPTED
 from nightshift.tables import (
     GROUP_FACTS,
     ITEM_FACTS,
@@ -21,9 +21,11 @@ from nightshift.tables import (
     MOMENT,
     RANKING_SCORES,
     REJECTS,
-    TABLES,
     USER_PREFERENCES,
 )
+
+PROMPTED = asked(built_in())
+TABLES = tables_of(built_in())
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
 

@@ -19,12 +19,15 @@ from jobs.reference.examples import COMPLETE
 from jobs.reference.pages import FOLDER, PAGES, write
 from jobs.reference.settings import block_of, settings_page
 from jobs.reference.tables import readers
+from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.errors import NightshiftError, RejectReason
 from nightshift.night.config import Settings, load_settings
 from nightshift.sources import reads
 from nightshift.sources.settings import Feedback, InteractionsSource, ItemsSource
 from nightshift.storage.store import Store
-from nightshift.tables import REJECTS, TABLES
+from nightshift.tables import REJECTS
+
+TABLES = tables_of(built_in())
 
 
 def yaml_blocks() -> list[str]:

@@ -15,7 +15,7 @@ from nightshift.lift.verdict import GAP
 from nightshift.night.config import Settings, load_settings
 from nightshift.report.lift_page.page import place
 from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.tables import INTERACTIONS, LIFT, RANKING_EXAMPLES, TABLES
+from nightshift.tables import INTERACTIONS, LIFT, RANKING_EXAMPLES
 from tests.shop import Shop, open_shop
 
 pytestmark = pytest.mark.slow
@@ -95,7 +95,7 @@ def test_groups_of_users_are_judged_from_a_file_that_no_table_holds(trained: Sho
     for word in ("Groups of users", "users by club", "files of users", ">gold<", "of random groups"):
         assert word in html
     for table, nights in night.store.published().items():
-        frame = night.store.read(TABLES[table], nights[-1])
+        frame = night.store.read(night.tables[table], nights[-1])
         assert "club" not in frame.columns
         if table != "lift":
             assert not any(

@@ -78,7 +78,7 @@ def test_a_retry_of_nothing_names_the_tables_and_what_waits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledgers = Ledgers(tmp_path)
-    assert not show_granted(ledgers, Chosen(table="item_facts", rows=("i1",)))
+    assert not show_granted(ledgers, Chosen(table="item_facts", rows=("i1",)), ["item_facts"])
     assert (
         capsys.readouterr().out
         == "no rejected row waits for a retry with --table item_facts --key i1; nothing changed\n"
@@ -86,4 +86,4 @@ def test_a_retry_of_nothing_names_the_tables_and_what_waits(
     with pytest.raises(
         InputError, match="tables: group_facts, item_tag_scores, item_facts, user_preferences"
     ):
-        show_granted(ledgers, Chosen(table="items"))
+        show_granted(ledgers, Chosen(table="items"), ["item_facts"])

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nightshift.enrichments.answers import Values, parse, read_values
-from nightshift.enrichments.user_preferences.line_prompt import Preferences
+from nightshift.enrichments.user_preferences.histories import Preferences
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import Decoding, FinishReason, ModelIdentity
 from nightshift.prompts.base import Prompt

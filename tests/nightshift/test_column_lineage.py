@@ -1,11 +1,14 @@
 import pytest
 
+from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.night.lineage import FEATURES, NAMED, derives_from
-from nightshift.tables import ITEM_FACTS, RANKING_EXAMPLES, TABLES, USER_FEATURES
+from nightshift.tables import ITEM_FACTS, RANKING_EXAMPLES, USER_FEATURES
+
+TABLES = tables_of(built_in())
 
 ALL_NAMED = [
     (table, column, source)
-    for table, columns in NAMED.items()
+    for table, columns in (NAMED | {each.name: each.sources for each in built_in().values()}).items()
     for column, sources in columns.items()
     for source in sources
 ]
@@ -36,7 +39,7 @@ def test_every_table_but_sources_and_rejects_tells_where_its_keys_come_from() ->
     }
     for name, table in TABLES.items():
         if name not in ("items", "rejects"):
-            told = derives_from(table, table.columns)
+            told = derives_from(table, table.columns, built_in())
             assert told
             assert set(table.key) - own <= set(told), name
 
@@ -76,9 +79,9 @@ def test_no_column_comes_from_its_own_table() -> None:
     ],
 )
 def test_features_are_known_by_their_names(feature: str, sources: set[str]) -> None:
-    assert set(derives_from(RANKING_EXAMPLES, [feature])[feature]) == sources
+    assert set(derives_from(RANKING_EXAMPLES, [feature], built_in())[feature]) == sources
 
 
 def test_a_column_that_comes_from_nowhere_is_left_out() -> None:
-    assert derives_from(ITEM_FACTS, ["item_id", "model_id"]) == {"item_id": ("items.item_id",)}
-    assert derives_from(USER_FEATURES, ["shop__own_feature"]) == {}
+    assert derives_from(ITEM_FACTS, ["item_id", "model_id"], built_in()) == {"item_id": ("items.item_id",)}
+    assert derives_from(USER_FEATURES, ["shop__own_feature"], built_in()) == {}

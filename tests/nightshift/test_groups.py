@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import polars as pl
 
 from nightshift.enrichments.groups import TITLES, group_rows, membership
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings
 
 ITEMS = pl.DataFrame(
     [
@@ -21,10 +20,6 @@ ITEMS = pl.DataFrame(
 )
 
 
-def settings(least: int = 3, most: int = 64) -> FactsSettings:
-    return FactsSettings(min_group_items=least, max_groups=most)
-
-
 def events(**seen: int) -> pl.DataFrame:
     rows = [
         (name.removeprefix("i"), datetime(2024, 1, 1, tzinfo=UTC))
@@ -37,11 +32,11 @@ def events(**seen: int) -> pl.DataFrame:
 
 
 def groups(least: int = 3, most: int = 64) -> dict[str, str]:
-    return dict(membership(ITEMS, settings(least, most)).iter_rows())
+    return dict(membership(ITEMS, least, most).iter_rows())
 
 
 def titles(seen: pl.DataFrame, group: str = "Drama") -> list[str]:
-    rows = group_rows(ITEMS, seen, membership(ITEMS, settings(least=5)))
+    rows = group_rows(ITEMS, seen, membership(ITEMS, 5, 64))
     found: list[str] = rows.filter(pl.col("group") == group)["titles"].item().to_list()
     return found
 
@@ -59,7 +54,7 @@ def test_the_largest_groups_are_kept() -> None:
 
 
 def test_a_group_counts_its_own_items_and_shows_its_best_known_in_the_order_of_their_ids() -> None:
-    rows = group_rows(ITEMS, events(i08=20, i04=5), membership(ITEMS, settings()))
+    rows = group_rows(ITEMS, events(i08=20, i04=5), membership(ITEMS, 3, 64))
     assert rows.select("group", "items").rows() == [("Drama", 6), ("War", 3)]
     assert titles(events(i08=20, i04=5)) == ["Film 0", "Film 1", "Film 2", "Film 4", "Film 8"]
     assert len(titles(events())) == TITLES

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nightshift.enrichments.registry import built_in, carried
 from nightshift.errors import NightshiftError
-from nightshift.storage.retention import CARRIED, removable, remove
+from nightshift.storage.retention import removable as removable_of
+from nightshift.storage.retention import remove
 from nightshift.storage.store import Store, digest_of
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEMS, LIFT, RANKING_EXAMPLES, RANKING_SCORES, TABLES
 
@@ -51,7 +53,7 @@ def all_of(store: Store) -> set[tuple[str, date]]:
 
 def test_the_newest_nights_stay_and_the_night_the_oldest_of_them_carries_from(tmp_path: Path) -> None:
     store = whole_nights(tmp_path, 10)
-    freed = remove(removable(store, 3))
+    freed = remove(removable_of(store, 3, carried(built_in())))
     assert freed > 0
     assert store.nights(INTERACTIONS) == [day(7), day(8), day(9)]
     assert store.nights(ITEM_FACTS) == [day(6), day(7), day(8), day(9)]
@@ -61,7 +63,7 @@ def test_the_newest_nights_stay_and_the_night_the_oldest_of_them_carries_from(tm
 
 def test_the_newest_training_keeps_the_night_it_was_made_from(tmp_path: Path) -> None:
     store = whole_nights(tmp_path, 10, trained={1, 4})
-    remove(removable(store, 2))
+    remove(removable_of(store, 2, carried(built_in())))
     for table in (LIFT, RANKING_SCORES, RANKING_EXAMPLES):
         assert store.nights(table) == [day(4)]
     assert store.has(ITEMS, day(4))
@@ -71,7 +73,7 @@ def test_the_newest_training_keeps_the_night_it_was_made_from(tmp_path: Path) ->
 
 def test_a_night_that_runs_is_never_removed_however_old(tmp_path: Path) -> None:
     store = whole_nights(tmp_path, 6)
-    remove(removable(store, 1, running=[day(2)]))
+    remove(removable_of(store, 1, carried(built_in()), running=[day(2)]))
     assert store.nights(INTERACTIONS) == [day(2), day(5)]
     assert store.nights(ITEM_FACTS) == [day(1), day(2), day(4), day(5)]
 
@@ -79,7 +81,7 @@ def test_a_night_that_runs_is_never_removed_however_old(tmp_path: Path) -> None:
 def test_a_manifest_that_cannot_be_read_keeps_its_whole_night(tmp_path: Path) -> None:
     store = whole_nights(tmp_path, 6, trained={1})
     (store.folder(LIFT, day(1)) / "_manifest.json").write_text("{torn")
-    remove(removable(store, 1))
+    remove(removable_of(store, 1, carried(built_in())))
     assert {name for name, night in all_of(store) if night == day(1)} == set(ORDER)
 
 
@@ -90,7 +92,7 @@ def test_a_reader_that_has_an_old_night_open_reads_on_and_a_new_reader_is_told(t
         store.publish(ITEMS, day(number), ITEMS.empty().clear().select(pl.all()) if number else _items(frame))
     part = next(store.folder(ITEMS, day(0)).glob("part-*.parquet"))
     with part.open("rb") as held:
-        remove(removable(store, 1))
+        remove(removable_of(store, 1, carried(built_in())))
         assert not part.exists()
         assert pl.read_parquet(held)["item_id"].to_list() == frame["item_id"].to_list()
     with pytest.raises(
@@ -115,19 +117,19 @@ def test_nights_that_another_process_removes_while_they_are_measured_are_no_erro
         return found
 
     monkeypatch.setattr(Path, "stat", removed)
-    found = removable(store, 1)
+    found = removable_of(store, 1, carried(built_in()))
     monkeypatch.undo()
     assert len(found) > 1
     remove(found)
     assert store.nights(ITEMS)[-1] == day(5)
-    assert removable(store, 1) == []
+    assert removable_of(store, 1, carried(built_in())) == []
 
 
 def test_listing_removes_nothing_and_the_ledger_is_never_listed(tmp_path: Path) -> None:
     store = whole_nights(tmp_path, 4)
     (tmp_path / "ledger" / "answers").mkdir(parents=True)
     before = all_of(store)
-    found = removable(store, 1)
+    found = removable_of(store, 1, carried(built_in()))
     assert all_of(store) == before
     assert all(one.folder.is_relative_to(tmp_path / "tables") and one.bytes > 0 for one in found)
     assert [one.as_of for one in found] == sorted(one.as_of for one in found)
@@ -146,15 +148,18 @@ def test_whatever_stays_has_its_inputs_and_a_second_time_nothing_goes(
         publish(store, name, day(number))
     before = all_of(store)
     kept_nights = sorted({night for _, night in before})[-keep:]
-    carried = {(name, night): store.before(name, night) for name in CARRIED for night in kept_nights}
+    names = (*carried(built_in()), CANDIDATES.name)
+    last = {(name, night): store.before(name, night) for name in names for night in kept_nights}
     newest = {name: store.newest(name) for name in ORDER}
-    remove(removable(store, keep))
+    remove(removable_of(store, keep, names))
     after = all_of(store)
     assert {one for one in before if one[1] in kept_nights} <= after
-    assert {(name, night): store.before(name, night) for name in CARRIED for night in kept_nights} == carried
+    assert {
+        (name, night): store.before(name, night) for name in carried(built_in()) for night in kept_nights
+    } == carried
     assert {name: store.newest(name) for name in ORDER} == newest
     for name, night in after:
         store.verify(name, night)
         named = {tuple(label.split(" ")) for label in store.manifest(name, night).inputs}
         assert named <= {(table, str(one)) for table, one in after}
-    assert removable(store, keep) == []
+    assert removable_of(store, keep, names) == []

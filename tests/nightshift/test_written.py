@@ -8,7 +8,10 @@ import polars as pl
 import pytest
 import yaml
 
-from nightshift.enrichments import assembly as written
+from nightshift.enrichments import views
+from nightshift.enrichments.engine import Assembled, assembled
+from nightshift.enrichments.entities import ITEM, USER
+from nightshift.enrichments.item_tag_scores.enrichment import chosen_tags
 from nightshift.night.checks import one_row_each, vectors_are_sound
 from nightshift.night.config import Settings
 from nightshift.night.night import Night, midnight
@@ -84,24 +87,26 @@ def ask(tonight: Night, table: str, requests: pl.DataFrame, budget: BudgetSettin
     answer_prompts(tonight.settings, table, tonight.as_of, tonight.run_id, plan.pending)
 
 
+def made(tonight: Night, table: str, catalogue: pl.DataFrame, **tables: pl.DataFrame) -> Assembled:
+    return assembled(tonight.given(catalogue, events(), **tables).step(table))
+
+
 def scored(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> pl.DataFrame:
-    requests = tonight.item_requests("item_tag_scores", catalogue, events())
-    ask(tonight, "item_tag_scores", requests, budget)
-    return ITEM_TAG_SCORES.conform(written.item_tag_scores(tonight, requests).frame)
+    step = tonight.given(catalogue, events()).step("item_tag_scores")
+    ask(tonight, "item_tag_scores", step.requests, budget)
+    return ITEM_TAG_SCORES.conform(assembled(step).frame)
 
 
-def facts(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> written.Written:
-    requests = tonight.item_requests("item_facts", catalogue, events())
-    ask(tonight, "item_facts", requests, budget)
-    return written.item_facts(tonight, catalogue, requests, scored(tonight, catalogue))
+def facts(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> Assembled:
+    ask(tonight, "item_facts", tonight.given(catalogue, events()).step("item_facts").requests, budget)
+    tables = {"item_tag_scores": scored(tonight, catalogue), "group_facts": GROUP_FACTS.empty()}
+    return made(tonight, "item_facts", catalogue, **tables)
 
 
-def preferences(tonight: Night) -> written.Written:
-    tags = written.chosen_tags(scored(tonight, items()), 1)
-    users = tonight.user_rows(items(), events(), tags)
-    requests = tonight.user_requests(users, events())
-    ask(tonight, "user_preferences", requests)
-    return written.user_preferences(tonight, users, requests)
+def preferences(tonight: Night) -> Assembled:
+    step = tonight.given(items(), events(), item_tag_scores=scored(tonight, items())).step("user_preferences")
+    ask(tonight, "user_preferences", step.requests)
+    return assembled(step)
 
 
 def origins(frame: pl.DataFrame, key: str = "item_id") -> dict[str, str]:
@@ -115,10 +120,9 @@ THREE_WARS = pl.DataFrame(
 
 
 def grouped(tonight: Night, catalogue: pl.DataFrame, budget: BudgetSettings | None = None) -> pl.DataFrame:
-    groups = tonight.groups(catalogue, events())
-    requests = tonight.group_requests(groups)
-    ask(tonight, "group_facts", requests, budget)
-    return GROUP_FACTS.conform(written.group_facts(tonight, groups, requests).frame)
+    step = tonight.given(catalogue, events()).step("group_facts")
+    ask(tonight, "group_facts", step.requests, budget)
+    return GROUP_FACTS.conform(assembled(step).frame)
 
 
 def test_every_group_gets_a_sentence_and_unread_items_carry_it_behind_their_title(tmp_path: Path) -> None:
@@ -129,10 +133,8 @@ def test_every_group_gets_a_sentence_and_unread_items_carry_it_behind_their_titl
         ("Drama", 3, "A story of Drama", "llm"),
         ("War", 1, "A story of War", "llm"),
     ]
-    requests = tonight.item_requests("item_facts", catalogue, events())
-    frame = ITEM_FACTS.conform(
-        written.item_facts(tonight, catalogue, requests, ITEM_TAG_SCORES.empty(), groups).frame
-    )
+    tables = {"item_tag_scores": ITEM_TAG_SCORES.empty(), "group_facts": groups}
+    frame = ITEM_FACTS.conform(made(tonight, "item_facts", catalogue, **tables).frame)
     assert origins(frame) == {
         "1": "group",
         "2": "template",
@@ -154,8 +156,8 @@ def test_a_group_that_no_model_wrote_about_leaves_its_items_to_the_template(tmp_
     groups = grouped(tonight, THREE_WARS, NOTHING)
     assert set(groups["origin"]) == {"template"}
     assert groups["summary"].to_list() == ["Drama: War 7; War 8; War 9."]
-    requests = tonight.item_requests("item_facts", THREE_WARS, events())
-    frame = written.item_facts(tonight, THREE_WARS, requests, ITEM_TAG_SCORES.empty(), groups).frame
+    tables = {"item_tag_scores": ITEM_TAG_SCORES.empty(), "group_facts": groups}
+    frame = made(tonight, "item_facts", THREE_WARS, **tables).frame
     assert set(frame["origin"]) == {"template"}
 
 
@@ -166,10 +168,8 @@ def test_a_groups_sentence_of_last_night_still_stands_in(tmp_path: Path) -> None
     renamed = THREE_WARS.with_columns(title=pl.lit("Other ") + pl.col("title"))
     groups = grouped(night(tmp_path, SECOND, **blocks), renamed, NOTHING)
     assert groups.select("origin", "summary").rows() == [("carried", "A story of Drama")]
-    requests = first.item_requests("item_facts", renamed, events())
-    frame = written.item_facts(
-        night(tmp_path, SECOND, **blocks), renamed, requests, ITEM_TAG_SCORES.empty(), groups
-    ).frame
+    tables = {"item_tag_scores": ITEM_TAG_SCORES.empty(), "group_facts": groups}
+    frame = made(night(tmp_path, SECOND, **blocks), "item_facts", renamed, **tables).frame
     assert set(frame["origin"]) == {"group"}
 
 
@@ -203,9 +203,9 @@ def test_what_the_budget_did_not_afford_keeps_last_nights_words_and_says_so(tmp_
     assert frame["summary"][0] == "A story of A dark war"
     assert (
         frame["content_key"][0]
-        == first.item_requests("item_facts", items(), events()).filter(pl.col("row_id") == "1")[
-            "content_key"
-        ][0]
+        == first.given(items(), events())
+        .step("item_facts")
+        .requests.filter(pl.col("row_id") == "1")["content_key"][0]
     )
 
 
@@ -243,10 +243,10 @@ def test_chosen_tags_are_the_strongest_of_each_facet_strongest_facet_first() -> 
         ("2", "mood", "sad", -1.0),
     ]
     scores = pl.DataFrame(rows, schema=["item_id", "facet", "tag", "score"], orient="row")
-    assert written.chosen_tags(scores, 1).rows() == [("1", ["war", "sad"]), ("2", ["sad"])]
-    assert written.chosen_tags(scores, 2).rows() == [("1", ["war", "love", "sad", "dark"]), ("2", ["sad"])]
-    assert written.chosen_tags(scores, 0).is_empty()
-    assert written.chosen_tags(scores.reverse(), 2).equals(written.chosen_tags(scores, 2))
+    assert chosen_tags(scores, 1).rows() == [("1", ["war", "sad"]), ("2", ["sad"])]
+    assert chosen_tags(scores, 2).rows() == [("1", ["war", "love", "sad", "dark"]), ("2", ["sad"])]
+    assert chosen_tags(scores, 0).is_empty()
+    assert chosen_tags(scores.reverse(), 2).equals(chosen_tags(scores, 2))
 
 
 def test_users_with_enough_history_are_read_and_the_others_get_a_template(tmp_path: Path) -> None:
@@ -268,16 +268,21 @@ def test_the_busiest_rows_of_the_last_thirty_days_come_first(tmp_path: Path) -> 
             *[events().filter(pl.col("user_id") == "new")] * 9,
         ]
     )
-    requests = tonight.item_requests("item_facts", items(), more)
+    requests = tonight.given(items(), more).step("item_facts").requests
     assert requests["row_id"].to_list() == ["2", "3", "1"], "events of 40 days ago count nothing but warmth"
+
+
+def texts_of(tonight: Night, catalogue: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    return views.item_texts(tonight.encoder_id, catalogue, [(tonight.registry["item_facts"], told)], ITEM)
 
 
 def embedded(
     tonight: Night, told: pl.DataFrame, scores: pl.DataFrame, catalogue: pl.DataFrame
 ) -> pl.DataFrame:
-    texts = written.item_texts(tonight, catalogue, told)
+    texts = texts_of(tonight, catalogue, told)
     embed_texts(tonight.settings, tonight.run_id, texts)
-    return ITEM_EMBEDDINGS.conform(written.item_embeddings(tonight, texts, scores))
+    written = [(tonight.context("item_tag_scores"), scores), (tonight.context("item_facts"), told)]
+    return ITEM_EMBEDDINGS.conform(views.embeddings(written, texts, ITEM_EMBEDDINGS, tonight.ledgers))
 
 
 def test_every_item_has_a_raw_vector_and_written_ones_a_facts_and_a_hidden_one(tmp_path: Path) -> None:
@@ -300,8 +305,8 @@ def test_every_item_has_a_raw_vector_and_written_ones_a_facts_and_a_hidden_one(t
 
 def test_a_template_that_says_what_the_source_says_is_no_view_of_its_own(tmp_path: Path) -> None:
     untold = items().with_columns(text=pl.lit(None, pl.String))
-    assert set(written.item_texts(night(tmp_path), untold, ITEM_FACTS.empty())["view"]) == {"raw"}
-    told = written.item_texts(night(tmp_path), items(), ITEM_FACTS.empty())
+    assert set(texts_of(night(tmp_path), untold, ITEM_FACTS.empty())["view"]) == {"raw"}
+    told = texts_of(night(tmp_path), items(), ITEM_FACTS.empty())
     texts = dict(told.filter(pl.col("item_id") == "1").select("view", "text").iter_rows())
     assert set(texts) == {"raw", "template"}
     assert texts["raw"].startswith(texts["template"])
@@ -322,19 +327,21 @@ def test_states_of_two_models_are_never_mixed_in_one_view(tmp_path: Path) -> Non
 
 def test_users_a_model_wrote_about_have_a_vector(tmp_path: Path) -> None:
     tonight = night(tmp_path, llm={"backend": "echo", "reply": "dark ones; avoids funny ones"})
-    texts = written.user_texts(tonight, preferences(tonight).frame)
+    told, each = preferences(tonight).frame, tonight.registry["user_preferences"]
+    texts = views.user_texts(tonight.encoder_id, [(each, told)], USER)
     embed_texts(tonight.settings, "r", texts)
-    frame = USER_EMBEDDINGS.conform(written.user_embeddings(tonight, texts))
+    context = tonight.context("user_preferences")
+    frame = views.embeddings([(context, told)], texts, USER_EMBEDDINGS, tonight.ledgers)
     assert frame.select("user_id", "view", "encoder_id").rows() == [("u", "facts", tonight.encoder_id)]
 
 
 def test_a_vector_key_changes_with_the_text_and_the_encoder(tmp_path: Path) -> None:
-    keys = {written.vector_key(encoder, text) for encoder in ("a", "ab") for text in ("b", "")}
+    keys = {views.vector_key(encoder, text) for encoder in ("a", "ab") for text in ("b", "")}
     assert len(keys) == 4
     long = items().with_columns(text=pl.lit("x" * 5000))
     assert (
-        written.item_texts(night(tmp_path), long, ITEM_FACTS.empty())["text"].str.len_chars().max()
-        == written.EMBEDDED_CHARS
+        texts_of(night(tmp_path), long, ITEM_FACTS.empty())["text"].str.len_chars().max()
+        == views.EMBEDDED_CHARS
     )
 
 

@@ -57,7 +57,7 @@ def catalogue(rows: int) -> pl.DataFrame:
 def planned(
     tonight: Night, rows: int = 10, table: str = "item_facts", budget: BudgetSettings | None = None
 ) -> TablePlan:
-    requests = tonight.item_requests(table, catalogue(rows), EVENTS)
+    requests = tonight.given(catalogue(rows), EVENTS).step(table).requests
     spent = Spent.of(tonight.ledgers, AS_OF)
     return plan_table(
         tonight.prompts[table],
@@ -127,7 +127,7 @@ def test_a_bad_answer_is_asked_again_once_kept_with_its_reason_and_never_asked_a
     assert (plan.rejected, plan.pending.height, plan.deferred) == (3, 0, 0)
     values = read_values(
         tonight.prompts["item_facts"],
-        tonight.item_requests("item_facts", catalogue(3), EVENTS),
+        tonight.given(catalogue(3), EVENTS).step("item_facts").requests,
         tonight.ledgers,
         tonight.identity,
     )
@@ -165,7 +165,7 @@ def test_one_bad_row_costs_its_neighbours_nothing(tmp_path: Path) -> None:
     items = catalogue(4).with_columns(
         title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title")
     )
-    pending = tonight.item_requests("item_facts", items, EVENTS)
+    pending = tonight.given(items, EVENTS).step("item_facts").requests
     assert answer_prompts(tonight.settings, "item_facts", AS_OF, "first", pending) == {
         "rows": 4,
         "accepted": 3,
@@ -194,7 +194,7 @@ def test_what_a_lost_worker_had_stored_is_not_missing_accepted_or_rejected(tmp_p
     items = catalogue(4).with_columns(
         title=pl.when(pl.col("item_id") == "i2").then(pl.lit("As an AI model")).otherwise("title")
     )
-    (rows,) = batches(tonight.item_requests("item_facts", items, EVENTS), 4)
+    (rows,) = batches(tonight.given(items, EVENTS).step("item_facts").requests, 4)
     batch = Batch(tonight.settings, "item_facts", AS_OF, "first")
     assert batch.missing(rows).equals(rows)
     batch.do(rows.filter(pl.col("row_id").is_in(["i1", "i2"])))

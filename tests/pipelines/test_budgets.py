@@ -50,14 +50,14 @@ def catalogue(titles: list[str]) -> pl.DataFrame:
 
 
 def ask(tonight: Night, titles: list[str], table: str = "item_facts") -> tuple[TablePlan, TablePlan]:
-    requests = tonight.item_requests(table, catalogue(titles), EVENTS)
+    step = tonight.given(catalogue(titles), EVENTS).step(table)
 
     def answer(plan: TablePlan) -> None:
         batch = Batch(tonight.settings, table, AS_OF, tonight.run_id)
         for rows in batches(plan.reserved, BATCH):
             batch.do(rows)
 
-    return spend(lambda: planned(tonight, table, requests), answer)
+    return spend(lambda: planned(tonight, step), answer)
 
 
 WORDS = st.integers(min_value=1, max_value=45).map(lambda count: " ".join(f"w{n}" for n in range(count)))
@@ -108,7 +108,7 @@ def spent_slowly(tonight: Night, seconds: float, calls: int = 1) -> None:
 def test_a_night_that_turns_slow_stops_before_the_batch_that_no_longer_fits(tmp_path: Path) -> None:
     tonight = night(tmp_path, {"minutes": 1.0}, {"backend": "echo", "reply": "{first}"})
     titles = [f"Film {n}" for n in range(20)]
-    plan = planned(tonight, "item_facts", tonight.item_requests("item_facts", catalogue(titles), EVENTS))
+    plan = planned(tonight, tonight.given(catalogue(titles), EVENTS).step("item_facts"))
     assert plan.reserved.height == 20, "fast by all that is known"
     batch, cut = Batch(tonight.settings, "item_facts", AS_OF, "r"), list(batches(plan.reserved, BATCH))
     assert batch.do(cut[0])["rows"] == BATCH
@@ -121,8 +121,8 @@ def test_a_night_that_turns_slow_stops_before_the_batch_that_no_longer_fits(tmp_
 
 def test_a_batch_counts_what_another_process_spent_meanwhile(tmp_path: Path) -> None:
     tonight = night(tmp_path, {"tokens": 5000}, {"backend": "echo", "reply": "{first}"})
-    requests = tonight.item_requests("item_facts", catalogue([f"Film {n}" for n in range(8)]), EVENTS)
-    plan = planned(tonight, "item_facts", requests)
+    step = tonight.given(catalogue([f"Film {n}" for n in range(8)]), EVENTS).step("item_facts")
+    plan = planned(tonight, step)
     assert plan.reserved.height == 8
     spent_slowly(tonight, seconds=0.0, calls=44)
     assert (

@@ -63,14 +63,14 @@ def catalogue(rows: int) -> pl.DataFrame:
 
 def run(tonight: Night, rows: int) -> tuple[TablePlan, dict[str, float]]:
     """The night's first plan, and what the ledger says it used."""
-    requests = tonight.item_requests("item_facts", catalogue(rows), EVENTS)
+    step = tonight.given(catalogue(rows), EVENTS).step("item_facts")
 
     def answer(plan: TablePlan) -> None:
         batch = Batch(tonight.settings, "item_facts", tonight.as_of, tonight.run_id)
         for part in batches(plan.reserved, 8):
             batch.do(part)
 
-    first, last = spend(lambda: planned(tonight, "item_facts", requests), answer)
+    first, last = spend(lambda: planned(tonight, step), answer)
     assert last.pending.is_empty()
     columns = ["prompt_tokens", "new_tokens", "cost_usd", "seconds"]
     ledgers = (tonight.ledgers.answers, tonight.ledgers.rejects)

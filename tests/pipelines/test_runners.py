@@ -55,7 +55,7 @@ def night(home: Path, url: str, **beam: Any) -> Night:
 def pending(tonight: Night) -> pl.DataFrame:
     names = {"item_id": [f"i{n}" for n in range(ROWS)], "title": [f"Film {n}" for n in range(ROWS)]}
     items = pl.DataFrame(names).with_columns(text=pl.lit(None, pl.String), attributes=pl.lit(["Drama"]))
-    return tonight.item_requests("item_facts", items, EVENTS)
+    return tonight.given(items, EVENTS).step("item_facts").requests
 
 
 def answer(tonight: Night) -> dict[str, int]:

@@ -35,7 +35,9 @@ def group_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts
         fields=GROUP_FIELDS,
         instructions="".join(_worked(vocabulary, group, examples) for group, examples in worked),
         build=lambda row: _row(vocabulary.noun, row),
-        parse=one_sentence(settings.max_summary_words, {_said(vocabulary, group, examples) for group, examples in worked}),
+        parse=one_sentence(
+            settings.max_summary_words, {_said(vocabulary, group, examples) for group, examples in worked}
+        ),
         schema=Facts,
         decoding=to_the_line_end(settings.max_new_tokens, settings.repetition_penalty),
         again=before_the_label,

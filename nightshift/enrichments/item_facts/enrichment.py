@@ -30,7 +30,8 @@ def _template(context: Context[FactsSettings], items: pl.DataFrame) -> pl.DataFr
 
 
 def _of_their_groups(context: Context[FactsSettings], items: pl.DataFrame) -> pl.DataFrame:
-    """`<title>. <sentence of its group>` for the items of groups that a model wrote about: two items of a group differ."""
+    """`<title>. <sentence of its group>` for the items of groups that a model wrote about: two items of a
+    group differ."""
     settings = context.settings
     said = context.read("group_facts").filter(pl.col("origin").is_in(FROM_A_MODEL))
     members = membership(items, settings.min_group_items, settings.max_groups)
@@ -45,15 +46,14 @@ def _with_tags(
     scored = chosen_tags(context.read("item_tag_scores"), context.settings.tags_per_facet)
     tags = items.select("item_id").join(scored, on="item_id", how="left")
     tags = tags.with_columns(pl.col("tags").fill_null(pl.lit([], dtype=pl.List(pl.String))))
-    return with_answered_tags(
-        settled.join(tags, on="item_id", maintain_order="left"), answered, context.last
-    )
+    return with_answered_tags(settled.join(tags, on="item_id", maintain_order="left"), answered, context.last)
 
 
 ENRICHMENT = Enrichment(
     name="item_facts",
     about="A summary and tags for every item, written by the language model where the budget allowed.",
-    details="One sentence about every item. Where the budget ends: last night's, else its group's, else a template; "
+    details="One sentence about every item. Where the budget ends: last night's, else its "
+    "group's, else a template; "
     "`origin` says which.",
     entity=ITEM,
     columns={
@@ -71,7 +71,13 @@ ENRICHMENT = Enrichment(
     pictures={"tags": "most frequent tags"},
     sources={
         "summary": ("items.title", "items.text", "items.attributes", "group_facts.summary"),
-        "tags": ("item_tag_scores.tag", "item_tag_scores.score", "items.title", "items.text", "items.attributes"),
+        "tags": (
+            "item_tag_scores.tag",
+            "item_tag_scores.score",
+            "items.title",
+            "items.text",
+            "items.attributes",
+        ),
         "content_key": ("items.title", "items.text", "items.attributes", "group_facts.content_key"),
     },
     turn=30,

@@ -7,8 +7,6 @@ invents words outside the vocabulary for two items in three; the tags of `item_f
 (`nightshift.enrichments.item_facts.json_prompt`).
 """
 
-from typing import Any
-
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.item_text import ITEM_FIELDS, item_lines, item_row

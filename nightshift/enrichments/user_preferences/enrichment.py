@@ -81,7 +81,8 @@ TEXT = (
 ENRICHMENT = Enrichment(
     name="user_preferences",
     about="What each user likes and dislikes, read from the history before the night.",
-    details="What every user wants and avoids, from recent and representative items. No user id ever reaches the "
+    details="What every user wants and avoids, from recent and representative items. No user id "
+    "ever reaches the "
     "model.",
     entity=USER,
     columns={

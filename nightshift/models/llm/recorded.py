@@ -40,17 +40,6 @@ class RecordedAnswers(BaseModel, extra="forbid", frozen=True, use_attribute_docs
     `json`. A row without it (null) has no recorded answer."""
 
 
-class RecordedBlock(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """Where recorded answers stand, table by table."""
-
-    group_facts: RecordedAnswers = RecordedAnswers()
-    """Sentences about groups, by the group's name."""
-    item_facts: RecordedAnswers = RecordedAnswers()
-    """Sentences about items, by item id."""
-    user_preferences: RecordedAnswers = RecordedAnswers()
-    """Tastes of users, by user id."""
-
-
 def identify(model: str) -> ModelIdentity:
     """Whoever wrote the answers. Raises ConfigError for a name without a revision: nobody could tell two
     recordings apart."""
@@ -63,12 +52,12 @@ def identify(model: str) -> ModelIdentity:
     return ModelIdentity(model_id=model, arithmetic="recorded")
 
 
-def read_recorded(block: RecordedBlock, table: str, root: Path) -> pl.DataFrame:
+def read_recorded(block: Mapping[str, RecordedAnswers], table: str, root: Path) -> pl.DataFrame:
     """`row_id, answer`: what is recorded for a table; no rows for a table that has no file.
 
     Raises ConfigError for a file that is not there, a column that it lacks, a row with two different answers.
     """
-    source: RecordedAnswers = getattr(block, table, RecordedAnswers())
+    source = block.get(table, RecordedAnswers())
     if source.path is None:
         return pl.DataFrame(schema={"row_id": pl.String, "answer": pl.String})
     setting, rows = (

@@ -8,12 +8,12 @@ to whoever is on call.
 from nightshift.enrichments.item_tag_scores.checks import jensen_shannon, tag_drift
 from nightshift.lift.checks import lift_kept
 from nightshift.night.checks.answers import fallback_share, not_scored, reject_share
-from nightshift.tables import Checked
 from nightshift.night.checks.cost import cost, paid_by_night
 from nightshift.night.checks.rows import coverage, not_empty, one_row_each, rows_kept, schema, unique_key
 from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.checks.times import freshness, no_times, nothing_from_the_future
 from nightshift.night.checks.vectors import Cloud, clouds, distinct_vectors, vector_drift, vectors_are_sound
+from nightshift.tables import Checked
 
 __all__ = [
     "CheckSettings",

@@ -5,8 +5,8 @@ from datetime import date
 
 import polars as pl
 
-from nightshift.tables import Checked, many
 from nightshift.night.checks.rows import WORST
+from nightshift.tables import Checked, many
 
 
 def not_scored(backend: str) -> Checked:

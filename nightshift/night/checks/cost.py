@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from nightshift.tables import Checked
 from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.heartbeat import money
+from nightshift.tables import Checked
 
 if TYPE_CHECKING:
     from nightshift.storage.ledger import Ledgers

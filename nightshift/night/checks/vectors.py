@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nightshift.tables import Checked, many
 from nightshift.night.checks.rows import WORST
+from nightshift.tables import Checked, many
 
 Matrix = NDArray[np.float32]
 

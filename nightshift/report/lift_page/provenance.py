@@ -14,15 +14,8 @@ from nightshift.storage.content_key import canonical, content_key
 from nightshift.storage.store import SOURCE_DIGEST, Manifest
 from nightshift.tables import (
     INTERACTIONS,
-    ITEM_CODES,
-    ITEM_EMBEDDINGS,
-    ITEM_FACTS,
-    ITEM_TAG_SCORES,
     ITEMS,
     LIFT,
-    TABLES,
-    USER_EMBEDDINGS,
-    USER_PREFERENCES,
 )
 
 LIBRARIES = (
@@ -42,8 +35,6 @@ LIBRARIES = (
     "dagster",
     "apache-beam",
 )
-WRITTEN = (ITEM_TAG_SCORES, ITEM_EMBEDDINGS, ITEM_FACTS, ITEM_CODES, USER_PREFERENCES, USER_EMBEDDINGS)
-"""Tables that training rows read of every night."""
 DIGITS = 12
 """Characters of a digest that are shown."""
 
@@ -67,7 +58,7 @@ def rests_on(night: Night) -> list[dict[str, Any]]:
     store = night.store
     found = [
         (name, store.manifest(name, night.as_of))
-        for name in TABLES
+        for name in night.tables
         if name != LIFT.name and store.has(name, night.as_of)
     ]
     return _files(night) + [_row(name, manifest) for name, manifest in found]
@@ -113,10 +104,9 @@ def _files(night: Night) -> list[dict[str, Any]]:
 def nights_read(night: Night) -> str:
     """Which nights' writings the training rows read, and one digest of them all."""
     store = night.store
-    nights = [day for day in store.nights(ITEM_TAG_SCORES) if day <= night.as_of]
-    digests = [
-        store.manifest(table, day).digest for day in nights for table in WRITTEN if store.has(table, day)
-    ]
+    nights, tables = night.nights_with_content(), night.read_by_rankers()
+    found = [(table, day) for day in nights for table in tables if store.has(table, day)]
+    digests = [store.manifest(table, day).digest for table, day in found]
     span = f"{nights[0]} to {nights[-1]}" if nights else "none"
     return f"{len(nights)} ({span}), digest {content_key(*digests)[:DIGITS]}"
 

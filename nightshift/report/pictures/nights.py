@@ -5,8 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from nightshift.storage.ledger import RETRIED
-from nightshift.storage.ledger import Ledgers
+from nightshift.storage.ledger import RETRIED, Ledgers
 from nightshift.storage.store import Manifest, Store
 from nightshift.tables import ORIGINS, Table
 

@@ -5,9 +5,13 @@ from typing import Any, get_args
 
 import pytest
 
-from nightshift.enrichments.item_facts.line_prompt import LABEL, FactsSettings, item_facts
-from nightshift.enrichments.user_preferences.line_prompt import OPENING, PreferencesSettings, user_preferences
+from nightshift.enrichments.item_facts.enrichment import item_facts
+from nightshift.enrichments.item_facts.settings import FactsSettings
+from nightshift.enrichments.user_preferences.enrichment import user_preferences
+from nightshift.enrichments.user_preferences.line_prompt import OPENING
+from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import RejectReason
+from nightshift.prompts.one_sentence import LABEL
 from nightshift.prompts.reask import HINTS
 from nightshift.prompts.vocabulary import load_vocabulary
 

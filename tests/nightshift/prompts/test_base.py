@@ -5,9 +5,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings, item_facts
-from nightshift.enrichments.item_tag_scores.prompt import TagSettings, item_tag_scores
-from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings, user_preferences
+from nightshift.enrichments.item_facts.enrichment import item_facts
+from nightshift.enrichments.item_facts.settings import FactsSettings
+from nightshift.enrichments.item_tag_scores.prompt import item_tag_scores
+from nightshift.enrichments.item_tag_scores.settings import TagSettings
+from nightshift.enrichments.user_preferences.enrichment import user_preferences
+from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.models.llm.base import ModelIdentity
 from nightshift.prompts.base import REQUESTS, Prompt
 from nightshift.prompts.vocabulary import load_vocabulary

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.enrichments.group_facts.prompt import group_facts
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings
+from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import Request
 from nightshift.models.llm.echo import EchoLLM

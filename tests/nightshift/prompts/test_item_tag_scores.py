@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.enrichments.item_tag_scores.prompt import TagSettings, centred, item_tag_scores
+from nightshift.enrichments.item_tag_scores.prompt import centred, item_tag_scores
+from nightshift.enrichments.item_tag_scores.settings import TagSettings
 from nightshift.errors import RejectedAnswer
 from nightshift.prompts.vocabulary import Example, Facet, Vocabulary, load_vocabulary
 

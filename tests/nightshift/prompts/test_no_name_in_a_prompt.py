@@ -6,10 +6,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nightshift.enrichments.registry import asked, built_in
 from nightshift.night.config import Settings
-from nightshift.night.night import PROMPTED, Night
+from nightshift.night.night import Night
 from nightshift.prompts.item_text import ITEM_FIELDS
 from nightshift.tables import INTERACTIONS, ITEMS
+
+PROMPTED = asked(built_in())
 
 MARK = "SECRET"
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -70,17 +73,18 @@ def night(tmp_path: Path, request: pytest.FixtureRequest) -> Night:
 
 
 def everything_asked(night: Night) -> dict[str, list[str]]:
+    """Texts of every prompt, from rows that carry columns which no prompt may read."""
     items, events = marked_items(), marked_events()
     tags = pl.DataFrame({"item_id": items["item_id"], "tags": [["dark"], ["tense"]]})
-    users = night.user_rows(items, events, tags).with_columns(email=pl.lit(f"{MARK}@example.org"))
-    requests = {
-        table: night.item_requests(table, items, events) for table in ("item_tag_scores", "item_facts")
-    }
-    requests["group_facts"] = night.group_requests(
-        night.groups(items, events).with_columns(seller=pl.lit(MARK))
-    )
-    requests["user_preferences"] = night.user_requests(users, events)
-    return {table: frame["text"].to_list() for table, frame in requests.items()}
+    unscored = night.registry["item_tag_scores"].table.empty()
+    tables = night.given(items, events, item_tag_scores=unscored, item_facts=tags)
+    found: dict[str, list[str]] = {}
+    for name in PROMPTED:
+        step = tables.step(name)
+        rows = step.rows.with_columns(email=pl.lit(f"{MARK}@example.org"), seller=pl.lit(MARK))
+        asked_again = night.prompts[name].requests(rows, night.identity)["text"].to_list()
+        found[name] = [*step.requests["text"].to_list(), *asked_again]
+    return found
 
 
 @pytest.mark.parametrize("table", PROMPTED)

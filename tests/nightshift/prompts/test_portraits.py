@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
+from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.prompts.portraits import portraits
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -29,8 +29,12 @@ def events(seen: str, user: str = "u", start: datetime = START) -> pl.DataFrame:
     )
 
 
+def shown_of(log: pl.DataFrame, settings: PreferencesSettings = SETTINGS) -> pl.DataFrame:
+    return portraits(log, ITEMS, TAGS, settings.recent, settings.representative, settings.tags_per_item)
+
+
 def portrait(seen: str, settings: PreferencesSettings = SETTINGS) -> dict[str, object]:
-    return portraits(events(seen), ITEMS, TAGS, settings).row(0, named=True)
+    return shown_of(events(seen), settings).row(0, named=True)
 
 
 def test_the_newest_come_first_and_then_the_most_typical() -> None:
@@ -73,15 +77,13 @@ def test_a_portrait_depends_on_nothing_but_the_users_own_history(seed: int) -> N
     mixed = pl.concat([events("ABCDe", "u"), events("DEFg", "v"), events("Hab", "w")]).sample(
         fraction=1, shuffle=True, seed=seed
     )
-    together = portraits(mixed, ITEMS, TAGS, SETTINGS)
+    together = shown_of(mixed)
     assert together["user_id"].to_list() == ["u", "v", "w"]
     for user, seen in (("u", "ABCDe"), ("v", "DEFg"), ("w", "Hab")):
-        assert together.filter(pl.col("user_id") == user).equals(
-            portraits(events(seen, user), ITEMS, TAGS, SETTINGS)
-        )
+        assert together.filter(pl.col("user_id") == user).equals(shown_of(events(seen, user)))
 
 
 def test_no_events_no_portraits() -> None:
-    frame = portraits(events(""), ITEMS, TAGS, SETTINGS)
+    frame = shown_of(events(""))
     assert frame.is_empty()
     assert {"liked", "disliked", "like_tags", "dislike_tags"} <= set(frame.columns)

@@ -1,6 +1,7 @@
 import pytest
 
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings, item_facts
+from nightshift.enrichments.item_facts.enrichment import item_facts
+from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import RejectedAnswer
 from nightshift.prompts.parsing import LEAST_VARIETY, accept, sentence
 from nightshift.prompts.vocabulary import load_vocabulary

@@ -2,13 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.enrichments.user_preferences.line_prompt import (
-    OPENING,
-    Preferences,
-    PreferencesSettings,
-    mentioned,
-    user_preferences,
-)
+from nightshift.enrichments.user_preferences.enrichment import user_preferences
+from nightshift.enrichments.user_preferences.histories import Preferences
+from nightshift.enrichments.user_preferences.line_prompt import OPENING, mentioned
+from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import FinishReason
 from nightshift.prompts.vocabulary import load_vocabulary

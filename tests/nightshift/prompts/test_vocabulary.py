@@ -5,8 +5,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from nightshift.enrichments.item_tag_scores.prompt import TagSettings, item_tag_scores
-from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings, user_preferences
+from nightshift.enrichments.item_tag_scores.prompt import item_tag_scores
+from nightshift.enrichments.item_tag_scores.settings import TagSettings
+from nightshift.enrichments.user_preferences.enrichment import user_preferences
+from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
 from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary, propose
 

@@ -4,11 +4,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nightshift.enrichments.item_facts.line_prompt import FactsSettings, item_facts
+from nightshift.enrichments.item_facts.enrichment import item_facts
+from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import ConfigError, ModelUnavailable, RejectedAnswer
 from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import Question, Request
-from nightshift.models.llm.recorded import RecordedAnswers, RecordedBlock, RecordedLLM, keyed, read_recorded
+from nightshift.models.llm.recorded import RecordedAnswers, RecordedLLM, keyed, read_recorded
 from nightshift.prompts.vocabulary import load_vocabulary
 
 SAID = pl.DataFrame(
@@ -16,8 +17,8 @@ SAID = pl.DataFrame(
 )
 
 
-def block(path: str, key: str = "id", answer: str = "said") -> RecordedBlock:
-    return RecordedBlock(item_facts=RecordedAnswers(path=path, key=key, answer=answer))
+def block(path: str, key: str = "id", answer: str = "said") -> dict[str, RecordedAnswers]:
+    return {"item_facts": RecordedAnswers(path=path, key=key, answer=answer)}
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
