@@ -47,7 +47,7 @@ def run_recorded_demo(folder: Path, recording: Path = RECORDING) -> None:
         )
     config = prepare(folder / RECORDED_HOME, RECORDED_TEMPLATE)
     settings = load_settings(config)
-    shutil.copyfile(recording, settings.root / str(settings.llm.recorded[ITEM_FACTS.name].path))
+    shutil.copyfile(recording, settings.root / str(settings.llm.recorded.tables[ITEM_FACTS.name].path))
     replay(config)
 
 

@@ -257,7 +257,7 @@ def _known(settings: Settings, place: str) -> Settings:
     names = settings.registry
     for block, given in (
         ("enrichments", settings.enrichments.model_extra or {}),
-        ("llm.recorded", settings.llm.recorded),
+        ("llm.recorded", settings.llm.recorded.tables),
         ("budget.tables", settings.budget.tables),
     ):
         for name in given:

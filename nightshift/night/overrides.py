@@ -22,7 +22,8 @@ A_TABLE = "it decides what the tables hold or where they lie, and these are the 
 A_JOURNEY = "it decides where prompts and keys are sent"
 AN_INSTALLATION = "it is about this installation, not about a run"
 FIXED = dict.fromkeys(
-    ("sources", "encoder", "tags", "facts", "preferences", "codes", "examples", "home"), A_TABLE
+    ("sources", "encoder", "tags", "facts", "preferences", "enrichments", "codes", "examples", "home"),
+    A_TABLE,
 ) | {
     **dict.fromkeys(("nights", "alerts", "owners", "cache", "root"), AN_INSTALLATION),
     "llm.model": A_TABLE,

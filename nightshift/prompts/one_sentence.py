@@ -12,7 +12,7 @@ LABEL = "Summary:"
 
 
 class Facts(BaseModel, extra="forbid", frozen=True):
-    """What an answer says about a row."""
+    """What an answer says about an item."""  # part of the content key: the schema holds these words
 
     summary: str
 

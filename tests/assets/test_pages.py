@@ -16,7 +16,7 @@ from assets.samples import IN_SIGHT
 from jobs.graph import build
 from nightshift.enrichments.registry import asked, built_in, tables_of
 from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.tables import ORIGINS, TABLES
+from nightshift.tables import ORIGINS
 from tests.shop import Shop, open_shop
 
 PROMPTED = asked(built_in())

@@ -42,7 +42,7 @@ def test_the_recorded_demo_lies_beside_the_first_and_touches_nothing_of_it(tmp_p
     films = pl.read_parquet(config.parent / "sources" / "items.parquet")["item_id"]
     said = '{"summary":"A film about toys that talk.","mood":"funny"}'
     answers = pl.DataFrame({"item_id": films.head(3), "answer": [said] * 3})
-    answers.write_parquet(config.parent / str(settings.llm.recorded["item_facts"].path))
+    answers.write_parquet(config.parent / str(settings.llm.recorded.tables["item_facts"].path))
     plans = {plan.table: plan for plan in plan_night(Night(settings, NIGHTS[0])).tables}
     assert {table: plan.pending.height for table, plan in plans.items()} == {
         "group_facts": 0, "item_tag_scores": 0, "item_facts": 3, "user_preferences": 0,

@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from nightshift.errors import ConfigError
 from nightshift.models.llm import echo, llama_cpp, openai, openai_batch, recorded, transformers, vllm
 from nightshift.models.llm.base import LLM, ModelIdentity
 from nightshift.models.llm.llama_cpp import LlamaCppBlock, LlamaCppSettings
 from nightshift.models.llm.openai_batch import BatchBlock
 from nightshift.models.llm.prices import FREE, Price, price_of
-from nightshift.models.llm.recorded import RecordedAnswers
+from nightshift.models.llm.recorded import RecordedFiles
 from nightshift.models.llm.server import ServerSettings
 from nightshift.models.llm.transformers import TransformersSettings
 from nightshift.models.llm.vllm import VllmBlock, VllmSettings
@@ -46,7 +44,7 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
     """How `llama_cpp` runs its file; read by no other backend."""
     vllm: VllmBlock = VllmBlock()
     """How `vllm` runs its model; read by no other backend."""
-    recorded: dict[str, RecordedAnswers] = Field(default_factory=dict)
+    recorded: RecordedFiles = RecordedFiles()
     """The files of `recorded` by table, `{item_facts: {path: said.parquet}}`; read by no other backend."""
 
     @property

@@ -40,6 +40,17 @@ class RecordedAnswers(BaseModel, extra="forbid", frozen=True, use_attribute_docs
     `json`. A row without it (null) has no recorded answer."""
 
 
+class RecordedFiles(BaseModel, extra="allow", frozen=True, use_attribute_docstrings=True):
+    """Where recorded answers stand, by table: `{item_facts: {path: said.parquet}}`."""
+
+    __pydantic_extra__: dict[str, RecordedAnswers]
+
+    @property
+    def tables(self) -> Mapping[str, RecordedAnswers]:
+        """The files by table."""
+        return self.__pydantic_extra__ or {}
+
+
 def identify(model: str) -> ModelIdentity:
     """Whoever wrote the answers. Raises ConfigError for a name without a revision: nobody could tell two
     recordings apart."""
@@ -52,12 +63,12 @@ def identify(model: str) -> ModelIdentity:
     return ModelIdentity(model_id=model, arithmetic="recorded")
 
 
-def read_recorded(block: Mapping[str, RecordedAnswers], table: str, root: Path) -> pl.DataFrame:
+def read_recorded(block: RecordedFiles, table: str, root: Path) -> pl.DataFrame:
     """`row_id, answer`: what is recorded for a table; no rows for a table that has no file.
 
     Raises ConfigError for a file that is not there, a column that it lacks, a row with two different answers.
     """
-    source = block.get(table, RecordedAnswers())
+    source = block.tables.get(table, RecordedAnswers())
     if source.path is None:
         return pl.DataFrame(schema={"row_id": pl.String, "answer": pl.String})
     setting, rows = (

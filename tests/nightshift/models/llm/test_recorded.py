@@ -9,7 +9,7 @@ from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import ConfigError, ModelUnavailable, RejectedAnswer
 from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import Question, Request
-from nightshift.models.llm.recorded import RecordedAnswers, RecordedLLM, keyed, read_recorded
+from nightshift.models.llm.recorded import RecordedAnswers, RecordedFiles, RecordedLLM, keyed, read_recorded
 from nightshift.prompts.vocabulary import load_vocabulary
 
 SAID = pl.DataFrame(
@@ -17,8 +17,8 @@ SAID = pl.DataFrame(
 )
 
 
-def block(path: str, key: str = "id", answer: str = "said") -> dict[str, RecordedAnswers]:
-    return {"item_facts": RecordedAnswers(path=path, key=key, answer=answer)}
+def block(path: str, key: str = "id", answer: str = "said") -> RecordedFiles:
+    return RecordedFiles(item_facts=RecordedAnswers(path=path, key=key, answer=answer))
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
