@@ -13,9 +13,9 @@ from rich.text import Text
 from jobs.console import console
 from nightshift.errors import InputError
 from nightshift.night.night import PROMPTED, Night
-from nightshift.night.reasons import RETRIED, SERVER
+from nightshift.night.reasons import SERVER
 from nightshift.prompts.item_text import visible
-from nightshift.storage.ledger import REJECTED, Ledger, Ledgers
+from nightshift.storage.ledger import REJECTED, RETRIED, Ledger, Ledgers
 from nightshift.tables import REJECTS
 
 COLUMNS = ("table", "row", "reason", "attempts", "answer")

@@ -13,9 +13,8 @@ from pydantic import BaseModel
 
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import FinishReason, ModelIdentity
-from nightshift.night.reasons import RETRIED
 from nightshift.prompts.base import Prompt
-from nightshift.storage.ledger import Ledgers
+from nightshift.storage.ledger import RETRIED, Ledgers
 from nightshift.tables import REJECTS
 
 

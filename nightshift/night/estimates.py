@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from nightshift.models.llm.prices import Price
-from nightshift.night.reasons import RETRIED, SERVER
+from nightshift.night.reasons import SERVER
 from nightshift.prompts.base import Prompt
-from nightshift.storage.ledger import Ledger, Ledgers
+from nightshift.storage.ledger import RETRIED, Ledger, Ledgers
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 CHARS_PER_TOKEN = 4.0

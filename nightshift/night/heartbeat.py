@@ -182,12 +182,7 @@ class Heartbeat:
             pl.col("cost_usd").sum(),
             pl.col("cost_usd").null_count().alias("unpriced"),
         )
-        ledgers = (self._ledgers.answers, self._ledgers.rejects)
-        rows = [ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0) for ledger in ledgers]
-        done, computed, usd, unpriced = (
-            sum(number or 0 for number in numbers) for numbers in zip(*rows, strict=True)
-        )
-        return Counted(done, computed, usd, unpriced)
+        return Counted(*self._ledgers.calls(lambda calls: calls.filter(mine).select(*numbers)).row(0))
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):

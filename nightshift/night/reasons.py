@@ -13,13 +13,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from nightshift.storage.ledger import Ledger, Ledgers
+from nightshift.storage.ledger import RETRIED, Ledger, Ledgers
 
 WHY = ("new", "prompt_changed", "text_changed", "model_changed", "rejected", "server_failed", "state_lost")
 """The reasons, in the order in which they are shown."""
-RETRIED, SERVER = "retried", "server"
-"""Reasons in the rejects ledger that are no word of a model: a person asked for further attempts; a server
-failed."""
+SERVER = "server"
+"""Reason in the rejects ledger that is, like `RETRIED`, no word of a model: a server failed."""
 _LAST = ("row_id", "last_text", "last_prompt")
 
 

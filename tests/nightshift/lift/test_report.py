@@ -18,12 +18,11 @@ from nightshift.lift.quality import content_words, grounding, quality
 from nightshift.lift.verdict import GAP, gaps_told
 from nightshift.night.config import load_settings
 from nightshift.night.night import Night
-from nightshift.night.reasons import RETRIED
 from nightshift.report.lift_page import charts, page
 from nightshift.report.lift_page.content import Content, Judgement, aucs
 from nightshift.report.lift_page.group_tables import groups, shown
 from nightshift.report.lift_page.samples import changes, samples
-from nightshift.storage.ledger import ANSWERS, REJECTED, Ledgers
+from nightshift.storage.ledger import ANSWERS, REJECTED, RETRIED, Ledgers
 from nightshift.storage.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, ITEM_FACTS, ITEMS, LIFT
 
