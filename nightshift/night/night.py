@@ -17,10 +17,9 @@ from nightshift.enrichments.item_tag_scores.prompt import item_tag_scores
 from nightshift.enrichments.user_preferences.line_prompt import user_preferences
 from nightshift.enrichments.user_preferences.portraits import portraits
 from nightshift.models.encoders import identify_encoder
-from nightshift.models.llm import identify, load_tokenizer
+from nightshift.models.llm import identify, token_counter
 from nightshift.models.llm.base import ModelIdentity
-from nightshift.models.llm.echo import EchoLLM
-from nightshift.models.llm.recorded import RecordedLLM, keyed, read_recorded
+from nightshift.models.llm.recorded import keyed, read_recorded
 from nightshift.night.config import Settings
 from nightshift.night.estimates import CountTokens
 from nightshift.night.priority import worth
@@ -94,12 +93,7 @@ class Night:
     def count_tokens(self) -> CountTokens | None:
         """Tokens of whole prompts by the model's own tokenizer; None for a server, and where the model was
         never fetched."""
-        if self.settings.llm.backend == "echo":
-            return EchoLLM().count_tokens
-        if self.settings.llm.is_recorded:
-            return RecordedLLM(self.settings.llm.model, {}).count_tokens
-        tokenizer = load_tokenizer(self.settings.llm, self.settings.cache_folder)
-        return None if tokenizer is None else lambda texts: [len(ids) for ids in tokenizer.encode(texts)]
+        return token_counter(self.settings.llm, self.settings.cache_folder)
 
     def groups(self, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         """Groups of items with what a prompt may see of them: `group, items, titles`."""
