@@ -2,6 +2,8 @@
 published with fallbacks."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,6 +13,7 @@ from jobs.commands.costs import costs
 from jobs.commands.dataset import dataset
 from jobs.commands.demo import demo
 from jobs.commands.export import export_command
+from jobs.commands.group import Commands
 from jobs.commands.options import BEGIN, NIGHTS, RESULTS, UPKEEP
 from jobs.commands.plan import plan
 from jobs.commands.rejects import rejects
@@ -23,22 +26,51 @@ from jobs.commands.ui import ui
 from jobs.commands.vocabulary import vocabulary
 from jobs.commands.watch import watch
 from jobs.init import init
+from nightshift import __version__
 from nightshift.errors import NightshiftError
 
 __all__ = ["OVER_BUDGET", "app", "main"]
 
+HELP = "Language models enrich a recommender's features at night, so that none is on duty when a user waits."
+EPILOG = (
+    "Exit codes: 0 done, 1 the night failed, 2 wrong input or configuration, 3 published with fallbacks "
+    "because of the budget."
+)
 app = typer.Typer(
     name="nightshift",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Language models enrich a recommender's features at night, so that none is on duty when a user "
-    "waits.",
-    epilog="Exit codes: 0 done, 1 the night failed, 2 wrong input or configuration, 3 published with "
-    "fallbacks because of the budget.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nightshift {__version__}")
+        raise typer.Exit
+
+
+ConfigBefore = Annotated[
+    Path | None,
+    typer.Option("--config", help="As the command's own --config, which counts where both are given."),
+]
+HomeBefore = Annotated[
+    Path | None,
+    typer.Option("--home", help="As the command's own --home, which counts where both are given."),
+]
+Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version, and end.")
+]
+
+
+@app.callback(help=HELP, epilog=EPILOG)
+def before(config: ConfigBefore = None, home: HomeBefore = None, version: Version = False) -> None:
+    """Options that may stand before the command; `Commands` hands them on."""
+
+
 COMMANDS = {
     BEGIN: (demo, init, check, dataset, vocabulary),
     NIGHTS: (plan, run, watch, train, ui),

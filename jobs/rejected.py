@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from jobs.console import console
-from nightshift.errors import InputError
+from nightshift.errors import InputError, nearest
 from nightshift.night.night import PROMPTED, Night
 from nightshift.night.reasons import SERVER
 from nightshift.prompts.item_text import visible
@@ -121,7 +121,11 @@ def show_granted(ledgers: Ledgers, chosen: Chosen) -> bool:
     Raises InputError for a table that no model is asked about.
     """
     if chosen.table not in (None, *PROMPTED):
-        raise InputError(f"--table {chosen.table} is not asked of a model; tables: {', '.join(PROMPTED)}")
+        near = nearest(chosen.table, PROMPTED)
+        hint = f"did you mean {near}? " if near else ""
+        raise InputError(
+            f"--table {chosen.table} is not asked of a model; {hint}tables: {', '.join(PROMPTED)}"
+        )
     granted = retry(ledgers, chosen).height
     if granted:
         console.print(f"{granted:,} rows may be asked again; a run would ask:")

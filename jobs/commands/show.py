@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from jobs.commands.group import Commands
 from jobs.commands.options import AsOf, Config, Home, published
 from nightshift.night.config import CONFIG_NAME
 
 show_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     help="What the models wrote: from which text, when, by which prompt and model, at which cost.",
 )
