@@ -87,20 +87,11 @@ def test_a_wrong_word_is_exit_2_and_names_the_nearest(words: str, says: str, sho
 
 
 @pytest.mark.parametrize(
-    "words",
-    [
-        ["--config", "{}", "plan"],
-        ["plan", "--config", "{}"],
-        ["--config", "none.yaml", "plan", "--config", "{}"],
-    ],
+    "words", ["--config {} plan", "plan --config {}", "--config none.yaml plan --config {}"]
 )
-def test_a_configuration_before_the_command_is_the_commands_own(
-    words: list[str], shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NIGHTSHIFT_CONFIG", "variables/lose.yaml")
-    shown = CliRunner().invoke(
-        app, [*(word.format(shop.config) for word in words), "--json", "--as-of", str(shop.nights()[0])]
-    )
+def test_a_configuration_before_the_command_is_the_commands_own(words: str, shop) -> None:
+    command = [*words.format(shop.config).split(), "--json", "--as-of", str(shop.nights()[0])]
+    shown = CliRunner().invoke(app, command, env={"NIGHTSHIFT_CONFIG": "variables/lose.yaml"})
     assert shown.exception is None
     assert json.loads(shown.output)["as_of"] == str(shop.nights()[0])
 
