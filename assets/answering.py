@@ -14,7 +14,6 @@ from nightshift.models.llm.prices import warn_unknown
 from nightshift.night.heartbeat import Heartbeat
 from nightshift.night.night import Night
 from nightshift.night.plan import Spent, TablePlan
-from nightshift.storage.ledger import RETRIED
 
 MODEL_POOL = "model"
 """Dagster pool that holds one step at a time: two models on one machine run slower than one after the
@@ -108,11 +107,7 @@ def _paid(night: Night, table: str) -> pl.DataFrame:
     """The run's calls, accepted or not."""
     mine = (pl.col("run_id") == night.run_id) & (pl.col("table") == table)
     columns = ("prompt_tokens", "cached_tokens", "new_tokens", "cost_usd", "seconds")
-    answers = night.ledgers.answers.query(lambda rows: rows.filter(mine).select(columns))
-    rejects = night.ledgers.rejects.query(
-        lambda rows: rows.filter(mine, pl.col("reason") != RETRIED).select(columns)
-    )
-    return pl.concat([answers, rejects])
+    return night.ledgers.calls(lambda calls: calls.filter(mine).select(columns))
 
 
 def _avoided(first: TablePlan) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Teller:
     def __call__(self, beat: Beat) -> None:
         """Log the beat and keep it."""
         self._newest = beat.after(self._earlier)
-        self._context.log.info(self._newest.line())
+        self._context.log.info(self._newest.line(), extra=self._newest.extra())
         self._progress.beat(self._newest)
 
 

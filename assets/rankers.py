@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
+from assets.answering import MODEL_POOL
 from assets.declare import Events, manifests, publish, table_asset
 from assets.features import example_inputs, implicit
 from assets.night_comparisons import LIFT_KEPT, still_lifted
@@ -90,6 +91,7 @@ def _context(night: Night) -> "Context | None":
         f"leak.",
         "warn:lift_kept": LIFT_KEPT,
     },
+    pool=MODEL_POOL,  # the probe of titles loads the language model
 )
 def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Each arm against base, text and the placebos, overall and by slice, with user-clustered intervals,

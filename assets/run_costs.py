@@ -6,7 +6,6 @@ import dagster as dg
 import polars as pl
 
 from nightshift.night.night import Night
-from nightshift.storage.ledger import RETRIED
 
 COUNTED = ("prompt_tokens", "new_tokens", "cost_usd", "seconds")
 
@@ -14,15 +13,7 @@ COUNTED = ("prompt_tokens", "new_tokens", "cost_usd", "seconds")
 def paid(night: Night) -> pl.DataFrame:
     """The run's calls of all tables, accepted or not."""
     mine = pl.col("run_id") == night.run_id
-    answers = night.ledgers.answers.query(lambda rows: rows.filter(mine).select(COUNTED))
-    return pl.concat(
-        [
-            answers,
-            night.ledgers.rejects.query(
-                lambda rows: rows.filter(mine, pl.col("reason") != RETRIED).select(COUNTED)
-            ),
-        ]
-    )
+    return night.ledgers.calls(lambda calls: calls.filter(mine).select(COUNTED))
 
 
 def cost_tags(night: Night, nights: int) -> dict[str, str]:

@@ -3,7 +3,6 @@ in full."""
 
 import logging
 import os
-import re
 import sys
 from typing import Any
 
@@ -12,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn
 
+from nightshift.night.heartbeat import Beat
+
 PIPED_WIDTH = 110
 """Characters of a line where the output is a file or a pipe, and neither a terminal nor COLUMNS says how
 wide it is."""
@@ -19,11 +20,6 @@ console = Console(
     highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 )
 
-
-BEAT = re.compile(
-    r"(?P<table>\w+): (?P<done>[\d,]+)/(?P<total>[\d,]+) (?P<what>rows|texts) \([^)]*\), (?P<rest>.*)"
-)
-"""A heartbeat line of `nightshift.night.heartbeat.Beat`."""
 BARS = (20, 8, 0)
 """Characters of a bar. A narrow terminal goes without the hit rate, then with a shorter bar or none, then
 without the speed."""
@@ -48,7 +44,7 @@ class StoryHandler(logging.Handler):
         meta: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
         said = str(meta.get("orig_message") or record.getMessage())
-        beat, screen = BEAT.fullmatch(said) if event is None else None, _screen()
+        beat, screen = Beat.of(record), _screen()
         if beat and screen:
             self._move(beat, screen)
         if beat and screen is console:
@@ -59,18 +55,17 @@ class StoryHandler(logging.Handler):
                 self._put_away()
             console.print(line)
 
-    def _move(self, beat: re.Match[str], screen: Console) -> None:
+    def _move(self, beat: Beat, screen: Console) -> None:
         """Show the beat on the table's bar, which is the same one as long as the table is."""
-        done, total = (int(beat[name].replace(",", "")) for name in ("done", "total"))
         bar, rest = _fitting(beat, screen.width)
-        if self._bar is None or self._table != beat["table"]:
+        if self._bar is None or self._table != beat.table:
             self._put_away()
-            self._bar, self._table = Progress(console=screen, refresh_per_second=4), beat["table"]
-            self._bar.add_task(self._table, total=total, completed=done, rest=rest)
+            self._bar, self._table = Progress(console=screen, refresh_per_second=4), beat.table
+            self._bar.add_task(self._table, total=beat.total, completed=beat.done, rest=rest)
             self._bar.columns = _columns(bar)
             self._bar.start()
         self._bar.columns = _columns(bar)
-        self._bar.update(self._bar.task_ids[0], completed=done, total=total, rest=rest)
+        self._bar.update(self._bar.task_ids[0], completed=beat.done, total=beat.total, rest=rest)
 
     def _put_away(self) -> None:
         if self._bar is not None:
@@ -96,11 +91,11 @@ def _columns(bar: int) -> tuple[str | ProgressColumn, ...]:
     )
 
 
-def _fitting(beat: re.Match[str], width: int) -> tuple[int, str]:
+def _fitting(beat: Beat, width: int) -> tuple[int, str]:
     """The longest bar and rest of the line that a terminal takes whole; what is left is always the counts
     and the last word."""
-    hit_rate, *said = beat["rest"].split(", ")
-    room = width - 4 - max(len(beat["table"]), 16) - len(f" {beat['done']}/{beat['total']} ")
+    hit_rate, *said = beat.words()
+    room = width - 4 - max(len(beat.table), 16) - len(f" {beat.done:,}/{beat.total:,} ")
     choices = [
         (BARS[0], [hit_rate, *said]),
         *((bar, said) for bar in BARS),

@@ -8,7 +8,7 @@ import polars as pl
 from jobs.console import console
 from jobs.terminal_tables import stacked
 from nightshift.night.heartbeat import dollars
-from nightshift.storage.ledger import RETRIED, Ledgers
+from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
 
 PAID = ("calls", "prompt_tokens", "new_tokens", "cost_usd", "seconds")
@@ -45,16 +45,9 @@ def costs(store: Store, ledgers: Ledgers, by_table: bool = False) -> dict[str, A
 
 def _paid(ledgers: Ledgers) -> pl.DataFrame:
     """What each night paid for each table; `settled` are the calls whose answers were accepted."""
-    columns = ["as_of", "table", "model_id", "prompt_tokens", "new_tokens", "cost_usd", "seconds"]
-    answers = ledgers.answers.query(lambda rows: rows.select(columns)).with_columns(
-        accepted=pl.lit(value=True)
-    )
-    heard = pl.col("reason").ne_missing(RETRIED)
-    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns)).with_columns(
-        accepted=pl.lit(value=False)
-    )
+    columns = ["as_of", "table", "model_id", "prompt_tokens", "new_tokens", "cost_usd", "seconds", "accepted"]
     return (
-        pl.concat([answers, rejects])
+        ledgers.calls(lambda calls: calls.select(columns))
         .group_by("as_of", "table")
         .agg(
             *(pl.col(name).sum() for name in ("prompt_tokens", "new_tokens", "cost_usd", "seconds")),

@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from jobs.console import console
-from nightshift.errors import InputError
+from nightshift.errors import InputError, nearest
 from nightshift.night.night import Night
 from nightshift.prompts.item_text import visible
 from nightshift.storage.ledger import REJECTED, RETRIED, SERVER, Ledger, Ledgers
@@ -120,7 +120,9 @@ def show_granted(ledgers: Ledgers, chosen: Chosen, tables: Collection[str]) -> b
     Raises InputError for a table that no model is asked about.
     """
     if chosen.table is not None and chosen.table not in tables:
-        raise InputError(f"--table {chosen.table} is not asked of a model; tables: {', '.join(tables)}")
+        near = nearest(chosen.table, tables)
+        hint = f"did you mean {near}? " if near else ""
+        raise InputError(f"--table {chosen.table} is not asked of a model; {hint}tables: {', '.join(tables)}")
     granted = retry(ledgers, chosen).height
     if granted:
         console.print(f"{granted:,} rows may be asked again; a run would ask:")

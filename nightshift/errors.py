@@ -12,6 +12,8 @@ NightshiftError                   1
 └── NightFailed                   1   a blocking check failed or too many rows were rejected
 """
 
+import difflib
+from collections.abc import Iterable
 from typing import Literal
 
 RejectReason = Literal[
@@ -75,3 +77,14 @@ class RejectedAnswer(NightshiftError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, whatever the case; None where none is near.
+
+    >>> nearest("PLN", ["plan", "run"]), nearest("xyz", ["plan", "run"])
+    ('plan', None)
+    """
+    written = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(word.lower(), written, n=1)
+    return written[near[0]] if near else None

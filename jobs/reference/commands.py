@@ -15,6 +15,13 @@ ENDS: dict[str, tuple[int, ...]] = {"run": (*COMMON, 3)}
 """Exit codes of commands that can end in other ways than most."""
 PASSED_ON = {"ui": "`dagster dev`"}
 """Commands that end as the program they start ends, by its name."""
+HEAD = ("option", "default", "variable", "what it says")
+BEFORE = """
+## Before the command
+
+`nightshift --home X plan` is `nightshift plan --home X`. A word that is no command, option, table or destination ends with 2 and the
+nearest one that is.
+"""
 EXITS = """
 ## Exit codes
 
@@ -32,7 +39,17 @@ def commands_page() -> str:
     ]
     sections = (part for name, one in found.items() for part in section(name, one))
     codes = table(("code", "meaning"), [(str(number), meaning) for number, meaning in exit_codes().items()])
-    return page("Commands", _root().help or "", table(("command", "does"), rows), EXITS, codes, *sections)
+    before = table(HEAD, [_line(param) for param in _root().params if isinstance(param, TyperOption)])
+    return page(
+        "Commands",
+        _root().help or "",
+        table(("command", "does"), rows),
+        BEFORE,
+        before,
+        EXITS,
+        codes,
+        *sections,
+    )
 
 
 def commands(group: TyperGroup | None = None, before: str = "") -> dict[str, TyperCommand]:
@@ -58,7 +75,7 @@ def section(name: str, one: TyperCommand) -> Iterator[str]:
     yield f"## nightshift {name}"
     yield fenced("", " ".join(["nightshift", name, *words, "[options]"]))
     yield inspect.cleandoc(one.help or "")
-    yield table(("option", "default", "variable", "what it says"), options)
+    yield table(HEAD, options)
     yield f"Ends with {_ends(name)}."
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from nightshift.errors import ConfigError
+from nightshift.errors import ConfigError, nearest
 from nightshift.export.base import Destination, Published, choose_night
 from nightshift.export.duckdb import DUCKDB
 from nightshift.export.feast import FEAST
@@ -51,7 +51,9 @@ def export(
     no night fits.
     """
     if to not in DESTINATIONS:
-        raise ConfigError(f"--to {to} is unknown; destinations: {', '.join(DESTINATIONS)}")
+        near = nearest(to, DESTINATIONS)
+        hint = f"did you mean {near}? " if near else ""
+        raise ConfigError(f"--to {to} is unknown; {hint}destinations: {', '.join(DESTINATIONS)}")
     destination = DESTINATIONS[to]
     night = Published(store, choose_night(store, destination.needs, as_of))
     with fresh_folder(out, say) as folder:

@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from nightshift.lift.memorization import TABLE as PROBE
-from nightshift.storage.ledger import RETRIED, Ledgers
+from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS
 
@@ -59,14 +59,14 @@ class Cost:
 def calls(ledgers: Ledgers, as_of: date) -> pl.DataFrame:
     """`table, calls, prompt_tokens, new_tokens, seconds, cost_usd, unpriced` of all nights up to this one,
     rejected answers included."""
-    columns = ["table", "as_of", *SPENT]
     bought = (pl.col("as_of") <= as_of) & (pl.col("table") != PROBE)
-    answers = ledgers.answers.query(lambda rows: rows.filter(bought).select(columns))
-    heard = pl.col("reason").ne_missing(RETRIED) & (pl.col("as_of") <= as_of)
-    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns))
+    rows = ledgers.calls(lambda calls: calls.filter(bought).select("table", *SPENT))
     summed = [pl.col(name).sum() for name in SPENT]
-    grouped = pl.concat([answers, rejects]).group_by("table")
-    return grouped.agg(*summed, calls=pl.len(), unpriced=pl.col("cost_usd").null_count()).sort("table")
+    return (
+        rows.group_by("table")
+        .agg(*summed, calls=pl.len(), unpriced=pl.col("cost_usd").null_count())
+        .sort("table")
+    )
 
 
 def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:

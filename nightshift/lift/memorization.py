@@ -19,6 +19,7 @@ import polars as pl
 from nightshift.lift.quality import words_of
 from nightshift.models.llm.base import Answer, Decoding, Request
 from nightshift.night.night import Night
+from nightshift.prompts.item_text import one_line
 from nightshift.storage.content_key import content_key
 from nightshift.storage.ledger import ANSWERS
 
@@ -26,6 +27,8 @@ TABLE = "memorization"
 """Name of the answers in the ledger."""
 DECODING = Decoding(max_new_tokens=16, stop=("\n",))
 LEAST_WORDS = 4
+MAX_CHARS = 300
+"""Longest title looked at."""
 EXAMPLES = 3
 _ASIDE = re.compile(r"\s*[(\[].*$")
 
@@ -52,10 +55,13 @@ class Memory:
 
 def halves(items: pl.DataFrame) -> list[Halves]:
     """Titles of four words or more, years and other asides dropped, cut in the middle; in an order that is
-    random but always the same."""
+    random but always the same.
+
+    Titles are untrusted: each is one masked line, as in every other prompt.
+    """
     found = []
     for item_id, title in items.select("item_id", "title").iter_rows():
-        words = _ASIDE.sub("", title).split()
+        words = _ASIDE.sub("", one_line(title, MAX_CHARS)).split()
         if len(words) >= LEAST_WORDS:
             found.append(
                 Halves(item_id, " ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :]))

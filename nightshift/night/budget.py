@@ -61,13 +61,8 @@ class Spent:
     def of(cls, ledgers: Ledgers, as_of: date) -> "Spent":
         """Read from the ledger: accepted and rejected answers both cost."""
         tonight = pl.col("as_of") == as_of
-        frames = [
-            ledger.query(lambda rows: rows.filter(tonight).select(SPENT))
-            for ledger in (ledgers.answers, ledgers.rejects)
-        ]
-        rows = pl.concat(frames).with_columns(
-            (pl.col("prompt_tokens") + pl.col("new_tokens")).alias("tokens")
-        )
+        rows = ledgers.calls(lambda calls: calls.filter(tonight).select(SPENT))
+        rows = rows.with_columns((pl.col("prompt_tokens") + pl.col("new_tokens")).alias("tokens"))
         by_table = dict(rows.group_by("table").agg(pl.col("tokens").sum()).iter_rows())
         return cls(
             int(rows["tokens"].sum()), float(rows["cost_usd"].sum()), float(rows["seconds"].sum()), by_table

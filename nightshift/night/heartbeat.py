@@ -3,18 +3,21 @@
 Because the numbers come from the ledger's parts, they are right whatever process or machine answers.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
 
 from nightshift.storage.ledger import Ledgers
 
 EVERY_SECONDS = 5.0
+EXTRA = "nightshift_beat"
+"""Attribute of a log record that carries the beat which its words tell."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,25 @@ class Beat:
         done = f"{self.done:,}/{self.total:,} {self.what} ({self.done / max(self.total, 1):.0%})"
         return f"{self.table}: {done}, {self.rest()}"
 
+    def extra(self) -> dict[str, Any]:
+        """The `extra` of a log call, so that nobody has to read the beat out of its line; plain values,
+        for loggers that write JSON."""
+        return {EXTRA: asdict(self)}
+
+    @classmethod
+    def of(cls, record: logging.LogRecord) -> "Beat | None":
+        """The beat that a log record carries, if it carries one."""
+        told = getattr(record, EXTRA, None)
+        return None if told is None else cls(**told)
+
     def rest(self) -> str:
         """The line after its counts."""
-        unit, paid = ("tokens", f"{money(self.usd)}, ") if self.what == "rows" else ("texts", "")
-        return f"hit rate {self.hit_rate:.0%}, {self.speed:,.0f} {unit}/s, {paid}{self._left()}"
+        return ", ".join(self.words())
+
+    def words(self) -> list[str]:
+        """Hit rate, speed, money (where any is paid) and time left, each as a person reads it."""
+        unit, paid = ("tokens", [money(self.usd)]) if self.what == "rows" else ("texts", [])
+        return [f"hit rate {self.hit_rate:.0%}", f"{self.speed:,.0f} {unit}/s", *paid, self._left()]
 
     def _left(self) -> str:
         if not self.done:
@@ -182,12 +200,7 @@ class Heartbeat:
             pl.col("cost_usd").sum(),
             pl.col("cost_usd").null_count().alias("unpriced"),
         )
-        ledgers = (self._ledgers.answers, self._ledgers.rejects)
-        rows = [ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0) for ledger in ledgers]
-        done, computed, usd, unpriced = (
-            sum(number or 0 for number in numbers) for numbers in zip(*rows, strict=True)
-        )
-        return Counted(done, computed, usd, unpriced)
+        return Counted(*self._ledgers.calls(lambda calls: calls.filter(mine).select(*numbers)).row(0))
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):

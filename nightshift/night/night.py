@@ -15,10 +15,9 @@ from nightshift.enrichments.engine import Step, tonight
 from nightshift.enrichments.entities import Reader
 from nightshift.enrichments.registry import Registry, asked, tables_of
 from nightshift.models.encoders import identify_encoder
-from nightshift.models.llm import identify, load_tokenizer
+from nightshift.models.llm import identify, token_counter
 from nightshift.models.llm.base import ModelIdentity
-from nightshift.models.llm.echo import EchoLLM
-from nightshift.models.llm.recorded import RecordedLLM, read_recorded
+from nightshift.models.llm.recorded import read_recorded
 from nightshift.night.config import Settings
 from nightshift.night.estimates import CountTokens
 from nightshift.night.plan import Spent, TablePlan, plan_table
@@ -165,12 +164,7 @@ class Night:
     def count_tokens(self) -> CountTokens | None:
         """Tokens of whole prompts by the model's own tokenizer; None for a server, and where the model was
         never fetched."""
-        if self.settings.llm.backend == "echo":
-            return EchoLLM().count_tokens
-        if self.settings.llm.is_recorded:
-            return RecordedLLM(self.settings.llm.model, {}).count_tokens
-        tokenizer = load_tokenizer(self.settings.llm, self.settings.cache_folder)
-        return None if tokenizer is None else lambda texts: [len(ids) for ids in tokenizer.encode(texts)]
+        return token_counter(self.settings.llm, self.settings.cache_folder)
 
     def askable(self, table: str, requests: pl.DataFrame) -> pl.DataFrame:
         """The requests that the backend can do: none of a scored table where it writes answers only, the

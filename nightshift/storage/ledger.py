@@ -60,6 +60,11 @@ REJECTED: dict[str, Any] = _COMMON | {
 } | _SPENT  # fmt: skip
 """Columns of an answer that was not accepted; it is never used as an answer, but a better parser may read
 it again."""
+RETRIED, SERVER = "retried", "server"
+"""Reasons in the rejects ledger that are no word of a model: a person asked for further attempts, which paid
+nothing; a server failed."""
+CALL = tuple(name for name in ANSWERS if name in REJECTED)
+"""Columns that accepted and rejected answers share."""
 VECTORS: dict[str, Any] = {
     "content_key": pl.String,
     "encoder_id": pl.String,
@@ -68,10 +73,6 @@ VECTORS: dict[str, Any] = {
     "vector": VECTOR,
 }
 """Columns of a vector."""
-
-RETRIED, SERVER = "retried", "server"
-"""Reasons in the rejects ledger that are no word of a model: a person asked for further attempts; a server
-failed."""
 
 MANY_PARTS = 64
 """Compact when a ledger has more parts than this that a merge could still take."""
@@ -196,6 +197,22 @@ class Ledgers:
         self.answers = Ledger(home / "ledger" / "answers", ANSWERS)
         self.vectors = Ledger(home / "ledger" / "vectors", VECTORS)
         self.rejects = Ledger(home / "ledger" / "rejects", REJECTED)
+
+    def calls(self, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        """What `ask` makes of every call that was ever paid, in memory: the columns `CALL`, and whether
+        the answer was `accepted`.
+
+        Accepted and rejected answers both cost, and so does a call that a server failed. Rows that only
+        grant further attempts (`RETRIED`) are no calls.
+        """
+        heard = pl.col("reason").ne_missing(RETRIED)
+
+        def both(answers: pl.LazyFrame) -> pl.LazyFrame:
+            accepted = answers.select(*CALL, accepted=pl.lit(value=True))
+            rejected = self.rejects.scan().filter(heard).select(*CALL, accepted=pl.lit(value=False))
+            return ask(pl.concat([accepted, rejected]))
+
+        return self.answers.query(both)  # asked anew as well when another run compacted the rejects meanwhile
 
     def compact(self) -> None:
         """Keep the part counts bounded."""

@@ -68,6 +68,13 @@ def test_every_table_is_an_asset_with_its_columns_and_a_description() -> None:
         assert isinstance(spec.partitions_def, dg.DailyPartitionsDefinition)
 
 
+def test_every_asset_that_loads_a_model_waits_for_its_turn() -> None:
+    graph = build(ROOT / "nightshift.yaml").resolve_asset_graph()
+    waits = {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).pools == {"model"}}
+    asked = {"group_facts", "item_tag_scores", "item_facts", "user_preferences", "lift"}  # lift probes titles
+    assert waits == asked | {"item_embeddings", "user_embeddings"}
+
+
 def test_the_root_configuration_is_the_demos() -> None:
     assert (ROOT / "nightshift.yaml").read_text() == (ROOT / "jobs" / "demo.yaml").read_text()
 

@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from jobs.cli import app
+from nightshift import __version__
+from nightshift.errors import NightshiftError
 
 
 def nightshift(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -39,6 +44,65 @@ def test_an_unknown_key_is_exit_2_with_the_nearest_known_one(shop) -> None:
     assert done.returncode == 2
     assert "unknown key 'night'" in done.stderr
     assert "'nights'" in done.stderr
+
+
+def test_the_version_is_one_line(tmp_path: Path) -> None:
+    done = nightshift("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"nightshift {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("pln", "No such command 'pln'. Did you mean 'plan'?"),
+        ("PLAN", "No such command 'PLAN'. Did you mean 'plan'?"),
+        ("show itm 3", "No such command 'itm'. Did you mean 'item'?"),
+        ("item 3", "No such command 'item'. Did you mean 'show item'?"),
+        ("zzzzzz", "No such command 'zzzzzz'."),
+        ("plan --jsn", "No such option: --jsn (Possible options: --json)"),
+        ("--hme x plan", "No such option: --hme (Possible options: --help, --home)"),
+        ("--as-of 2024-01-01 run", "--as-of stands after the command: 'nightshift run --as-of ...'."),
+        (
+            "show --as-of 2024-01-01 user 3",
+            "--as-of stands after the command: 'nightshift show user --as-of ...'.",
+        ),
+        ("--home x demo", "--home is no option of 'demo'; leave it out."),
+        ("--home x", "Missing command."),
+        ("export --to metarnk --out there", "did you mean metarank? destinations: duckdb"),
+        ("export --to Feast --out there", "did you mean feast? destinations: duckdb"),
+        ("retry --table item_fact", "did you mean item_facts? tables: group_facts"),
+        ("dataset movielens-1n --from x --out y", "did you mean movielens-1m"),
+    ],
+)
+def test_a_wrong_word_is_exit_2_and_names_the_nearest(words: str, says: str, shop) -> None:
+    done = CliRunner().invoke(
+        app,
+        words.split(),
+        prog_name="nightshift",
+        env={"NIGHTSHIFT_CONFIG": str(shop.config), "COLUMNS": "120"},
+    )
+    found = done.output + (str(done.exception) if isinstance(done.exception, NightshiftError) else "")
+    assert says in found
+    assert (done.exit_code if done.exit_code != 1 else getattr(done.exception, "exit_code", 1)) == 2
+
+
+@pytest.mark.parametrize(
+    "words", ["--config {} plan", "plan --config {}", "--config none.yaml plan --config {}"]
+)
+def test_a_configuration_before_the_command_is_the_commands_own(words: str, shop) -> None:
+    command = [*words.format(shop.config).split(), "--json", "--as-of", str(shop.nights()[0])]
+    shown = CliRunner().invoke(app, command, env={"NIGHTSHIFT_CONFIG": "variables/lose.yaml"})
+    assert shown.exception is None
+    assert json.loads(shown.output)["as_of"] == str(shop.nights()[0])
+
+
+@pytest.mark.parametrize("command", [["costs"], ["show", "item", "1"], ["report"]])
+def test_a_home_before_the_command_reaches_every_command_that_has_one(
+    command: list[str], shop, tmp_path: Path
+) -> None:
+    other = tmp_path / "elsewhere"
+    done = CliRunner().invoke(app, ["--config", str(shop.config), "--home", str(other), *command])
+    assert str(other) in done.output + str(done.exception)
 
 
 def test_check_plan_run_and_show_work_in_the_folder_of_the_configuration(shop) -> None:

@@ -1,12 +1,14 @@
 """What a terminal and a log see of heartbeats."""
 
 import io
+import json
 import logging
 
+import dagster as dg
 import pytest
 from rich.console import Console
 
-from jobs.console import BEAT, StoryHandler
+from jobs.console import StoryHandler
 from nightshift.night.heartbeat import Beat
 
 BEATS = (
@@ -17,18 +19,54 @@ BEATS = (
 
 
 @pytest.mark.parametrize("beat", BEATS)
-def test_every_heartbeat_is_known_by_its_line(beat: Beat) -> None:
-    found = BEAT.fullmatch(beat.line())
-    assert found is not None
-    assert (found["table"], found["what"], found["rest"]) == (beat.table, beat.what, beat.rest())
-    assert (found["done"], found["total"]) == (f"{beat.done:,}", f"{beat.total:,}")
+def test_a_log_record_carries_its_heartbeat_in_values_that_json_can_write(beat: Beat) -> None:
+    record = logging.makeLogRecord(json.loads(json.dumps(beat.extra())))
+    assert Beat.of(record) == beat
+    assert beat.line().endswith(", ".join(beat.words()))
+
+
+def test_a_line_that_only_reads_like_a_heartbeat_is_none() -> None:
+    assert Beat.of(logging.makeLogRecord({"msg": BEATS[0].line()})) is None
+
+
+def test_dagster_hands_the_heartbeat_on_to_its_loggers() -> None:
+    seen = Kept()
+
+    @dg.logger({})
+    def kept(_: dg.InitLoggerContext) -> logging.Logger:
+        return seen.logger
+
+    @dg.asset
+    def table(context: dg.AssetExecutionContext) -> None:
+        context.log.info(BEATS[0].line(), extra=BEATS[0].extra())
+
+    assert (
+        dg.Definitions(assets=[table], loggers={"kept": kept})
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(run_config={"loggers": {"kept": {}}})
+        .success
+    )
+    assert [beat for record in seen.records if (beat := Beat.of(record))] == [BEATS[0]]
+
+
+class Kept(logging.Handler):
+    """Keeps every record of its logger."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        self.logger = logging.Logger("kept", level=logging.DEBUG)
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 def test_in_a_log_heartbeats_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.Logger("night")
     log.addHandler(StoryHandler())
     for beat in BEATS:
-        log.info(beat.line())
+        log.info(beat.line(), extra=beat.extra())
     printed = capsys.readouterr()
     assert [line.strip() for line in printed.out.splitlines()] == [beat.line() for beat in BEATS]
     assert printed.err == ""
@@ -56,8 +94,7 @@ def test_a_bar_cuts_no_number_however_narrow_its_terminal(width: int, done: int)
 def drawn(beat: Beat, width: int) -> str:
     """What a terminal has seen of a bar."""
     screen = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False, color_system=None)
-    handler, found = StoryHandler(), BEAT.fullmatch(beat.line())
-    assert found is not None
-    handler._move(found, screen)
+    handler = StoryHandler()
+    handler._move(beat, screen)
     handler._put_away()
     return screen.file.getvalue()  # type: ignore[attr-defined, no-any-return]

@@ -18,7 +18,7 @@ from nightshift.night.checks import (
     rows_kept,
     vector_drift,
 )
-from nightshift.storage.ledger import ANSWERS, Ledgers
+from nightshift.storage.ledger import ANSWERS, RETRIED, Ledgers
 from nightshift.tables import LIFT
 
 FIRST = date(2024, 1, 1)
@@ -161,7 +161,9 @@ def test_what_a_night_paid_is_read_from_answers_and_rejects_of_every_run(tmp_pat
         "attempt": 1,
         "run_id": "two",
     }
-    ledgers.rejects.append([refused], "two")
+    ledgers.rejects.append(
+        [refused, refused | {"reason": RETRIED, "run_id": "by hand", "cost_usd": 0.0}], "two"
+    )
     assert paid_by_night(ledgers, "item_facts").rows() == [(FIRST, 2, 24, 1.0), (NIGHTS[1], 1, 12, None)]
 
 

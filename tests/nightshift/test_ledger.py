@@ -12,7 +12,7 @@ import pytest
 
 from nightshift.errors import NightshiftError, TableError
 from nightshift.storage import parts
-from nightshift.storage.ledger import ANSWERS, REJECTED, VECTORS, Ledger, Ledgers
+from nightshift.storage.ledger import ANSWERS, CALL, REJECTED, RETRIED, VECTORS, Ledger, Ledgers
 
 
 def answer(key: str, text: str = "said", **values: Any) -> dict[str, Any]:
@@ -374,3 +374,53 @@ def test_two_writers_a_compactor_and_a_reader_at_once_lose_no_row(ledger: Ledger
     assert failures == []
     assert seen == sorted(seen), "a row that was there once was missing later"
     assert reopened(ledger).scan().collect().height == 36
+
+
+# what was paid
+
+
+def refused(key: str, reason: str | None, **values: Any) -> dict[str, Any]:
+    row = answer(key) | {"attempt": 1, "reason": reason} | values
+    return {name: row.get(name) for name in REJECTED}
+
+
+def test_calls_are_answers_and_rejects_without_the_rows_that_grant_further_attempts(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+    ledgers.answers.append(answers(["a"]), "r")
+    ledgers.rejects.append(
+        [
+            refused("b", "schema"),
+            refused("c", "server"),
+            refused("d", None),
+            refused("b", RETRIED, run_id="mine"),
+        ],
+        "r",
+    )
+    calls = ledgers.calls(lambda rows: rows.sort("content_key"))
+    assert calls.columns == [*CALL, "accepted"]
+    assert calls.select("content_key", "accepted").rows() == [
+        ("a", True),
+        ("b", False),
+        ("c", False),
+        ("d", False),
+    ]
+    assert calls["prompt_tokens"].sum() == 40
+
+
+def test_a_question_about_calls_is_one_question_to_both_ledgers(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+    assert ledgers.calls(lambda rows: rows.select(pl.len(), pl.col("cost_usd").sum())).rows() == [(0, 0.0)]
+    ledgers.answers.append([answer("a", cost_usd=1.0), answer("x", table="group_facts")], "r")
+    ledgers.rejects.append([refused("b", "schema", cost_usd=None)], "r")
+    by_table = ledgers.calls(
+        lambda rows: rows.group_by("table").agg(pl.len(), pl.col("cost_usd").null_count()).sort("table")
+    )
+    assert by_table.rows() == [("group_facts", 1, 0), ("item_facts", 2, 1)]
+
+
+def test_an_attempt_that_stands_twice_is_one_call(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+    for _ in range(2):
+        ledgers.answers.append(answers(["a"]), "r")
+        ledgers.rejects.append([refused("b", "schema")], "r")
+    assert ledgers.calls(lambda rows: rows.select(pl.len())).item() == 2

@@ -1,7 +1,14 @@
-"""From settings to a language model."""
+"""From settings to a language model: the table of backends, by their names in `llm.backend`.
 
+A new backend is an entry of `BACKENDS`, and a field of `LLMSettings` where it has settings of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
+
+from pydantic import BaseModel
 
 from nightshift.errors import ConfigError
 from nightshift.models.llm import echo, llama_cpp, openai, openai_batch, recorded, transformers, vllm
@@ -15,18 +22,107 @@ from nightshift.models.llm.transformers import TransformersSettings
 from nightshift.models.llm.vllm import VllmBlock, VllmSettings
 from nightshift.models.weights.tokens import TextTokenizer
 
-Backend = Literal["transformers", "llama_cpp", "vllm", "openai", "openai_batch", "recorded", "echo"]
-SCORING = ("transformers", "echo")
-"""Backends that weigh choices, and show the model's state while they do."""
+Part = TypeVar("Part", bound=BaseModel)
 ALL_AT_ONCE = 1_000_000
 """Rows handed to a provider's batch interface together: its batches run side by side, so the more it knows
 the sooner it ends."""
 
 
+Counter = Callable[[Sequence[str]], list[int]]
+"""Tokens of each of some whole prompts."""
+
+
+def _no_tokenizer(_settings: "LLMSettings", _cache: Path) -> TextTokenizer | None:
+    return None
+
+
+def _free(_settings: "LLMSettings") -> Price | None:
+    return FREE
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to a language model. Nothing heavy is imported, and nothing fetched, before the first
+    prompt."""
+
+    identify: Callable[["LLMSettings"], ModelIdentity]
+    """Who would answer. Raises ConfigError naming the nearest known model."""
+    build: Callable[["LLMSettings", Path, Path | None], LLM]
+    """The model, from settings, cache folder and home; its weights load at the first answer or score."""
+    tokenizer: Callable[["LLMSettings", Path], TextTokenizer | None] = _no_tokenizer
+    """The model's own tokenizer where it can be had without the model; None where not, and when it was
+    never fetched."""
+    counter: Callable[["LLMSettings"], Counter] | None = None
+    """Counts a prompt's tokens; None: the tokenizer does."""
+    price: Callable[["LLMSettings"], Price | None] = _free
+    """Dollars a token: nothing for a local model, None where nobody knows a server's."""
+    can_score: bool = False
+    """Whether it weighs choices, and shows the model's state while it does."""
+    is_remote: bool = False
+    """Whether prompts go to a server, which may ask money for them."""
+    is_recorded: bool = False
+    """Whether answers are read from files, and nothing is asked."""
+    rows_at_once: int | None = None
+    """Rows it wants in one call; None leaves it to `beam.batch_rows`."""
+
+
+BACKENDS = {
+    "transformers": Backend(
+        identify=lambda settings: transformers.identify(_part(settings, TransformersSettings)),
+        build=lambda settings, cache, _: transformers.TransformersLLM(
+            _part(settings, TransformersSettings), cache
+        ),
+        tokenizer=lambda settings, cache: transformers.load_tokenizer(
+            _part(settings, TransformersSettings), cache
+        ),
+        can_score=True,
+    ),
+    "llama_cpp": Backend(
+        identify=lambda settings: llama_cpp.identify(_part(settings, LlamaCppSettings)),
+        build=lambda settings, cache, _: llama_cpp.LlamaCppLLM(_part(settings, LlamaCppSettings), cache),
+        tokenizer=lambda settings, cache: llama_cpp.load_tokenizer(_part(settings, LlamaCppSettings), cache),
+    ),
+    "vllm": Backend(
+        identify=lambda settings: vllm.identify(_part(settings, VllmSettings)),
+        build=lambda settings, cache, _: vllm.VllmLLM(_part(settings, VllmSettings), cache),
+    ),
+    "openai": Backend(
+        identify=lambda settings: openai.identify(_asked(settings)),
+        build=lambda settings, _, __: openai.OpenAILLM(_asked(settings)),
+        price=lambda settings: price_of(settings.model, settings.server, batch=False),
+        is_remote=True,
+    ),
+    "openai_batch": Backend(
+        identify=lambda settings: openai.identify(_asked(settings)),
+        build=lambda settings, _, home: _batched(settings, home),
+        price=lambda settings: price_of(settings.model, settings.server, batch=True),
+        is_remote=True,
+        rows_at_once=ALL_AT_ONCE,
+    ),
+    "recorded": Backend(
+        identify=lambda settings: recorded.identify(settings.model),
+        build=lambda _, __, ___: _not_built(),
+        counter=lambda settings: recorded.RecordedLLM(settings.model, {}).count_tokens,
+        is_recorded=True,
+    ),
+    "echo": Backend(
+        identify=lambda settings: echo.identify(_echoed(settings)),
+        build=lambda settings, _, __: echo.EchoLLM(_echoed(settings)),
+        counter=lambda settings: echo.EchoLLM(_echoed(settings)).count_tokens,
+        can_score=True,
+    ),
+}
+"""Every backend by its name in `llm.backend`."""
+if TYPE_CHECKING:
+    BackendName = str
+else:
+    BackendName = Literal[tuple(BACKENDS)]
+
+
 class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Which language model answers, and how it is run."""
 
-    backend: Backend = "transformers"
+    backend: BackendName = "transformers"
     """`transformers` runs a local model in this process; `llama_cpp` a GGUF file (`llm.llama_cpp`), for
     which `model`, `context_tokens` (null: 4096) and `threads` count; `vllm` a model on a GPU (`llm.vllm`),
     for which `model`, `dtype` and `context_tokens` count; `openai` asks a server (`llm.server`), for which
@@ -56,24 +152,27 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
     def can_score(self) -> bool:
         """Whether the backend weighs choices; others write answers only, and `item_tag_scores` asks them
         nothing."""
-        return self.backend in SCORING
+        return BACKENDS[self.backend].can_score
 
     @property
     def is_recorded(self) -> bool:
         """Whether answers are read from files: rows without one are not asked, and nothing is spent."""
-        return self.backend == "recorded"
+        return BACKENDS[self.backend].is_recorded
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether prompts leave this machine's processes, and a provider may ask money for them."""
+        return BACKENDS[self.backend].is_remote
 
     @property
     def rows_at_once(self) -> int | None:
         """How many rows the backend wants in one call; None leaves it to `beam.batch_rows`."""
-        return ALL_AT_ONCE if self.backend == "openai_batch" else None
+        return BACKENDS[self.backend].rows_at_once
 
     @property
     def price(self) -> Price | None:
         """Dollars a token: nothing for a local model, None where nobody knows a server's."""
-        if not self.backend.startswith("openai"):
-            return FREE
-        return price_of(self.model, self.server, batch=self.backend.endswith("_batch"))
+        return BACKENDS[self.backend].price(self)
 
     def cost(self, prompt_tokens: int, new_tokens: int, cached_tokens: int = 0) -> float | None:
         """What a call cost, in US dollars; None where the price is unknown."""
@@ -84,17 +183,7 @@ class LLMSettings(TransformersSettings, extra="forbid", frozen=True, use_attribu
 def identify(settings: LLMSettings) -> ModelIdentity:
     """Who would answer, without loading torch or weights. Raises ConfigError naming the nearest known
     model."""
-    if settings.backend == "echo":
-        return echo.identify(_echo(settings))
-    if settings.backend in ("openai", "openai_batch"):
-        return openai.identify(_remote(settings))
-    if settings.backend == "llama_cpp":
-        return llama_cpp.identify(_gguf(settings))
-    if settings.backend == "vllm":
-        return vllm.identify(_engine(settings))
-    if settings.backend == "recorded":
-        return recorded.identify(settings.model)
-    return transformers.identify(_local(settings))
+    return BACKENDS[settings.backend].identify(settings)
 
 
 def build_llm(settings: LLMSettings, cache: Path, home: Path | None = None) -> LLM:
@@ -103,40 +192,39 @@ def build_llm(settings: LLMSettings, cache: Path, home: Path | None = None) -> L
     An unknown name is refused now, not in the middle of the night: raises ConfigError.
     `home` is where `openai_batch` remembers its batches; other backends leave nothing behind.
     """
-    if settings.backend == "echo":
-        return echo.EchoLLM(_echo(settings))
-    if settings.backend == "openai":
-        return openai.OpenAILLM(_remote(settings))
-    if settings.backend == "llama_cpp":
-        return llama_cpp.LlamaCppLLM(_gguf(settings), cache)
-    if settings.backend == "vllm":
-        return vllm.VllmLLM(_engine(settings), cache)
-    if settings.backend == "openai_batch":
-        return _batched(settings, home)
-    if settings.backend == "recorded":
-        raise ConfigError(
-            "the backend recorded finds answers by row id, which no request carries; "
-            "pipelines.answer_prompts looks them up"
-        )
-    return transformers.TransformersLLM(_local(settings), cache)
+    return BACKENDS[settings.backend].build(settings, cache, home)
 
 
 def load_tokenizer(settings: LLMSettings, cache: Path) -> TextTokenizer | None:
-    """Counts tokens for a plan without torch; None for other backends and when the weights were never
+    """Counts tokens for a plan without torch; None where no tokenizer is at hand: a server's, and when it
+    was never fetched."""
+    return BACKENDS[settings.backend].tokenizer(settings, cache)
+
+
+def token_counter(settings: LLMSettings, cache: Path) -> Counter | None:
+    """Counts the tokens of whole prompts for a plan; None for a server, and where the model was never
     fetched."""
-    if settings.backend == "llama_cpp":
-        return llama_cpp.load_tokenizer(_gguf(settings), cache)
-    return (
-        transformers.load_tokenizer(_local(settings), cache) if settings.backend == "transformers" else None
+    backend = BACKENDS[settings.backend]
+    if backend.counter is not None:
+        return backend.counter(settings)
+    tokenizer = backend.tokenizer(settings, cache)
+    return None if tokenizer is None else lambda texts: [len(ids) for ids in tokenizer.encode(texts)]
+
+
+def _part(settings: LLMSettings, kind: type[Part]) -> Part:
+    """The fields that one backend reads."""
+    return kind(**settings.model_dump(include=set(kind.model_fields)))
+
+
+def _asked(settings: LLMSettings) -> openai.OpenAISettings:
+    return openai.OpenAISettings(
+        model=settings.model, context_tokens=settings.context_tokens, server=settings.server
     )
 
 
-def _local(settings: LLMSettings) -> TransformersSettings:
-    return TransformersSettings(**settings.model_dump(include=set(TransformersSettings.model_fields)))
-
-
-def _engine(settings: LLMSettings) -> VllmSettings:
-    return VllmSettings(**settings.model_dump(include=set(VllmSettings.model_fields)))
+def _echoed(settings: LLMSettings) -> echo.EchoSettings:
+    limit = {} if settings.context_tokens is None else {"context_tokens": settings.context_tokens}
+    return echo.EchoSettings(reply=settings.reply, **limit)
 
 
 def _batched(settings: LLMSettings, home: Path | None) -> openai_batch.OpenAIBatchLLM:
@@ -144,19 +232,11 @@ def _batched(settings: LLMSettings, home: Path | None) -> openai_batch.OpenAIBat
         raise ConfigError(
             "the backend openai_batch needs a home folder to remember its batches in; pass home to build_llm"
         )
-    return openai_batch.OpenAIBatchLLM(_remote(settings), settings.batch, home / "batches")
+    return openai_batch.OpenAIBatchLLM(_asked(settings), settings.batch, home / "batches")
 
 
-def _gguf(settings: LLMSettings) -> LlamaCppSettings:
-    return LlamaCppSettings(**settings.model_dump(include=set(LlamaCppSettings.model_fields)))
-
-
-def _remote(settings: LLMSettings) -> openai.OpenAISettings:
-    return openai.OpenAISettings(
-        model=settings.model, context_tokens=settings.context_tokens, server=settings.server
+def _not_built() -> NoReturn:
+    raise ConfigError(
+        "the backend recorded finds answers by row id, which no request carries; "
+        "pipelines.answer_prompts looks them up"
     )
-
-
-def _echo(settings: LLMSettings) -> echo.EchoSettings:
-    limit = {} if settings.context_tokens is None else {"context_tokens": settings.context_tokens}
-    return echo.EchoSettings(reply=settings.reply, **limit)

@@ -22,12 +22,7 @@ def paid_by_night(ledgers: "Ledgers", table: str) -> pl.DataFrame:
     """
     columns = ["as_of", "prompt_tokens", "new_tokens", "cost_usd"]
     mine = pl.col("table") == table
-    rows = pl.concat(
-        [
-            ledger.query(lambda rows: rows.filter(mine).select(columns))
-            for ledger in (ledgers.answers, ledgers.rejects)
-        ]
-    )
+    rows = ledgers.calls(lambda calls: calls.filter(mine).select(columns))
     dear = pl.when(pl.col("cost_usd").null_count() == 0).then(pl.col("cost_usd").sum())
     tokens = (pl.col("prompt_tokens") + pl.col("new_tokens")).sum()
     return rows.group_by("as_of").agg(calls=pl.len(), tokens=tokens, usd=dear).sort("as_of")

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from nightshift.storage.ledger import RETRIED, Ledgers
+from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Manifest, Store
 from nightshift.tables import ORIGINS, Table
 
@@ -33,16 +33,14 @@ def spent(ledgers: Ledgers, table: str, as_of: date) -> pl.DataFrame:
     for calls, oldest first."""
     columns = ["as_of", *SPENT]
     bought = (pl.col("table") == table) & (pl.col("as_of") <= as_of)
-    answers = ledgers.answers.query(lambda rows: rows.filter(bought).select(columns))
-    rejects = ledgers.rejects.query(
-        lambda rows: rows.filter(bought, pl.col("reason").ne_missing(RETRIED)).select(columns)
+    rows = ledgers.calls(lambda calls: calls.filter(bought).select(columns))
+    unpriced = pl.col("cost_usd").null_count()
+    return (
+        rows.group_by("as_of")
+        .agg(pl.col(SPENT).sum(), calls=pl.len(), unpriced=unpriced)
+        .sort("as_of")
+        .tail(NEWEST)
     )
-    grouped = (
-        pl.concat([answers, rejects])
-        .group_by("as_of")
-        .agg(pl.col(SPENT).sum(), calls=pl.len(), unpriced=pl.col("cost_usd").null_count())
-    )
-    return grouped.sort("as_of").tail(NEWEST)
 
 
 def on_nights(nights: list[date], rows: pl.DataFrame) -> Mapping[str, list[float]]:

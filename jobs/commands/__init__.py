@@ -1,0 +1,1 @@
+"""The commands of `nightshift`, a file each."""
