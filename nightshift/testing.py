@@ -12,6 +12,7 @@ more to compare.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -270,8 +271,13 @@ class LLMConformance:
         if not self.scores:
             return
         row = _requests(self.texts[:1], self.decoding)[0]
-        for own in ((), (Question("next", "\nNext:", ()),), (Question("next", "\nNext:", (" Alien", "")),)):
-            said = _refusal(ValueError, lambda own=own: self._llm().score([replace(row, questions=own)], ()))  # type: ignore[misc]
+        wrong: list[tuple[Question, ...]] = [
+            (),
+            (Question("next", "\nNext:", ()),),
+            (Question("next", "\nNext:", (" Alien", "")),),
+        ]
+        for own in wrong:
+            said = _refusal(ValueError, partial(self._llm().score, [replace(row, questions=own)], ()))
             assert row.key in said
 
     def test_a_backend_that_cannot_score_says_so(self) -> None:
@@ -279,9 +285,8 @@ class LLMConformance:
         if self.scores:
             return
         for rows, shared in ((_requests(self.texts, self.decoding), self.questions), (self._own(), [])):
-            assert "cannot weigh choices" in _refusal(
-                ModelUnavailable, lambda rows=rows, shared=shared: self._llm().score(rows, shared)
-            )  # type: ignore[misc]
+            said = _refusal(ModelUnavailable, partial(self._llm().score, rows, shared))
+            assert "cannot weigh choices" in said
 
 
 def _same(found: Sequence[Scored], expected: Sequence[Scored]) -> None:

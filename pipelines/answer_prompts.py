@@ -8,7 +8,7 @@ asks it, as the same attempt.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -211,7 +211,7 @@ class Batch:
 
 def requests_of(prompt: Prompt[Any], rows: pl.DataFrame, decoding: Decoding) -> list[Request]:
     """The rows as a model is asked, with the questions of their own where they bring some."""
-    own = rows["questions"] if "questions" in rows.columns else [None] * rows.height
+    own: Iterable[str | None] = rows["questions"] if "questions" in rows.columns else [None] * rows.height
     texts = rows.select("content_key", "text").iter_rows()
     return [
         Request(key, prompt.instructions, text, decoding, unpacked(questions))

@@ -5,7 +5,7 @@ The allow-list is enforced here, not by good manners: `requests` hands `build` a
 the prompt's own `fields`, so a column that is not on the list cannot reach a model.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
@@ -132,13 +132,11 @@ def _asked(prompt: Prompt[Any], key: Callable[[str, str | None], str], rows: pl.
     """Requests of a slice, without their worth: only its texts are Python strings at a time."""
     named = list(rows.select(prompt.fields).iter_rows(named=True))
     texts = [prompt.build(row) for row in named]
-    packs = (
-        [None] * len(texts)
-        if prompt.choices is None
-        else _packs(prompt, prompt.choices, rows[prompt.row_key], named)
-    )
+    packs: Sequence[str | None] = [None] * len(texts)
+    if prompt.choices is not None:
+        packs = _packs(prompt, prompt.choices, rows[prompt.row_key], named)
     both = list(zip(texts, packs, strict=True))
-    columns = {
+    columns: dict[str, Any] = {
         "content_key": [key(text, own) for text, own in both],
         "row_id": rows[prompt.row_key],
         "text_key": [content_key(*_own(text, own)) for text, own in both],

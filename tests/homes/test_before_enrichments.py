@@ -44,7 +44,10 @@ def copied(folder: Path, *names: str) -> Path:
     """A copy of the recorded folder, or of these parts of it."""
     for name in names:
         source = RECORDED / name
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, folder / name)
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        else:
+            shutil.copyfile(source, folder / name)
     return folder
 
 
