@@ -169,7 +169,7 @@ class Night:
     def askable(self, table: str, requests: pl.DataFrame) -> pl.DataFrame:
         """The requests that the backend can do: none of a scored table where it writes answers only, the
         recorded ones where it recalls."""
-        if self.prompts[table].questions and not self.settings.llm.can_score:
+        if self.prompts[table].is_scored and not self.settings.llm.can_score:
             return requests.clear()
         if self.settings.llm.is_recorded:
             return requests.join(self.recorded(table), on="row_id", how="semi", maintain_order="left")
