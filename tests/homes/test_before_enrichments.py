@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from nightshift.config import load_settings
 from nightshift.ledger import Ledgers
 from nightshift.store import Manifest, Store
 from polars.testing import assert_frame_equal
 
 from jobs.planning import plan_night
 from jobs.running import run_job
+from nightshift.config import load_settings
 from nightshift.night import Night
 from nightshift.serving import Ranker
 from nightshift.tables import TABLES

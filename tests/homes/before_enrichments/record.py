@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import yaml
-from nightshift.config import load_settings
 from nightshift.datasets.synthetic import SyntheticSettings, make_world, write_sources
 from nightshift.ledger import Ledgers
 
 from jobs.running import run_job
+from nightshift.config import load_settings
 from nightshift.serving import Ranker
 from tests.homes.before_enrichments.arithmetic import fingerprint
 
