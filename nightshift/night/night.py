@@ -17,9 +17,9 @@ from nightshift.enrichments.registry import Registry, asked, tables_of
 from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm import identify, token_counter
 from nightshift.models.llm.base import ModelIdentity
+from nightshift.models.llm.choices import CountTokens
 from nightshift.models.llm.recorded import read_recorded
 from nightshift.night.config import Settings
-from nightshift.night.estimates import CountTokens
 from nightshift.night.plan import Spent, TablePlan, plan_table
 from nightshift.night.readers import Foreseen, Published
 from nightshift.prompts.base import Prompt

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from nightshift.models.llm.choices import CountTokens
 from nightshift.models.llm.prices import FREE, Price, unknown
 from nightshift.night.budget import (
     ATTEMPTS,
@@ -21,7 +22,7 @@ from nightshift.night.budget import (
     reservable,
     would_ask,
 )
-from nightshift.night.estimates import NOTHING, CountTokens, Estimate, estimate, with_spend, with_tokens
+from nightshift.night.estimates import NOTHING, Estimate, estimate, with_spend, with_tokens
 from nightshift.night.reasons import attempts, counts, explained
 from nightshift.prompts.base import Prompt
 from nightshift.storage.ledger import Ledgers

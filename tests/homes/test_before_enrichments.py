@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from nightshift.ledger import Ledgers
-from nightshift.store import Manifest, Store
 from polars.testing import assert_frame_equal
 
 from jobs.planning import plan_night
 from jobs.running import run_job
-from nightshift.config import load_settings
-from nightshift.night import Night
+from nightshift.enrichments.registry import built_in, tables_of
+from nightshift.night.config import load_settings
+from nightshift.night.night import Night
 from nightshift.serving import Ranker
-from nightshift.tables import TABLES
+from nightshift.storage.ledger import Ledgers
+from nightshift.storage.store import Manifest, Store
 from tests.homes.before_enrichments.arithmetic import fingerprint
 from tests.homes.before_enrichments.record import asked
+
+TABLES = tables_of(built_in())
 
 pytestmark = pytest.mark.slow
 RECORDED = Path(__file__).parent / "before_enrichments"

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import yaml
-from nightshift.datasets.synthetic import SyntheticSettings, make_world, write_sources
-from nightshift.ledger import Ledgers
 
 from jobs.running import run_job
-from nightshift.config import load_settings
+from nightshift.night.config import load_settings
 from nightshift.serving import Ranker
+from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world, write_sources
+from nightshift.storage.ledger import Ledgers
 from tests.homes.before_enrichments.arithmetic import fingerprint
 
 WORLD = SyntheticSettings(seed=11, n_users=18, n_items=40, days=30)
