@@ -12,7 +12,8 @@ NightshiftError                   1
 └── NightFailed                   1   a blocking check failed or too many rows were rejected
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 RejectReason = Literal[
     "refusal",
@@ -58,6 +59,9 @@ class IntegrityError(NightshiftError):
 
 class ModelUnavailable(NightshiftError):
     """Weights, a server or an optional package cannot be had; the message says how to get it."""
+
+    kept: Sequence[Any] = ()
+    """Answers that were had, and paid, before it stopped: they are stored all the same."""
 
 
 class VectorMismatch(NightshiftError):

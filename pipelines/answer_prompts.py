@@ -8,7 +8,7 @@ asks it, as the same attempt.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from nightshift.enrichments.answers import parse
-from nightshift.errors import RejectedAnswer
+from nightshift.errors import ModelUnavailable, RejectedAnswer
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request, Scored
 from nightshift.models.llm.recorded import RecordedLLM
 from nightshift.night.config import Settings
@@ -123,9 +123,23 @@ class Batch:
         attempt: int,
     ) -> dict[str, int]:
         model_id = llm.identity.model_id
-        outcomes = [
-            (answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)
-        ]
+        try:
+            answers = llm.answer(requests)
+        except ModelUnavailable as error:
+            self._keep(ledgers, prompt, model_id, error.kept, owners, attempt)  # they are paid
+            raise
+        return self._keep(ledgers, prompt, model_id, answers, owners, attempt)
+
+    def _keep(
+        self,
+        ledgers: Ledgers,
+        prompt: Prompt[Any],
+        model_id: str,
+        answers: Sequence[Answer],
+        owners: Owners,
+        attempt: int,
+    ) -> dict[str, int]:
+        outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in answers]
         good = [
             self._row(prompt, model_id, answer) | owners[answer.key]
             for answer, said in outcomes
@@ -142,7 +156,7 @@ class Batch:
             ledgers.answers.append(good, self.run_id)
         if bad:
             ledgers.rejects.append([{name: row[name] for name in REJECTED} for row in bad], self.run_id)
-        return {"rows": len(requests), "accepted": len(good), "rejected": len(bad)}
+        return {"rows": len(answers), "accepted": len(good), "rejected": len(bad)}
 
     def _row(self, prompt: Prompt[Any], model_id: str, answer: Answer) -> dict[str, Any]:
         return self._common(prompt, model_id, answer) | {

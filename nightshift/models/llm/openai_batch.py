@@ -36,7 +36,10 @@ from nightshift.models.llm.openai import (
     OpenAISettings,
     check_installed,
     payload,
+    tell,
 )
+from nightshift.models.llm.refusals import told_about_us
+from nightshift.models.llm.shared_failures import all_alike, stopped
 
 log = logging.getLogger(__name__)
 GROWTH = 1.5
@@ -87,8 +90,8 @@ class OpenAIBatchLLM:
         are over.
 
         `error` where the provider failed a row, `waiting` where its batch is still worked on.
-        Raises ModelUnavailable when no provider is there or it refuses us, ValueError when instructions
-        leave no room.
+        Raises ModelUnavailable, with what was answered, when no provider is there, it refuses us or all
+        rows fail alike; ValueError when instructions leave no room.
         """
         if not requests:
             return []
@@ -97,14 +100,28 @@ class OpenAIBatchLLM:
         wanted = {custom_id(request): request for request in requests}
         found = self._direct.connection.run(self._all(wanted))
         seconds = (time.perf_counter() - began) / len(requests)
-        return [
+        answers = [
             replace(found[name], key=request.key, seconds=seconds)
             for name, request in zip(map(custom_id, requests), requests, strict=True)
         ]
+        tell(answers)
+        if wrong := self._about_us(answers, requests[0]):
+            wrong.kept = [answer for answer in answers if answer.finish_reason != "waiting"]
+            raise wrong
+        return answers
 
     def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
         """Not possible here."""
         return self._direct.score(requests, questions)
+
+    def _about_us(self, answers: Sequence[Answer], request: Request) -> ModelUnavailable | None:
+        """What every row would hear again: no balance, a refused key, or one failure that all rows share."""
+        lost = [answer for answer in answers if answer.finish_reason == "error"]
+        server = self.settings.server
+        for answer in lost:
+            if wrong := told_about_us(answer.text, server):
+                return ModelUnavailable(f"{server.base_url} {wrong}: {answer.text}")
+        return stopped(server.base_url, len(lost), lost[0].text, request) if all_alike(answers) else None
 
     async def _all(self, wanted: dict[str, Request]) -> dict[str, Answer]:
         try:
