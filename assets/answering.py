@@ -122,8 +122,8 @@ def _paid(night: Night, table: str) -> pl.DataFrame:
     """The run's calls, accepted or not."""
     mine = (pl.col("run_id") == night.run_id) & (pl.col("table") == table)
     columns = ("prompt_tokens", "cached_tokens", "new_tokens", "cost_usd", "seconds")
-    answers = night.ledgers.answers.query(lambda rows: rows.filter(mine).select(columns))
-    rejects = night.ledgers.rejects.query(
+    answers = night.ledgers.answers.payments(lambda rows: rows.filter(mine).select(columns))
+    rejects = night.ledgers.rejects.payments(
         lambda rows: rows.filter(mine, pl.col("reason") != RETRIED).select(columns)
     )
     return pl.concat([answers, rejects])

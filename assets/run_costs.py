@@ -14,11 +14,11 @@ COUNTED = ("prompt_tokens", "new_tokens", "cost_usd", "seconds")
 def paid(night: Night) -> pl.DataFrame:
     """The run's calls of all tables, accepted or not."""
     mine = pl.col("run_id") == night.run_id
-    answers = night.ledgers.answers.query(lambda rows: rows.filter(mine).select(COUNTED))
+    answers = night.ledgers.answers.payments(lambda rows: rows.filter(mine).select(COUNTED))
     return pl.concat(
         [
             answers,
-            night.ledgers.rejects.query(
+            night.ledgers.rejects.payments(
                 lambda rows: rows.filter(mine, pl.col("reason") != RETRIED).select(COUNTED)
             ),
         ]

@@ -46,13 +46,23 @@ def costs(store: Store, ledgers: Ledgers, by_table: bool = False) -> dict[str, A
 
 
 def _paid(ledgers: Ledgers) -> pl.DataFrame:
-    """What each night paid for each table; `settled` are the calls whose answers were accepted."""
-    columns = ["as_of", "table", "model_id", "prompt_tokens", "new_tokens", "cost_usd", "seconds"]
-    answers = ledgers.answers.query(lambda rows: rows.select(columns)).with_columns(
+    """What each night paid for each table; `settled` are the rows whose answers were accepted, once each
+    however often paid."""
+    columns = [
+        "content_key",
+        "as_of",
+        "table",
+        "model_id",
+        "prompt_tokens",
+        "new_tokens",
+        "cost_usd",
+        "seconds",
+    ]
+    answers = ledgers.answers.payments(lambda rows: rows.select(columns)).with_columns(
         accepted=pl.lit(value=True)
     )
     heard = pl.col("reason").ne_missing(RETRIED)
-    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns)).with_columns(
+    rejects = ledgers.rejects.payments(lambda rows: rows.filter(heard).select(columns)).with_columns(
         accepted=pl.lit(value=False)
     )
     return (
@@ -61,7 +71,7 @@ def _paid(ledgers: Ledgers) -> pl.DataFrame:
         .agg(
             *(pl.col(name).sum() for name in ("prompt_tokens", "new_tokens", "cost_usd", "seconds")),
             calls=pl.len().cast(pl.Int64),
-            settled=pl.col("accepted").sum().cast(pl.Int64),
+            settled=pl.col("content_key").filter("accepted").n_unique().cast(pl.Int64),
             unpriced=pl.col("cost_usd").null_count().cast(pl.Int64),
             models=pl.col("model_id").unique().sort().str.join(", "),
         )

@@ -24,12 +24,14 @@ from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.night.plan import still_fits
 from nightshift.prompts.base import Prompt
+from nightshift.repeats import REPEATS
 from nightshift.storage.ledger import REJECTED, Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 Owners = dict[str, dict[str, str]]
 """`row_id` and `text_key` of each content key."""
 RESERVED = ("prompt_tokens", "worst_tokens", "worst_usd")
@@ -56,6 +58,20 @@ class Batch:
 
     def do(self, rows: pl.DataFrame) -> dict[str, int]:
         """Ask the rows, which share their `attempt`, append what came back, and count it."""
+        with REPEATS.within((self.settings.home_folder, self.run_id)):
+            return self._do(self._unanswered(rows))
+
+    def _unanswered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that no run has answered since they were planned: another one on this home may have
+        paid for them meanwhile."""
+        if self.night.prompts[self.table].questions:
+            return rows  # may be asked for their states although they have an answer
+        answered = self.night.ledgers.answers.lookup(rows["content_key"], ["content_key"])
+        return rows.join(answered, on="content_key", how="anti", maintain_order="left")
+
+    def _do(self, rows: pl.DataFrame) -> dict[str, int]:
+        if rows.is_empty():
+            return {"rows": 0, "accepted": 0, "rejected": 0}
         prompt, attempt = self.night.prompts[self.table], int(rows["attempt"][0])
         if not self._affords(prompt, rows):
             log.warning(

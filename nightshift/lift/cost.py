@@ -62,9 +62,9 @@ def calls(ledgers: Ledgers, as_of: date) -> pl.DataFrame:
     rejected answers included."""
     columns = ["table", "as_of", *SPENT]
     bought = (pl.col("as_of") <= as_of) & (pl.col("table") != PROBE)
-    answers = ledgers.answers.query(lambda rows: rows.filter(bought).select(columns))
+    answers = ledgers.answers.payments(lambda rows: rows.filter(bought).select(columns))
     heard = pl.col("reason").ne_missing(RETRIED) & (pl.col("as_of") <= as_of)
-    rejects = ledgers.rejects.query(lambda rows: rows.filter(heard).select(columns))
+    rejects = ledgers.rejects.payments(lambda rows: rows.filter(heard).select(columns))
     summed = [pl.col(name).sum() for name in SPENT]
     grouped = pl.concat([answers, rejects]).group_by("table")
     return grouped.agg(*summed, calls=pl.len(), unpriced=pl.col("cost_usd").null_count()).sort("table")

@@ -59,10 +59,11 @@ class Spent:
 
     @classmethod
     def of(cls, ledgers: Ledgers, as_of: date) -> "Spent":
-        """Read from the ledger: accepted and rejected answers both cost."""
+        """Read from the ledger: accepted and rejected answers both cost, and so does one that another run
+        paid for too."""
         tonight = pl.col("as_of") == as_of
         frames = [
-            ledger.query(lambda rows: rows.filter(tonight).select(SPENT))
+            ledger.payments(lambda rows: rows.filter(tonight).select(SPENT))
             for ledger in (ledgers.answers, ledgers.rejects)
         ]
         rows = pl.concat(frames).with_columns(

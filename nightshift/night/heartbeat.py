@@ -183,7 +183,7 @@ class Heartbeat:
             pl.col("cost_usd").null_count().alias("unpriced"),
         )
         ledgers = (self._ledgers.answers, self._ledgers.rejects)
-        rows = [ledger.query(lambda rows: rows.filter(mine).select(*numbers)).row(0) for ledger in ledgers]
+        rows = [ledger.payments(lambda rows: rows.filter(mine).select(*numbers)).row(0) for ledger in ledgers]
         done, computed, usd, unpriced = (
             sum(number or 0 for number in numbers) for numbers in zip(*rows, strict=True)
         )

@@ -11,9 +11,11 @@ from nightshift.models.llm.limits import Failed
 from nightshift.models.llm.refusals import hidden_refusal
 from nightshift.models.llm.replies import read_reply
 from nightshift.models.llm.usage import Tokens
+from nightshift.repeats import REPEATS
 from nightshift.storage.content_key import canonical, content_key
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 URLS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
 
 

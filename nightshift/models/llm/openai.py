@@ -32,11 +32,13 @@ from nightshift.models.llm.replies import UNREADABLE, read_reply
 from nightshift.models.llm.server import ServerSettings, check_server
 from nightshift.models.llm.shared_failures import SharedFailures
 from nightshift.models.llm.usage import CHARS_PER_TOKEN, Tokens, estimated_tokens
+from nightshift.repeats import REPEATS
 
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 CONTEXT_TOKENS = 8192
 """Assumed where `llm.context_tokens` is not set; servers do not say theirs in an agreed way."""
 KEPT_END = 64 * CHARS_PER_TOKEN

@@ -40,8 +40,10 @@ from nightshift.models.llm.openai import (
 )
 from nightshift.models.llm.refusals import told_about_us
 from nightshift.models.llm.shared_failures import all_alike, stopped
+from nightshift.repeats import REPEATS
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 GROWTH = 1.5
 """Each look at a batch comes so much later than the one before, up to `llm.batch.poll_seconds`."""
 FIRST_POLL = 5.0
@@ -78,6 +80,7 @@ class OpenAIBatchLLM:
         self.identity = self._direct.identity
         self.context_tokens = self._direct.context_tokens
         self._folder = BatchFolder(folder)
+        self._told: dict[str, tuple[str, int]] = {}
         self._server = BatchServer(self._direct.connection, first_wait, LONGEST_BACKOFF)
         self.close = weakref.finalize(self, self._direct.close)
 
@@ -240,14 +243,19 @@ class OpenAIBatchLLM:
         if progress and state.ended is None:
             counts = progress.request_counts or {}
             done = counts.get("completed", 0) + counts.get("failed", 0)
-            log.info(
-                "batch %s: %s, %d/%d rows, waited %.0f min",
-                state.batch_id,
+            if self._told.get(state.intent) != (
                 progress.status,
                 done,
-                len(state.rows),
-                waited / 60,
-            )
+            ):  # a look that shows nothing new is not told
+                self._told[state.intent] = progress.status, done
+                log.info(
+                    "batch %s: %s, %d/%d rows, waited %.0f min",
+                    state.batch_id,
+                    progress.status,
+                    done,
+                    len(state.rows),
+                    waited / 60,
+                )
         return 0.0
 
     async def _looked_at(self, state: BatchState) -> Progress | None:

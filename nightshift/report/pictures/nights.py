@@ -34,8 +34,8 @@ def spent(ledgers: Ledgers, table: str, as_of: date) -> pl.DataFrame:
     for calls, oldest first."""
     columns = ["as_of", *SPENT]
     bought = (pl.col("table") == table) & (pl.col("as_of") <= as_of)
-    answers = ledgers.answers.query(lambda rows: rows.filter(bought).select(columns))
-    rejects = ledgers.rejects.query(
+    answers = ledgers.answers.payments(lambda rows: rows.filter(bought).select(columns))
+    rejects = ledgers.rejects.payments(
         lambda rows: rows.filter(bought, pl.col("reason").ne_missing(RETRIED)).select(columns)
     )
     grouped = (
