@@ -6,11 +6,12 @@ Assets, the command line and the Beam workers all start from a `Night`; nothing 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
-from nightshift.enrichments.group_facts.groups import group_rows, membership
+from nightshift.enrichments.group_facts.groups import group_rows, membership, with_titles
 from nightshift.enrichments.group_facts.prompt import group_facts
 from nightshift.enrichments.item_facts.line_prompt import item_facts
 from nightshift.enrichments.item_tag_scores.prompt import item_tag_scores
@@ -32,6 +33,10 @@ from nightshift.storage.store import Store
 PROMPTED = ("group_facts", "item_tag_scores", "item_facts", "user_preferences")
 """Tables a language model works for, in the order in which they draw on the budget: a sentence a group is
 cheap and says something about every item, so it comes first."""
+
+NIGHTS_BACK = 8
+"""Nights whose titles of groups are made again, each by one pass over the events; groups asked on other
+nights are shown anew."""
 
 
 def midnight(day: date) -> datetime:
@@ -102,8 +107,43 @@ class Night:
         return None if tokenizer is None else lambda texts: [len(ids) for ids in tokenizer.encode(texts)]
 
     def groups(self, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        """Groups of items with what a prompt may see of them: `group, items, titles`."""
-        return group_rows(items, events, membership(items, self.settings.facts))
+        """Groups of items with what a prompt may see of them: `group, items, titles`.
+
+        A group that a model was asked about keeps the titles that it was shown by then, as long as the
+        items allow: fame by the events before that night. Traffic alone asks nothing again, however young
+        the log is.
+        """
+        members = membership(items, self.settings.facts)
+        tonight = group_rows(items, events, members)
+        if self.settings.llm.is_recorded:
+            return tonight
+        changed = (
+            tonight.filter(~self._is_answered(tonight)).select("group").join(self._groups_asked(), on="group")
+        )
+        kept = [tonight.select("group", "titles").clear()]
+        by_night = changed.sort("as_of", descending=True).group_by("as_of", maintain_order=True)
+        for (night,), groups in islice(by_night, NIGHTS_BACK):
+            before = group_rows(items, events.filter(pl.col("timestamp") < midnight(night)), members)  # type: ignore[arg-type]
+            before = before.join(groups, on="group", how="semi")
+            kept.append(before.filter(self._is_answered(before)).select("group", "titles"))
+        return with_titles(tonight, pl.concat(kept))
+
+    def _is_answered(self, groups: pl.DataFrame) -> pl.Series:
+        """Whether the ledger has an answer for a group as it is shown here."""
+        keys = self.group_requests(groups).select("row_id", "content_key")
+        known = self.ledgers.answers.lookup(keys["content_key"], ["content_key"])
+        return groups["group"].is_in(keys.join(known, on="content_key")["row_id"].implode())
+
+    def _groups_asked(self) -> pl.DataFrame:
+        """`group, as_of`: the newest night before this one on which the prompt of groups was answered for
+        it by this model."""
+        mine = (pl.col("table") == "group_facts") & (
+            pl.col("prompt_id") == self.prompts["group_facts"].prompt_id
+        )
+        mine &= (pl.col("model_id") == self.identity.model_id) & (pl.col("as_of") < self.as_of)
+        return self.ledgers.answers.query(
+            lambda rows: rows.filter(mine).group_by(group="row_id").agg(pl.col("as_of").max())
+        )
 
     def group_requests(self, groups: pl.DataFrame) -> pl.DataFrame:
         """One request a group, those with the most items first."""
