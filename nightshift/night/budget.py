@@ -36,8 +36,9 @@ class BudgetSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     """Money of one night. Local models cost nothing; refused for a server's model without a price. None:
     no limit."""
     minutes: float | None = Field(None, ge=0)
-    """Model time of one night, in minutes, by the speed the ledger has measured; looked at again before
-    every batch, so that a night that turns slow overruns by one batch at most. None: no limit."""
+    """Language model time of one night, in minutes, by the speed the ledger has measured; looked at again
+    before every batch, so that a night that turns slow overruns by one batch at most. Not the whole night:
+    reading, embedding, features and training come on top. None: no limit."""
     tables: dict[str, int] = Field(default_factory=dict)
     """Prompt and new tokens of one night by table, `{item_facts: 60000}`. A table not named has no limit
     of its own."""
