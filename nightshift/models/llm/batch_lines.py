@@ -10,7 +10,7 @@ from nightshift.models.llm.base import Answer, Request
 from nightshift.models.llm.limits import Failed
 from nightshift.models.llm.refusals import hidden_refusal
 from nightshift.models.llm.replies import read_reply
-from nightshift.models.llm.usage import Tokens
+from nightshift.models.llm.usage import Tokens, billed
 from nightshift.repeats import REPEATS
 from nightshift.storage.content_key import canonical, content_key
 
@@ -91,7 +91,7 @@ def _answer(said: dict[str, Any], request: Request) -> Answer:
     body = response.get("body")
     no = hidden_refusal(json.dumps(body)) if response.get("status_code") == 200 else None
     if no is not None:
-        return lost(request, f"status {no.status}: {no.said[:200]}")
+        return lost(request, f"status {no.status}: {no.said[:200]}", billed(json.dumps(body), request.prompt))
     if said.get("error") or response.get("status_code") != 200:
         return lost(request, f"status {response.get('status_code')}: {_told(said.get('error') or body)}")
     try:

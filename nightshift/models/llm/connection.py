@@ -16,6 +16,7 @@ from nightshift.errors import ModelUnavailable
 from nightshift.models.llm.limits import LONGEST_WAIT, Failed, Pace, retry_after
 from nightshift.models.llm.refusals import Refusal, about_us, hidden_refusal, refusal
 from nightshift.models.llm.server import ServerSettings, api_key, redacted
+from nightshift.models.llm.usage import billed
 
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIStatusError, AsyncOpenAI
@@ -73,7 +74,10 @@ class Connection:
         fail alike."""
         body = await self.tried(self._create(**payload))
         if no := hidden_refusal(body):
-            raise self._meant(replace(no, said=redacted(no.said, api_key(self.settings))))
+            failure = self._meant(replace(no, said=redacted(no.said, api_key(self.settings))))
+            if isinstance(failure, Failed):
+                failure.used = billed(body, "")
+            raise failure
         return body
 
     async def tried(self, call: Awaitable[T], seconds: float | None = None) -> T:

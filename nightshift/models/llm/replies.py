@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from nightshift.models.llm.base import Answer, FinishReason, Request
 from nightshift.models.llm.limits import Failed
-from nightshift.models.llm.usage import Usage, UsageBlock, billed, tokens_of
+from nightshift.models.llm.usage import Usage, UsageBlock, billed, is_stream, tokens_of
 
 TEXT_PARTS = ("text", "output_text", "refusal")
 """Kinds of a content's parts that are the answer; thoughts, pictures and the like are not."""
@@ -93,7 +93,8 @@ def read_reply(body: str, request: Request, sent: str) -> Answer:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the start"
-        kind = NO_JSON if first["type"] == "json_invalid" else f"{UNREADABLE}: {first['type']} at {where}"
+        passes = first["type"] == "json_invalid" and not is_stream(body)
+        kind = NO_JSON if passes else f"{UNREADABLE}: {first['type']} at {where}"
         told = f"the reply cannot be read: {first['msg']}"[:200]
         raise Failed(told, kind=kind, used=billed(body, sent)) from None
     choice = reply.choices[0]

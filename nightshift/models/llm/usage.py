@@ -103,13 +103,23 @@ def tokens_of(usage: Usage, sent: str, written: str) -> Tokens:
 
 def billed(body: str, sent: str) -> Tokens:
     """What a reply whose answer cannot be read says that it cost; nothing where it says nothing."""
-    try:
-        usage = _Billed.model_validate_json(body).usage
-    except ValidationError:
-        return Tokens()
-    if not (usage.prompt_tokens or usage.completion_tokens or usage.total_tokens):
-        return Tokens()
-    return tokens_of(usage, sent, "")
+    for part in reversed(_events(body)):
+        try:
+            usage = _Billed.model_validate_json(part).usage
+        except ValidationError:
+            continue
+        if usage.prompt_tokens or usage.completion_tokens or usage.total_tokens:
+            return tokens_of(usage, sent, "")
+    return Tokens()
+
+
+def is_stream(body: str) -> bool:
+    """Whether a server sent a stream of events that nobody asked for."""
+    return body.lstrip().startswith("data:")
+
+
+def _events(body: str) -> list[str]:
+    return [line[5:] for line in body.splitlines() if line.startswith("data:")] if is_stream(body) else [body]
 
 
 def _believed(count: int | None, text: str) -> int | None:

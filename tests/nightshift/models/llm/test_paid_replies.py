@@ -196,6 +196,22 @@ def test_a_reply_that_cannot_be_read_is_counted_and_asked_once_more(llm_for: Any
     assert (answer.finish_reason, answer.prompt_tokens, answer.new_tokens) == ("error", 200, 14)
 
 
+def test_a_stream_that_nobody_asked_for_is_counted_and_asked_once_more(llm_for: Any) -> None:
+    events = [{"choices": [{"delta": {"content": "A lamp."}}]}, {"choices": [], "usage": BILLED}]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    with Loopback(lambda asked: raw(body.encode())) as server:
+        (answer,) = llm_for(server.url).answer(films(1))
+    assert (len(server.asked), answer.prompt_tokens, answer.new_tokens) == (2, 200, 14)
+
+
+def test_an_error_that_came_as_a_200_with_its_usage_is_counted(llm_for: Any) -> None:
+    with Loopback(
+        lambda asked: answered({"error": {"message": "cut off", "code": 502}, "usage": BILLED})
+    ) as server:
+        (answer,) = llm_for(server.url, retries=1).answer(films(1))
+    assert (len(server.asked), answer.text, answer.new_tokens) == (2, "status 502: cut off", 14)
+
+
 def test_what_an_unreadable_try_cost_is_counted_with_the_answer_that_came_after_it(llm_for: Any) -> None:
     with Loopback(once(answered(UNREADABLE["no choices"]), proper(usage=BILLED))) as server:
         (answer,) = llm_for(server.url).answer(films(1))
