@@ -148,6 +148,7 @@ def with_tokens(
             dtype=pl.Int64,
         )
         return rows.with_columns(tokens, tokens.alias("most_prompt_tokens"))
+    seen = seen.filter(pl.col("prompt_tokens") > 0)  # a prompt of no tokens was not counted
     shared_chars, shared_bytes = len(prompt.instructions), len(prompt.instructions.encode("utf-8", "replace"))
     chars, size = pl.col("text").str.len_chars() + shared_chars, pl.col("text").str.len_bytes() + shared_bytes
     mean, most = _rates(seen, chars, size)

@@ -195,6 +195,8 @@ class OpenAILLM:
             with attempt:
                 await self.connection.pace.admit(estimated_tokens(sent) + request.decoding.max_new_tokens)
                 try:
+                    if stops and before:
+                        raise Failed("the night stopped before it was sent again", again=False)
                     return _with(read_reply(await self.connection.post(payload), request, sent), used)
                 except Failed as failed:
                     is_known = failed.kind == before and failed.kind.startswith(UNREADABLE)
