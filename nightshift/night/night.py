@@ -123,7 +123,7 @@ class Night:
         kept = [tonight.select("group", "titles").clear()]
         by_night = changed.sort("as_of", descending=True).group_by("as_of", maintain_order=True)
         for (night,), groups in islice(by_night, NIGHTS_BACK):
-            before = group_rows(items, events.filter(pl.col("timestamp") < midnight(night)), members)  # type: ignore[arg-type]
+            before = group_rows(items, events.filter(pl.col("timestamp") < midnight(night)), members)
             before = before.join(groups, on="group", how="semi")
             kept.append(before.filter(self._is_answered(before)).select("group", "titles"))
         return with_titles(tonight, pl.concat(kept))

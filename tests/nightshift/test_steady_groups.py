@@ -34,7 +34,11 @@ def events(growth: dict[int, int]) -> pl.DataFrame:
         for n in range(40)
         for _ in range(n * count)
     ]
-    schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")}
+    schema: dict[str, Any] = {
+        "user_id": pl.String,
+        "item_id": pl.String,
+        "timestamp": pl.Datetime("us", "UTC"),
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -234,13 +234,14 @@ class OpenAILLM:
 
 def _with(answer: Answer, used: Tokens) -> Answer:
     """The answer, and what earlier tries of it cost."""
-    all_of_it = used + Tokens(answer.prompt_tokens, answer.cached_tokens, answer.new_tokens, answer.estimated)
-    counts = {
-        "prompt_tokens": all_of_it.prompt,
-        "cached_tokens": all_of_it.cached,
-        "new_tokens": all_of_it.new,
-    }
-    return replace(answer, **counts, estimated=all_of_it.estimated)
+    every = used + Tokens(answer.prompt_tokens, answer.cached_tokens, answer.new_tokens, answer.estimated)
+    return replace(
+        answer,
+        prompt_tokens=every.prompt,
+        cached_tokens=every.cached,
+        new_tokens=every.new,
+        estimated=every.estimated,
+    )
 
 
 def _lost(request: Request, failed: Failed) -> Answer:
