@@ -173,7 +173,7 @@ class OpenAILLM:
                 if watch.is_hopeless:
                     stops.append(watch.error(self.settings.server.base_url, request))
 
-    async def _tried(self, request: Request, stops: Sequence[ModelUnavailable]) -> Answer:
+    async def _tried(self, request: Request, stops: list[ModelUnavailable]) -> Answer:
         """Try until a reply can be read, or cannot be for the same reason twice in a row. Raises Failed
         with the last try's reason.
 
@@ -198,6 +198,11 @@ class OpenAILLM:
                     if stops and before:
                         raise Failed("the night stopped before it was sent again", again=False)
                     return _with(read_reply(await self.connection.post(payload), request, sent), used)
+                except ModelUnavailable as error:
+                    if used == Tokens():
+                        raise
+                    stops.append(error)  # the row is kept, for its earlier try was paid
+                    raise Failed(str(error), again=False, used=used) from None
                 except Failed as failed:
                     is_known = failed.kind == before and failed.kind.startswith(UNREADABLE)
                     failed.again = failed.again and not is_known and not stops

@@ -136,6 +136,16 @@ def test_what_was_answered_before_the_account_was_empty_is_handed_over_with_the_
     assert all(answer.new_tokens and answer.seconds for answer in caught.value.kept)
 
 
+def test_a_try_that_was_paid_before_the_account_was_empty_is_handed_over_too(llm_for: Make) -> None:
+    body = b'{"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 7}}'
+    with Loopback(lambda asked: raw(body) if asked.number == 0 else status(402, BALANCE)) as server:
+        with pytest.raises(ModelUnavailable, match="top up") as caught:
+            llm_for(server.url).answer(films(3))
+        assert len(server.asked) == 2
+    (kept,) = caught.value.kept
+    assert (kept.key, kept.finish_reason, kept.prompt_tokens, kept.new_tokens) == ("k0", "error", 100, 7)
+
+
 def test_what_is_in_flight_when_the_night_stops_is_awaited_for_it_is_paid(llm_for: Make) -> None:
     def emptied(asked: Asked) -> Action:
         return status(402, BALANCE) if "Film 2" in asked.text else proper(delay=0.3)
