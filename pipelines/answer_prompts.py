@@ -8,7 +8,7 @@ asks it, as the same attempt.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from nightshift.enrichments.answers import parse
-from nightshift.errors import RejectedAnswer
+from nightshift.errors import ModelUnavailable, RejectedAnswer
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request, Scored
 from nightshift.models.llm.choices import named, unpacked
 from nightshift.models.llm.recorded import RecordedLLM
@@ -25,12 +25,14 @@ from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.night.plan import still_fits
 from nightshift.prompts.base import Prompt
+from nightshift.repeats import REPEATS
 from nightshift.storage.ledger import REJECTED, Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 Owners = dict[str, dict[str, str]]
 """`row_id` and `text_key` of each content key."""
 RESERVED = ("prompt_tokens", "worst_tokens", "worst_usd")
@@ -57,6 +59,20 @@ class Batch:
 
     def do(self, rows: pl.DataFrame) -> dict[str, int]:
         """Ask the rows, which share their `attempt`, append what came back, and count it."""
+        with REPEATS.within((self.settings.home_folder, self.run_id)):
+            return self._do(self._unanswered(rows))
+
+    def _unanswered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that no run has answered since they were planned: another one on this home may have
+        paid for them meanwhile."""
+        if self.night.prompts[self.table].questions:
+            return rows  # may be asked for their states although they have an answer
+        answered = self.night.ledgers.answers.lookup(rows["content_key"], ["content_key"])
+        return rows.join(answered, on="content_key", how="anti", maintain_order="left")
+
+    def _do(self, rows: pl.DataFrame) -> dict[str, int]:
+        if rows.is_empty():
+            return {"rows": 0, "accepted": 0, "rejected": 0}
         prompt, attempt = self.night.prompts[self.table], int(rows["attempt"][0])
         if not self._affords(prompt, rows):
             log.warning(
@@ -120,9 +136,23 @@ class Batch:
         attempt: int,
     ) -> dict[str, int]:
         model_id = llm.identity.model_id
-        outcomes = [
-            (answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)
-        ]
+        try:
+            answers = llm.answer(requests)
+        except ModelUnavailable as error:
+            self._keep(ledgers, prompt, model_id, error.kept, owners, attempt)  # they are paid
+            raise
+        return self._keep(ledgers, prompt, model_id, answers, owners, attempt)
+
+    def _keep(
+        self,
+        ledgers: Ledgers,
+        prompt: Prompt[Any],
+        model_id: str,
+        answers: Sequence[Answer],
+        owners: Owners,
+        attempt: int,
+    ) -> dict[str, int]:
+        outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in answers]
         good = [
             self._row(prompt, model_id, answer) | owners[answer.key]
             for answer, said in outcomes
@@ -139,7 +169,7 @@ class Batch:
             ledgers.answers.append(good, self.run_id)
         if bad:
             ledgers.rejects.append([{name: row[name] for name in REJECTED} for row in bad], self.run_id)
-        return {"rows": len(requests), "accepted": len(good), "rejected": len(bad)}
+        return {"rows": len(answers), "accepted": len(good), "rejected": len(bad)}
 
     def _row(self, prompt: Prompt[Any], model_id: str, answer: Answer) -> dict[str, Any]:
         return self._common(prompt, model_id, answer) | {

@@ -148,6 +148,7 @@ def with_tokens(
             "prompt_tokens", [each + more for each, more in zip(whole, own, strict=True)], dtype=pl.Int64
         )
         return rows.with_columns(tokens, tokens.alias("most_prompt_tokens"))
+    seen = seen.filter(pl.col("prompt_tokens") > 0)  # a prompt of no tokens was not counted
     shared_chars, shared_bytes = len(prompt.instructions), len(prompt.instructions.encode("utf-8", "replace"))
     chars, size = pl.col("read").str.len_chars() + shared_chars, pl.col("read").str.len_bytes() + shared_bytes
     mean, most = _rates(_with_read(seen), chars, size)

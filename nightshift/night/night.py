@@ -4,13 +4,13 @@ Assets, the command line and the Beam workers all start from a `Night`; nothing 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from nightshift.enrichments.base import Context, Shared
+from nightshift.enrichments.base import Context, Shared, midnight
 from nightshift.enrichments.engine import Step, tonight
 from nightshift.enrichments.entities import Reader
 from nightshift.enrichments.registry import Registry, asked, tables_of
@@ -28,11 +28,6 @@ from nightshift.sources import read_interactions, read_items
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEM_EMBEDDINGS, ITEMS, USER_EMBEDDINGS, Table
-
-
-def midnight(day: date) -> datetime:
-    """00:00 UTC of a day: a night knows events strictly before it."""
-    return datetime.combine(day, time(), UTC)
 
 
 @dataclass(frozen=True)

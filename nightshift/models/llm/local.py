@@ -18,8 +18,10 @@ from nightshift.models.llm.chat_template import ChatTemplate
 from nightshift.models.llm.server import Endpoint
 from nightshift.models.weights.tokens import TextTokenizer
 from nightshift.models.weights.weights import prepare_llm
+from nightshift.repeats import REPEATS
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 CONTEXT_TOKENS = 4096
 """Longest prompt plus answer where `llm.context_tokens` is not set and the backend does not read the
 model's own."""
