@@ -66,7 +66,10 @@ def show_written(
         )
     console.print("\nNext:")
     _commands(_next(settings, nights))
-    console.print("\nTo know what it is worth, publish nights before the events it learns from:")
+    console.print(
+        "\nTo know what it is worth, publish nights before the events it learns from, often enough "
+        "that no row reads an old one:"
+    )
     _commands(_judgement(nights))
 
 
@@ -102,7 +105,9 @@ def _next(settings: Settings, nights: Nights) -> Iterator[tuple[str, str]]:
 
 def _judgement(nights: Nights) -> Iterator[tuple[str, str]]:
     """The nights that a first training needs, oldest first."""
-    about = {
+    recent = "a recent night for the rows after it; asks what changed"
+    about = dict.fromkeys(nights.between, recent)
+    about |= {
         nights.first: "a tenth of the events lies before it",
         nights.middle: "where training ends",
         nights.newest: "the newest",
