@@ -74,7 +74,7 @@ def names_in(path: Path) -> set[str]:
         for one in body
         if isinstance(one, ast.ClassDef)
         for each in one.body
-        if hasattr(each, "name")
+        if isinstance(each, ast.FunctionDef)
     }
     return within | {one.name for one in body if isinstance(one, ast.FunctionDef)}
 

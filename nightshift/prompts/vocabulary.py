@@ -160,7 +160,6 @@ class _Words:
         seen = Counter(word for pair in zip(titles, texts, strict=True) for word in pair[0] | pair[1])
         named = Counter(a for row in attributes for a in row)
         form = folded(seen + named)
-        form |= {a: form[a] for a in named}
         titles, texts = ([{form[word] for word in row} for row in side] for side in (titles, texts))
         return cls(
             titles,
