@@ -244,6 +244,6 @@ def _summary(text: str, title: str, noun: str, tags: list[str]) -> str:
     again."""
     for sentence in re.findall(r"[^.!?]+[.!?](?=\s|$)", text):
         if 5 <= len(sentence.split()) <= 25 and title.lower() not in sentence.lower():
-            return sentence.strip()
+            return str(sentence).strip()
     article = "An" if noun[0].lower() in "aeiou" else "A"
     return f"{article} {noun.lower()} to do with {' and '.join(dict.fromkeys(tags))}."
