@@ -13,9 +13,11 @@ from nightshift.sources.reads import (
     NO_LABEL,
     NO_TIME,
     NO_USER,
+    SWALLOWED,
     TWICE,
     UNDATED,
     UNKNOWN,
+    UNLISTED,
     EventsRead,
     ItemsRead,
     Read,
@@ -31,6 +33,8 @@ FIXES = {
     NO_LABEL: f"{HINTS[NO_LABEL]}.",
     UNKNOWN: "Complete the catalogue, or set `sources.interactions.unknown_item: refuse` to stop instead.",
     TWICE: "Remove the repeated rows; `sources.items.duplicate_item: refuse` stops instead.",
+    UNLISTED: 'Write the names as a JSON list, ["Toys", "Home"], or as text with bars, Toys|Home; objects in '
+    "lists are not read.",
     UNDATED: "Set `sources.items.created_at_unit` for numbers, or repair the values.",
 }
 """Why a source row is dropped -> the way out."""

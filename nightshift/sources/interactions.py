@@ -47,7 +47,7 @@ def read_interactions(
     Raises SourceError when a file, column, type or unit is missing or wrong, or too many rows cannot be read.
     """
     files = find_files("interactions", source.path, root)
-    read = pl.concat([guarded(file, partial(_read_file, source, utc(now), file)) for file in files])
+    read = pl.concat([guarded(file, partial(_read_file, source, utc(now))) for file in files])
     if read.is_empty():
         raise SourceError(f"{files[0].place} has no rows: sources.interactions.path names no events")
     rows = _positive(source, files, read)

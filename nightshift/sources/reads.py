@@ -25,8 +25,10 @@ NO_LABEL = "label is missing or unreadable"
 UNKNOWN = "item is not in the catalogue"
 TWICE = "item_id appears twice: the first row was kept"
 UNDATED = "created_at is unreadable: the item is kept without it"
+UNLISTED = "attributes are a list that cannot be read: the item is kept without them"
+SWALLOWED = "row stands inside a quoted field that begins on an earlier line"
 
-HARMLESS = (UNKNOWN, TWICE, UNDATED)
+HARMLESS = (UNKNOWN, TWICE, UNDATED, UNLISTED)
 """Reasons that do not count towards `max_rejected_share`: a setting of their own decides about them."""
 HINTS = {
     NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, "

@@ -27,7 +27,7 @@ def read_users(source: UsersSource, root: Path) -> pl.DataFrame:
     values or more than `max_rejected_share` of the rows name no user.
     """
     files = find_files("users", source.path, root)
-    rows = pl.concat([guarded(file, partial(_read_file, source, file)) for file in files])
+    rows = pl.concat([guarded(file, partial(_read_file, source)) for file in files])
     _check_nameless(source, files, rows)
     known = rows.filter(pl.col("user_id").is_not_null())
     found = known.select("user_id", *source.groups).unique()
