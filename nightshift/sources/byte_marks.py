@@ -57,6 +57,8 @@ def foreign(path: Path, ending: str) -> str | None:
             f"is {encoding}; save it as UTF-8 (in Excel: 'CSV UTF-8'; in a shell: iconv -f "
             f"{encoding.split()[0]} -t UTF-8)"
         )
+    if b"\n" not in head and b"\r" in head[:-1]:
+        return "ends its lines with CR alone, as old Macs do; save it with LF or CRLF"
     found = SEPARATOR_LINE.match(head.removeprefix(codecs.BOM_UTF8)) if ending in (".csv", ".tsv") else None
     if found:
         line = found.group().decode("utf-8", "replace").rstrip("\r\n")

@@ -10,6 +10,7 @@ from nightshift.errors import SourceError
 from nightshift.sources.cleaning import as_attributes, as_text, capped, cleaned
 from nightshift.sources.columns import id_of
 from nightshift.sources.files import FILE, SourceFile, columns_of, find_files, guarded, numbered, place_of
+from nightshift.sources.quoting import Span
 from nightshift.sources.reads import (
     NO_ITEM,
     REASON,
@@ -23,6 +24,7 @@ from nightshift.sources.reads import (
     rejects,
 )
 from nightshift.sources.settings import ItemsSource
+from nightshift.sources.swallowed import counted_with, spans_of, swallowed_by, swallowed_rejects
 from nightshift.sources.text_lists import unreadable_lists
 from nightshift.sources.times import check_unit, moment_of, unreadable
 from nightshift.sources.wording import shown, wrong_type
@@ -39,6 +41,7 @@ def read_items(source: ItemsSource, root: Path) -> ItemsRead:
     """
     files = find_files("items", source.path, root)
     rows = pl.concat([guarded(file, partial(_read_file, source)) for file in files])
+    found = spans_of(files, rows)
     if rows.is_empty():
         raise SourceError(f"{files[0].place} has no rows: the catalogue named by sources.items.path is empty")
     _check_dates(source, files, rows)
@@ -48,6 +51,7 @@ def read_items(source: ItemsSource, root: Path) -> ItemsRead:
         source,
         files,
         rows.with_columns(_reason().alias(REASON), pl.coalesce("_undated", "_unlisted").alias(VALUE)),
+        found,
     )
 
 
@@ -155,16 +159,21 @@ def _reason() -> pl.Expr:
     )  # fmt: skip
 
 
-def _result(source: ItemsSource, files: list[SourceFile], rows: pl.DataFrame) -> ItemsRead:
-    dropped = counts(rows)
-    listed = rejects("items", rows.with_columns(pl.coalesce(VALUE, "item_id").alias(VALUE)), files)
-    check_share(source, rows.height, dropped, listed)
+def _result(
+    source: ItemsSource, files: list[SourceFile], rows: pl.DataFrame, found: tuple[Span, ...]
+) -> ItemsRead:
+    dropped = counted_with(counts(rows), found)
+    named = rows.with_columns(pl.coalesce(VALUE, "item_id").alias(VALUE))
+    listed = pl.concat([rejects("items", named, files), swallowed_rejects("items", found)])
+    whole_rows = rows.height + swallowed_by(found)
+    check_share(source, whole_rows, dropped, listed)
     kept = rows.filter(pl.col(REASON).is_null() | pl.col(REASON).is_in([UNDATED, UNLISTED]))
     whole = kept["text"]
     return ItemsRead(
         frame=_items(source, kept),
         rejects=listed,
-        rows=rows.height,
+        rows=whole_rows,
+        spans=found,
         dropped=dropped,
         capped=int((whole.str.len_chars() > source.max_text_chars).sum()),
         untitled=kept["title"].null_count(),
