@@ -18,7 +18,7 @@ import polars as pl
 from nightshift.errors import SourceError
 from nightshift.sources.byte_marks import foreign
 from nightshift.sources.paths import folder_keys, matching_files
-from nightshift.sources.quoting import tsv_quote
+from nightshift.sources.quoting import has_quotes, tsv_quote, unquoted
 from nightshift.sources.repairs import repaired
 from nightshift.sources.settings import InteractionsSource, ItemsSource, UsersSource
 from nightshift.sources.torn import bad_line
@@ -43,6 +43,14 @@ def _csv(text: Text, separator: str = ",", quote: str | None = '"') -> pl.LazyFr
     return pl.scan_csv(text, separator=separator, quote_char=quote, infer_schema=False, glob=False)
 
 
+def _tsv(text: Text) -> pl.LazyFrame:
+    """Tabs and line ends always end a field; quotes round the whole of one are taken off, as they are in
+    CSV."""
+    quote = tsv_quote(text)
+    rows = _csv(text, "\t", quote)
+    return unquoted(rows) if quote is None and has_quotes(text) else rows
+
+
 def _jsonl(text: Text) -> pl.LazyFrame:
     """This reader knows no `glob=False`: a path is handed over as the pattern that only it matches."""
     return pl.scan_ndjson(
@@ -53,7 +61,7 @@ def _jsonl(text: Text) -> pl.LazyFrame:
 SCANNERS: dict[str, Callable[[Text], pl.LazyFrame]] = {
     ".parquet": lambda path: pl.scan_parquet(path, glob=False, hive_partitioning=False),
     ".csv": _csv,
-    ".tsv": lambda text: _csv(text, "\t", tsv_quote(text)),
+    ".tsv": _tsv,
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
 }

@@ -26,7 +26,7 @@ from nightshift.sources.reads import (
     rejects,
 )  # fmt: skip
 from nightshift.sources.settings import InteractionsSource
-from nightshift.sources.swallowed import counted_with, spans_of, swallowed_by, swallowed_rejects
+from nightshift.sources.swallowed import counted_with, settled, swallowed_by, swallowed_rejects
 from nightshift.sources.times import check_unit, moment_of, utc
 from nightshift.sources.wording import shown
 from nightshift.tables import INTERACTIONS
@@ -48,11 +48,10 @@ def read_interactions(
     it is dropped.
     Raises SourceError when a file, column, type or unit is missing or wrong, or too many rows cannot be read.
     """
-    files = find_files("interactions", source.path, root)
+    files, spans = settled(find_files("interactions", source.path, root))
     read = pl.concat([guarded(file, partial(_read_file, source, utc(now))) for file in files])
     if read.is_empty():
         raise SourceError(f"{files[0].place} has no rows: sources.interactions.path names no events")
-    spans = spans_of(files, read)
     rows = _positive(source, files, read)
     _check_units(source, files, rows, utc(now))
     known = rows["item_id"].is_in(items["item_id"].implode())

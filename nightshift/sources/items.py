@@ -24,7 +24,7 @@ from nightshift.sources.reads import (
     rejects,
 )
 from nightshift.sources.settings import ItemsSource
-from nightshift.sources.swallowed import counted_with, spans_of, swallowed_by, swallowed_rejects
+from nightshift.sources.swallowed import counted_with, settled, swallowed_by, swallowed_rejects
 from nightshift.sources.text_lists import unreadable_lists
 from nightshift.sources.times import check_unit, moment_of, unreadable
 from nightshift.sources.wording import shown, wrong_type
@@ -39,9 +39,8 @@ def read_items(source: ItemsSource, root: Path) -> ItemsRead:
     Raises SourceError when a file, column or type is missing or wrong, an id appears twice (unless
     `keep_first`), or no item is left. Rows without an id are dropped and listed in `rejects`.
     """
-    files = find_files("items", source.path, root)
+    files, found = settled(find_files("items", source.path, root))
     rows = pl.concat([guarded(file, partial(_read_file, source)) for file in files])
-    found = spans_of(files, rows)
     if rows.is_empty():
         raise SourceError(f"{files[0].place} has no rows: the catalogue named by sources.items.path is empty")
     _check_dates(source, files, rows)

@@ -13,6 +13,8 @@ from nightshift.sources.wording import shown
 
 OPEN_QUOTE = r'(?:^|\t)"(?:[^"]|"")*$'
 """A field that a line leaves open, if quotes mean anything."""
+WHOLE = r'^"(?:[^"]|"")*"$'
+"""A field that is quoted from its first letter to its last."""
 UNUSED = "\x1e"
 """ASCII's record separator, which stands in no table of text: a line is read as one field."""
 LINE, BREAKS = "_line", "_breaks"
@@ -26,7 +28,7 @@ def tsv_quote(text: Path | bytes) -> str | None:
     Some programs quote TSV as CSV, with line ends inside fields: there, and only there, lines that leave a
     quote open have too few fields.
     """
-    if not _quoted(text):
+    if not has_quotes(text):
         return None
     lines = pl.scan_csv(text, separator=UNUSED, quote_char=None, infer_schema=False, glob=False)
     header = lines.collect_schema().names()[0]
@@ -36,7 +38,19 @@ def tsv_quote(text: Path | bytes) -> str | None:
     return '"' if len(tabs) and (tabs < header.count("\t")).all() else None
 
 
-def _quoted(text: Path | bytes) -> bool:
+def unquoted(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows without the quotes that stand round a whole field, in the header too."""
+    names = rows.collect_schema().names()
+    bare = pl.Series(names).to_frame("name").select(_bare(pl.col("name")))["name"]
+    return rows.select(_bare(pl.col(name)).alias(said) for name, said in zip(names, bare, strict=True))
+
+
+def _bare(column: pl.Expr) -> pl.Expr:
+    inside = column.str.slice(1, column.str.len_chars() - 2).str.replace_all('""', '"', literal=True)
+    return pl.when(column.str.contains(WHOLE)).then(inside).otherwise(column).name.keep()
+
+
+def has_quotes(text: Path | bytes) -> bool:
     """Whether there is any quote; gzipped files always might have one."""
     if isinstance(text, bytes):
         return b'"' in text

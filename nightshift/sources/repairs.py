@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nightshift.sources.byte_marks import is_gzip
 
+csv.field_size_limit(2**31 - 1)  # Python's 131,072 characters are fewer than a text may have
 JSON_ENDINGS = (".jsonl", ".ndjson")
 NO_NUMBER = re.compile(rb'("(?:[^"\\]|\\.)*")|(?<![\w.+-])-?(?:NaN|Infinity)(?!\w)')
 """A JSON string, which stays, or one of the numbers that Python writes and JSON has not."""

@@ -1,11 +1,14 @@
 """Rows that an open quote swallowed: found where a text file has more lines than rows, told with their
 lines."""
 
+from dataclasses import replace
+
 import polars as pl
 
-from nightshift.sources.files import FILE, SourceFile, guarded
+from nightshift.sources.files import SourceFile, guarded
 from nightshift.sources.quoting import Span, spans
 from nightshift.sources.reads import REJECTS_A_REASON, SWALLOWED
+from nightshift.sources.repairs import repaired
 from nightshift.sources.wording import MAX_VALUE_CHARS
 from nightshift.tables import REJECTS
 
@@ -13,27 +16,41 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 """The formats in which a quoted field may hold line ends."""
 
 
-def spans_of(files: list[SourceFile], rows: pl.DataFrame) -> tuple[Span, ...]:
-    """The rows of all files whose quoted fields run over several lines. Files with as many rows as lines
-    are only counted."""
-    heights = dict(rows.group_by(FILE).len().iter_rows())
-    tables = [file for file in files if file.ending in SEPARATORS]
-    longer = [file for file in tables if guarded(file, _lines) > heights.get(file.number, 0)]
-    return tuple(span for file in longer for span in guarded(file, _spans))
+def settled(files: list[SourceFile]) -> tuple[list[SourceFile], tuple[Span, ...]]:
+    """The files as they should be read, and the rows whose quoted fields run over several lines.
+
+    Files with as many rows as lines are only counted. Quotes inside the fields of a row of several lines
+    mean that polars may have taken a letter (`17"`) for an opening quote: such a file is read from its
+    repaired text.
+    """
+    read = [_settled(file) for file in files]
+    return [file for file, _ in read], tuple(span for _, found in read for span in found)
 
 
-def _lines(file: SourceFile) -> int:
-    """Lines of a file without its header, as its reader counts them."""
-    return int(
-        pl.scan_csv(file.path, quote_char=None, infer_schema=False, glob=False)
-        .select(pl.len())
-        .collect()
-        .item()
-    )
+def _settled(file: SourceFile) -> tuple[SourceFile, list[Span]]:
+    if file.ending not in SEPARATORS or not guarded(file, _has_more_lines_than_rows):
+        return file, []
+    read, found = guarded(file, _spans)  # of the repaired text where polars gives up on a column
+    if read.text is None and any('"' in line for span in found for line in (span.start, *span.lines)):
+        return guarded(file, _repaired_spans)
+    return read, found
 
 
-def _spans(file: SourceFile) -> list[Span]:
-    return spans(file.scan(), file.place, SEPARATORS[file.ending])
+def _repaired_spans(file: SourceFile) -> tuple[SourceFile, list[Span]]:
+    text = repaired(file.path, file.ending)
+    if text is None:
+        raise pl.exceptions.ComputeError("quotes that cannot be told from letters")
+    return _spans(replace(file, text=text))
+
+
+def _has_more_lines_than_rows(file: SourceFile) -> bool:
+    """Both are counted without splitting a line into fields."""
+    lines = pl.scan_csv(file.path, quote_char=None, infer_schema=False, glob=False).select(pl.len())
+    return bool(lines.collect().item() > file.scan().select(pl.len()).collect().item())
+
+
+def _spans(file: SourceFile) -> tuple[SourceFile, list[Span]]:
+    return file, spans(file.scan(), file.place, SEPARATORS[file.ending])
 
 
 def swallowed_by(found: tuple[Span, ...]) -> int:

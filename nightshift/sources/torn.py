@@ -86,7 +86,7 @@ def _quote_problem(path: Path, begin: int, end: int, error: str) -> str:
             f"line {line} goes on after a closing quote; inside a quoted field a quote is written twice "
             f'(""): {start}'
         )
-    if "unexpected end" in error or "field limit" in error:
+    if "unexpected end" in error:
         return f"line {line} opens a quoted field that is never closed: {start}"
     return f"line {line} cannot be split into fields ({error}): {start}"
 

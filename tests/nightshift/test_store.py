@@ -264,7 +264,7 @@ def test_rejects_that_are_replaced_while_they_are_read_are_read_again(
     store.publish(ITEM_FEATURES, NIGHT, features(), rejects=rejected("x"))
     read = pl.read_parquet
 
-    def vanished(path: Path) -> pl.DataFrame:
+    def vanished(path: Path, glob: bool) -> pl.DataFrame:
         monkeypatch.setattr(pl, "read_parquet", read)
         raise FileNotFoundError(path)
 

@@ -10,6 +10,7 @@ import polars as pl
 from nightshift.errors import SourceError
 from nightshift.sources.files import SourceFile, find_files, guarded
 from nightshift.sources.onboarding.columns import Column
+from nightshift.sources.swallowed import settled
 from nightshift.sources.wording import unsplit
 
 ITEM_ROWS, EVENT_ROWS = 20_000, 50_000
@@ -43,7 +44,7 @@ class Sample:
     def of(cls, block: str, path: str, root: Path, most: int) -> "Sample":
         """Read the sample. Raises SourceError when there is no such file, it cannot be read, or it has no
         rows."""
-        files = find_files(block, path, root)
+        files, _ = settled(find_files(block, path, root))
         _check_separator(files[0])
         heads = [
             guarded(file, lambda one: one.scan().head(most // len(files) + 1).collect()) for file in files
