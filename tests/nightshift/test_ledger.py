@@ -374,3 +374,13 @@ def test_two_writers_a_compactor_and_a_reader_at_once_lose_no_row(ledger: Ledger
     assert failures == []
     assert seen == sorted(seen), "a row that was there once was missing later"
     assert reopened(ledger).scan().collect().height == 36
+
+
+@pytest.mark.parametrize("home", ["home [v2]", "home [!a]", "a*b?c", "{x}"])
+def test_a_folder_whose_name_looks_like_a_pattern_is_a_folder(tmp_path: Path, home: str) -> None:
+    ledger = Ledger(tmp_path / home / "answers", ANSWERS)
+    ledger.append(answers("ab"), "r1")
+    ledger.append(answers("c"), "r2")
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
+    assert ledger.compact(many=1)
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
