@@ -127,3 +127,9 @@ def joined(texts: pl.Series) -> pl.Series:
         return texts
     lists = as_lists(texts).list.join(" ")
     return texts.zip_with(lists.is_null(), lists)
+
+
+def read_lists(texts: pl.Series) -> pl.Series:
+    """A column of lists that were written as text as a column of lists; any other column as it is."""
+    lists = as_lists(texts) if are_lists(texts) else None
+    return texts if lists is None or not lists.drop_nulls().len() else lists

@@ -11,6 +11,7 @@ from nightshift.errors import SourceError
 from nightshift.sources.files import SourceFile, find_files, guarded
 from nightshift.sources.onboarding.columns import Column
 from nightshift.sources.swallowed import settled
+from nightshift.sources.text_lists import read_lists
 from nightshift.sources.wording import unsplit
 
 ITEM_ROWS, EVENT_ROWS = 20_000, 50_000
@@ -52,6 +53,10 @@ class Sample:
         frame = pl.concat(heads, how="diagonal_relaxed").head(most)
         if frame.is_empty():
             raise SourceError(f"{files[0].place} has no rows: sources.{block}.path names an empty file")
+        if block == "items":
+            frame = frame.with_columns(
+                read_lists(frame[name]) for name, dtype in frame.schema.items() if dtype == pl.String
+            )
         return cls(block, path, tuple(files), frame, all(head.height <= most // len(files) for head in heads))
 
 
