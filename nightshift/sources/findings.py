@@ -34,8 +34,9 @@ FIXES = {
     NO_LABEL: f"{HINTS[NO_LABEL]}.",
     UNKNOWN: "Complete the catalogue, or set `sources.interactions.unknown_item: refuse` to stop instead.",
     TWICE: "Remove the repeated rows; `sources.items.duplicate_item: refuse` stops instead.",
-    UNLISTED: 'Write the names as a JSON list, ["Toys", "Home"], or as text with bars, Toys|Home; objects in '
+    UNLISTED: 'Write the names as a JSON list, ["Toys", "Home"], or as text with bars between them; objects in '
     "lists are not read.",
+    SWALLOWED: f"{HINTS[SWALLOWED]}.",
     UNDATED: "Set `sources.items.created_at_unit` for numbers, or repair the values.",
 }
 """Why a source row is dropped -> the way out."""
@@ -81,7 +82,7 @@ def _of(source: ItemsSource | InteractionsSource, read: Read) -> Iterator[Findin
 def _of_spans(read: Read) -> Iterator[Finding]:
     """Rows that a quote swallowed; and rows of several lines, which may be what they should be."""
     for as_rows, fix in (
-        (True, f"{HINTS[SWALLOWED]}."),
+        (True, FIXES[SWALLOWED]),
         (False, "None needed where texts have several lines; else close the quote."),
     ):
         found = [span for span in read.spans if span.as_rows == as_rows]

@@ -1,6 +1,7 @@
 """Lists that were written as text are read as the lists they were, or told."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ from nightshift.sources import (
     read_interactions,
     read_items,
 )
-from nightshift.sources.onboarding.samples import Samples
+from nightshift.sources.onboarding import Samples, draft_of
 from nightshift.sources.reads import UNLISTED
 from nightshift.sources.text_lists import list_of
 
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SHAPES = {
     "json": json.dumps,
     "python": str,
@@ -123,9 +125,7 @@ def test_check_names_the_first_value_and_the_fix(tmp_path: Path, value: str) -> 
     sources = SourcesSettings(
         items=ItemsSource(path="items.parquet", item_id="sku", attributes="cat"), interactions=events
     )
-    read = read_interactions(
-        events, tmp_path, items.frame, before=None, now=pl.Series(["2026-11-01"]).str.to_datetime()[0]
-    )
+    read = read_interactions(events, tmp_path, items.frame, before=None, now=NOW)
     first = describe(sources, items, read).findings[0]
     assert (first.what, first.rows, first.where, first.column) == (UNLISTED, 3, "items.parquet row 1", "cat")
     assert value[:10] in str(first.value)
@@ -172,6 +172,28 @@ def test_init_sees_the_lists(tmp_path: Path, shape: str) -> None:
     column = Samples.of("items.parquet", "events.parquet", tmp_path).items.columns["cat"]
     assert column.is_list
     assert column.values.to_list() == LISTS
+
+
+def test_init_takes_no_list_of_objects_for_attributes(tmp_path: Path) -> None:
+    rows = [
+        {"sku": f"i{row}", "name": f"Lamp number {row}", "genres": str([{"id": row % 3}])}
+        for row in range(60)
+    ]
+    items = pl.DataFrame(rows)
+    items.write_parquet(tmp_path / "items.parquet")
+    events = [
+        {"user": f"u{row % 7}", "sku": f"i{row % 60}", "at": f"2026-10-{1 + row % 28:02}T06:00:00Z"}
+        for row in range(300)
+    ]
+    pl.DataFrame(events).write_parquet(tmp_path / "events.parquet")
+    draft = draft_of(Samples.of("items.parquet", "events.parquet", tmp_path), {}, NOW)
+    assert "attributes" not in draft.blocks()["items"]
+    plain = items.with_columns(genres=pl.Series([str(["Toys", "Home"][: 1 + row % 2]) for row in range(60)]))
+    plain.write_parquet(tmp_path / "items.parquet")
+    draft = draft_of(Samples.of("items.parquet", "events.parquet", tmp_path), {}, NOW)
+    assert draft.blocks()["items"]["attributes"] == "genres"
+    assert "attributes_separator" not in draft.blocks()["items"]
+    assert "'Toys'" in next(guess.why for guess in draft.guesses if guess.setting == "items.attributes")
 
 
 def test_ten_thousand_lists_are_read_in_seconds(tmp_path: Path) -> None:
