@@ -77,11 +77,10 @@ class Span:
 
     @property
     def said(self) -> str:
-        """`line 3: a quoted field runs over 3 lines; 2 rows were swallowed: '"great'`."""
+        """`a quoted field runs over 3 lines; 2 rows were swallowed: '"great'`."""
         swallowed = f"; {_rows(len(self.lines))} swallowed" if self.as_rows else ""
         return (
-            f"line {self.line}: a quoted field runs over {len(self.lines) + 1} lines{swallowed}: "
-            f"{shown(chr(34) + self.start)}"
+            f"a quoted field runs over {len(self.lines) + 1} lines{swallowed}: {shown(chr(34) + self.start)}"
         )
 
 

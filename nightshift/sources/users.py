@@ -80,7 +80,7 @@ def _group(column: str, dtype: pl.DataType, place: str) -> pl.Expr:
 def _check_swallowed(source: UsersSource, spans: tuple[Span, ...], rows: int) -> None:
     found = [span for span in spans if span.as_rows]
     if swallowed_by(spans) > source.max_rejected_share * rows:
-        raise SourceError(f"{found[0].place} {found[0].said}. {HINTS[SWALLOWED]}")
+        raise SourceError(f"{found[0].place} line {found[0].line}: {found[0].said}. {HINTS[SWALLOWED]}")
 
 
 def _check_nameless(source: UsersSource, files: list[SourceFile], rows: pl.DataFrame) -> None:

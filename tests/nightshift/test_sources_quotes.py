@@ -90,7 +90,7 @@ def test_check_lists_what_a_quote_swallowed(tmp_path: Path) -> None:
     )
     first = describe(sources, items, found).findings[0]
     assert (first.rows, first.share, first.where) == (2, 0.4, "events.csv line 3")
-    assert first.value == "line 3: a quoted field runs over 3 lines; 2 rows were swallowed: '\"great'"
+    assert first.value == "a quoted field runs over 3 lines; 2 rows were swallowed: '\"great'"
     assert "Close the quote" in str(first.fix)
 
 
