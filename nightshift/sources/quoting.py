@@ -110,7 +110,8 @@ def spans(rows: pl.LazyFrame, place: str, separator: str) -> list[Span]:
 def _span(place: str, line: int, fields: Sequence[str | None], separator: str) -> Span:
     """Fields are counted by line: a field of one line is one, whatever it holds; one of several lines is
     as many as its separators say."""
-    counts, start, lines = [0], "", []
+    counts, start = [0], ""
+    lines: list[str] = []
     for field in fields:
         first, *further = (field or "").split("\n")
         counts[-1] += first.count(separator) + 1 if further else 1
