@@ -476,7 +476,7 @@ class RankerConformance:
         train, valid = self._rows(1500, 1), self._rows(500, 2)
         train.write_parquet(tmp_path / "train.parquet", row_group_size=300)
         valid.write_parquet(tmp_path / "valid.parquet")
-        frames = [pl.scan_parquet(tmp_path / f"{name}.parquet") for name in ("train", "valid")]
+        frames = [pl.scan_parquet(tmp_path / f"{name}.parquet", glob=False) for name in ("train", "valid")]
         lazy = self.make_ranker().fit(frames[0], frames[1], self.features, 0, self._context())
         assert np.array_equal(self._predict(lazy, frames[1]), self._predict(self._fitted(), valid))
 

@@ -136,7 +136,9 @@ class Ledger:
     def _every_row(self, parts: Sequence[Path]) -> pl.LazyFrame:
         """The rows of these parts; a column that a part of an earlier version lacks is null."""
         return (
-            pl.scan_parquet(list(parts), schema=self.schema, missing_columns="insert", extra_columns="ignore")
+            pl.scan_parquet(
+                list(parts), schema=self.schema, missing_columns="insert", extra_columns="ignore", glob=False
+            )
             if parts
             else pl.LazyFrame(schema=self.schema)
         )

@@ -465,3 +465,13 @@ def test_a_second_payment_is_spent_of_the_budget(tmp_path: Path) -> None:
         ledgers.answers.append([answer("a", run_id=run, cost_usd=0.5)], run)
     spent = Spent.of(ledgers, date(2024, 1, 1))
     assert (spent.tokens, spent.usd, spent.seconds, spent.by_table) == (24, 1.0, 1.0, {"item_facts": 24})
+
+
+@pytest.mark.parametrize("home", ["home [v2]", "home [!a]", "a*b?c", "{x}"])
+def test_a_folder_whose_name_looks_like_a_pattern_is_a_folder(tmp_path: Path, home: str) -> None:
+    ledger = Ledger(tmp_path / home / "answers", ANSWERS)
+    ledger.append(answers("ab"), "r1")
+    ledger.append(answers("c"), "r2")
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
+    assert ledger.compact(many=1)
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]

@@ -6,6 +6,7 @@ from nightshift.sources.onboarding import words
 from nightshift.sources.onboarding.columns import Column, counted, number
 from nightshift.sources.onboarding.guess import Answers, Guess, answered, existing, names, share
 from nightshift.sources.onboarding.samples import Sample
+from nightshift.sources.text_lists import are_lists
 
 LONG_TEXT, MANY_TEXTS = 40, 4
 """Characters (median) from which text describes; text columns taken at most."""
@@ -100,11 +101,10 @@ def _said(setting: str, answers: Answers, items: Sample) -> Guess:
 
 
 def _prose(items: Sample, taken: set[str]) -> list[Column]:
-    return [
-        one
-        for one in items.columns.values()
-        if one.name not in taken and one.is_prose and not one.named(*words.NEVER)
-    ]
+    """Columns that a model could read. Lists that were written as text and hold more than texts and
+    numbers are none."""
+    free = [one for one in items.columns.values() if one.name not in taken and not one.named(*words.NEVER)]
+    return [one for one in free if one.is_prose and (one.is_list or not are_lists(one.text))]
 
 
 def _rank(column: Column, stems: tuple[str, ...]) -> int:
