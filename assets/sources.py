@@ -84,6 +84,7 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
             "source rows": read.rows,
             "later events": read.later,
             "duplicates": read.duplicates,
+            "contradictions": read.contradictions,
         }
         | span
         | {
