@@ -2,19 +2,27 @@
 nearest known one."""
 
 import difflib
+import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from nightshift.enrichments.item_facts.line_prompt import FactsSettings
 from nightshift.enrichments.item_tag_scores.prompt import TagSettings
 from nightshift.enrichments.user_preferences.line_prompt import PreferencesSettings
-from nightshift.errors import ConfigError
+from nightshift.errors import ConfigError, InputError
 from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.lift.settings import LiftSettings
 from nightshift.models.encoders import EncoderSettings
@@ -24,6 +32,7 @@ from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.plan import BudgetSettings
 from nightshift.night.schedule import NightsSettings
 from nightshift.sources import SourcesSettings
+from nightshift.yaml_text import read_yaml
 
 CONFIG_NAME = "nightshift.yaml"
 OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
@@ -89,6 +98,20 @@ class BeamSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstri
     def threads_of_a_worker(self) -> int:
         """Threads of one of our worker processes."""
         return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
+
+
+class _Environment(EnvSettingsSource):
+    """`NIGHTSHIFT_*` variables. A block is JSON, in which no key may stand twice either."""
+
+    def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
+        return json.loads(value, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise ConfigError(f"a NIGHTSHIFT_ variable holds key {twice[0]!r} twice; keep one of them")
+    return dict(pairs)
 
 
 class Settings(BaseSettings):
@@ -160,7 +183,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     @property
     def home_folder(self) -> Path:
@@ -184,7 +207,7 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
             f"--config names another"
         )
     try:
-        raw = yaml.safe_load(path.read_text("utf-8")) or {}
+        raw = read_yaml(path.read_text("utf-8"), path.name) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
@@ -194,12 +217,39 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
     try:
         return Settings(**raw).model_copy(update=given)
     except ValidationError as error:
-        raise ConfigError("\n".join(told(path.name, problem) for problem in error.errors())) from error
+        hints = {problem["loc"]: _hint(problem, raw, path.resolve().parent) for problem in error.errors()}
+        lines = [told(path.name, problem) + hints[problem["loc"]] for problem in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
     except SettingsError as error:
         raise ConfigError(
             f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is "
             f"NIGHTSHIFT_LLM__MODEL=..."
         ) from error
+
+
+def _hint(problem: Any, raw: dict[str, Any], root: Path) -> str:
+    """What to write where a block is missing that every configuration needs."""
+    if problem["loc"] == ("sources",) and problem["type"] == "missing":
+        return "; `nightshift init` writes it for your files (docs/own_data.md)"
+    if problem["loc"] not in (("nights",), ("nights", "first")) or (
+        problem["input"] is not None and problem["type"] != "missing"
+    ):
+        return ""
+    return f"; write {example_of_nights(raw.get('sources'), root)}"
+
+
+def example_of_nights(sources: Any, root: Path) -> str:
+    """A block `nights` that fits the events, where they can be read."""
+    from nightshift.sources.onboarding.first_nights import nights_of  # which reads the files
+
+    try:
+        found = nights_of(SourcesSettings.model_validate(sources), root)
+    except (InputError, ValidationError, OSError):
+        return (
+            "`nights: {first: 2026-10-15}` with the first day whose features you want, after the oldest event"
+        )
+    last = f", last: {found.newest}" if found.ended else ""
+    return f"`nights: {{first: {found.first}{last}}}`. {found.why[0]}"
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from nightshift.errors import ConfigError
 from nightshift.prompts.item_text import one_line
+from nightshift.yaml_text import read_yaml
 
 WORD = re.compile(r"[a-z][a-z'-]{2,20}")
 STOPWORDS = frozenset(
@@ -99,7 +100,7 @@ def load_vocabulary(name: str, root: Path) -> Vocabulary:
         )
     try:
         raw = shipped.read_text("utf-8") if shipped.is_file() else path.read_text("utf-8")
-        return Vocabulary.model_validate(yaml.safe_load(raw))
+        return Vocabulary.model_validate(read_yaml(raw, f"vocabulary {name}"))
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
         raise ConfigError(f"vocabulary {name}: {error}") from error
 

@@ -218,6 +218,7 @@ def _result(
         rows=rows.height,
         dropped=dropped,
         later=rows.height - tonight.height,
+        next_moment=rows.filter(later & pl.col(REASON).is_null()).select(pl.col("timestamp").min()).item(),
         duplicates=accepted.height - events.height,
         odd={CONTRADICTED: Oddity.of(against, shown_value, files)} if against.height else {},
     )

@@ -1,6 +1,7 @@
 """What reading a source gives: the table, the rows that were dropped with their reasons, and the counts."""
 
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -103,6 +104,8 @@ class EventsRead(Read):
     other_kinds: int = 0
     """Events of a kind that `positive_kinds` does not name: left out before anything else is asked of
     them."""
+    next_moment: datetime | None = None
+    """The oldest event left for later nights; None where there is none."""
     odd: dict[str, Oddity] = field(default_factory=dict)
     """What looks like a mistake, by its kind (`CONTRADICTED`, `RESPELT`, ...)."""
 
@@ -110,6 +113,15 @@ class EventsRead(Read):
     def contradictions(self) -> int:
         """Those of the duplicates whose label is another than that of the event kept."""
         return self.odd[CONTRADICTED].rows if CONTRADICTED in self.odd else 0
+
+    def way_out(self, as_of: date) -> str:
+        """What to do where a night knows no event: the first one that knows one."""
+        if self.next_moment is None:
+            return "No event before this night can be used; `nightshift check` says why"
+        first = self.next_moment.date() + timedelta(days=1)
+        known = f"and night {as_of} knows events strictly before it"
+        oldest = f"The oldest event is of {self.next_moment:%Y-%m-%d}, {known}"
+        return f"{oldest}: run --as-of {first} or a later night, and set nights.first to {first}"
 
     @property
     def unknown_items(self) -> int:

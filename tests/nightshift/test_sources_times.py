@@ -1,14 +1,15 @@
 """How moments are spelt, and moments that stand for none."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from nightshift.errors import SourceError
+from nightshift.sources import read_interactions, read_items
 from nightshift.sources.times import moment_of
-from tests.written_sources import findings, mapping, one, read, write
+from tests.written_sources import NOW, findings, mapping, one, read, write
 
 MOMENT = datetime(2026, 10, 1, 10, tzinfo=UTC)
 
@@ -140,3 +141,19 @@ def test_times_that_all_lie_before_1980_are_times(tmp_path: Path) -> None:
 def test_an_order_may_begin_at_zero(tmp_path: Path) -> None:
     write(tmp_path, "user,sku,at\nu0,i1,0\nu0,i2,1\nu0,i3,1790000000000000\n")
     assert read(tmp_path, mapping(timestamp_unit="order")).frame.height == 3
+
+
+def test_a_night_before_every_event_names_the_first_that_knows_one(tmp_path: Path) -> None:
+    write(tmp_path, "user,sku,at\nu,i9,2026-10-01\nu,i1,2026-10-05T08:00:00\nv,i2,2026-10-06\n")
+    items = read_items(mapping().items, tmp_path).frame
+    found = read_interactions(
+        mapping().interactions, tmp_path, items, before=datetime(2026, 10, 2, tzinfo=UTC), now=NOW
+    )
+    assert found.frame.is_empty()
+    assert found.way_out(date(2026, 10, 2)).startswith(
+        "The oldest event is of 2026-10-05, and night 2026-10-02 knows"
+    )
+    assert "run --as-of 2026-10-06 or a later night, and set nights.first to 2026-10-06" in found.way_out(
+        date(2026, 10, 2)
+    )
+    assert "nightshift check" in read(tmp_path, mapping()).way_out(date(2026, 10, 2))

@@ -37,6 +37,14 @@ def test_a_file_of_any_kind_gives_row_ids_as_text_and_leaves_out_rows_without_an
     ]
 
 
+@pytest.mark.parametrize(
+    "ids", [pl.Series([7.0]), pl.Series(["7"]).cast(pl.Decimal(38, 0)), pl.Series([b"7"]), pl.Series([" 7 "])]
+)
+def test_ids_are_spelt_as_the_sources_spell_them(tmp_path: Path, ids: pl.Series) -> None:
+    pl.DataFrame({"id": ids, "said": ["A film."]}).write_parquet(tmp_path / "said.parquet")
+    assert read_recorded(block("said.parquet"), "item_facts", tmp_path).rows() == [("7", "A film.")]
+
+
 def test_a_table_without_a_file_has_nothing_recorded(tmp_path: Path) -> None:
     assert read_recorded(block("said.parquet"), "user_preferences", tmp_path).is_empty()
     assert read_recorded(block("said.parquet"), "item_tag_scores", tmp_path).is_empty()
