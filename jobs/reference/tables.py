@@ -34,10 +34,8 @@ All of `*.parquet` in a night's folder is rows; `_rejects.pq` is Parquet too, un
 `ranking_examples` has a column `as_of` of its own, which readers that take columns from folder names (DuckDB by default) would
 overwrite; the lines below turn that off. The current night of a table is its newest folder.
 """
-OPEN = (
-    "Any number of Float32 feature columns may follow; [features.md](../features.md) names them. Missing "
-    "is NaN in them, not null."
-)
+OPEN = "Any number of Float32 feature columns may follow; [features.md](../features.md) names them. "
+OPEN += "Missing is NaN in them, not null."
 
 
 def tables_page() -> str:

@@ -71,6 +71,15 @@ class Vocabulary(BaseModel, extra="forbid", frozen=True):
     examples: tuple[Example, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _each_once(self) -> "Vocabulary":
+        lists = {"facet": [facet.name for facet in self.facets]}
+        lists |= {f"tag of facet {facet.name!r}": list(facet.tags) for facet in self.facets}
+        for what, names in lists.items():
+            if twice := [name for name, count in Counter(names).items() if count > 1]:
+                raise ValueError(f"{what}: {twice[0]!r} stands twice; keep one of them")
+        return self
+
+    @model_validator(mode="after")
     def _examples_use_the_tags(self) -> "Vocabulary":
         for example in self.examples:
             for facet in self.facets:

@@ -243,8 +243,9 @@ def test_nights_that_no_run_could_begin_are_refused_by_every_command(
 @pytest.mark.parametrize("block", ["", "nights:\n", "nights: {keep_nights: 3}\n"])
 def test_missing_nights_come_with_a_block_that_fits_the_events(tmp_path: Path, block: str) -> None:
     (tmp_path / "items.csv").write_text("id\na\n")
+    bad = "u,a,soon\n" * 5
     (tmp_path / "events.csv").write_text(
-        "uid,id,ts\n" + "".join(f"u,a,2024-01-{day:02d}\n" for day in range(1, 21))
+        "uid,id,ts\n" + bad + "".join(f"u,a,2024-01-{day:02d}\n" for day in range(1, 21))
     )
     message = refused(tmp_path, SOURCES + block)
     assert (

@@ -35,9 +35,11 @@ class Nights:
 
 
 def nights_of(sources: SourcesSettings, root: Path) -> Nights:
-    """The nights of mapped files. Raises SourceError when they cannot be read, or hold no event."""
-    now, events = datetime.now(UTC), sources.interactions
-    catalogue = read_items(sources.items, root).frame
+    """The nights of mapped files, bad rows left out. Raises SourceError when they cannot be read, or hold
+    no event."""
+    lenient = {"max_rejected_share": 1.0}
+    now, events = datetime.now(UTC), sources.interactions.model_copy(update=lenient)
+    catalogue = read_items(sources.items.model_copy(update=lenient), root).frame
     found = read_interactions(events, root, catalogue, before=None, now=now).frame
     if found.is_empty():
         raise SourceError(f"{events.path} holds no event that can be used")
