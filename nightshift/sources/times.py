@@ -110,8 +110,10 @@ def _texts(texts: pl.Series) -> pl.Series:
 
 
 def _iso(texts: pl.Series) -> pl.Series:
-    """A date, or date and time with a blank or T, seconds optional, Z, an offset or nothing (UTC)."""
-    text = texts.str.strip_chars().str.replace("T", " ", literal=True).str.replace(r"[zZ]$", "+00:00")
+    """A date, or date and time with a blank or T, seconds optional, Z, UTC, an offset or nothing (UTC)."""
+    text = (
+        texts.str.strip_chars().str.replace(r"(?:[zZ]| UTC)$", "+00:00").str.replace("T", " ", literal=True)
+    )
     text = text.str.replace(r"^(\d{4}-\d\d-\d\d)$", "${1} 00:00:00")
     text = text.str.replace(r"^(\d{4}-\d\d-\d\d \d\d:\d\d)([+-].*)?$", "${1}:00${2}")
     text = text.str.replace(r"^(\S+ [\d:.]+)$", "${1}+00:00").str.replace(r"([+-]\d\d)$", "${1}:00")

@@ -35,8 +35,7 @@ class Nights:
 
 
 def nights_of(sources: SourcesSettings, root: Path) -> Nights:
-    """The nights of mapped files, bad rows left out. Raises SourceError when they cannot be read, or hold
-    no event."""
+    """The nights of mapped files, bad rows left out. Raises SourceError when none can be used."""
     lenient = {"max_rejected_share": 1.0}
     now, events = datetime.now(UTC), sources.interactions.model_copy(update=lenient)
     catalogue = read_items(sources.items.model_copy(update=lenient), root).frame

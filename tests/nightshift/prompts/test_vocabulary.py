@@ -163,5 +163,5 @@ def test_a_facet_or_a_tag_that_stands_twice_is_refused(
 
 def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path: Path) -> None:
     (tmp_path / "v.yaml").write_text("name: v\nversion: 1\nname: w\n")
-    with pytest.raises(ConfigError, match="vocabulary v.yaml: key 'name' stands twice, in lines 1 and 3"):
+    with pytest.raises(ConfigError, match=r"vocabulary v\.yaml: key 'name' stands twice, in lines 1 and 3"):
         load_vocabulary("v.yaml", tmp_path)
