@@ -8,12 +8,14 @@ from pathlib import Path
 import polars as pl
 
 from nightshift.errors import SourceError
+from nightshift.sources.columns import id_of
 from nightshift.sources.files import SourceFile, find_files, guarded
 from nightshift.sources.onboarding.columns import Column
 from nightshift.sources.wording import unsplit
 
 ITEM_ROWS, EVENT_ROWS = 20_000, 50_000
 """Rows looked at, spread evenly over the files of a source."""
+UUID_BYTES = 16
 ASKED_IDS = 1_000
 """Event ids that are looked up in the whole catalogue."""
 
@@ -50,7 +52,30 @@ class Sample:
         frame = pl.concat(heads, how="diagonal_relaxed").head(most)
         if frame.is_empty():
             raise SourceError(f"{files[0].place} has no rows: sources.{block}.path names an empty file")
-        return cls(block, path, tuple(files), frame, all(head.height <= most // len(files) for head in heads))
+        return cls(
+            block,
+            path,
+            tuple(files),
+            frame.select(map(_measurable, frame)),
+            all(head.height <= most // len(files) for head in heads),
+        )
+
+
+def _measurable(column: pl.Series) -> pl.Series:
+    """Decimals as numbers, the longest of them and the 16 bytes of a UUID as an id is written."""
+    dtype = column.dtype
+    if isinstance(dtype, pl.Decimal):
+        whole = column.cast(pl.Int64, strict=False) if not dtype.scale else column.cast(pl.Float64)
+        if whole.null_count() == column.null_count():
+            return whole
+    uuids = (
+        isinstance(dtype, pl.Binary)
+        and column.len() > column.null_count()
+        and bool((column.bin.size() == UUID_BYTES).all())
+    )
+    if not isinstance(dtype, pl.Decimal) and not uuids:
+        return column
+    return column.to_frame().select(id_of("", column.name, dtype, "").alias(column.name)).to_series()
 
 
 def _check_separator(file: SourceFile) -> None:
@@ -94,13 +119,14 @@ def _overlap(found: Samples, item_column: str, event_column: str) -> tuple[float
 
 def _in_whole(items: Sample, column: str, asked: pl.Series) -> float:
     """The share that the whole files have: one column is read, no more."""
-    text = pl.col(column).cast(pl.String).str.strip_chars().str.replace(r"\.0$", "")
     seen = [
-        file.scan().select(text).filter(pl.col(column).is_in(asked.implode())).unique().collect()[column]
+        _ids(file, column).filter(pl.col(column).is_in(asked.implode())).unique().collect()[column]
         for file in items.files
     ]
     return pl.concat(seen).n_unique() / max(len(asked), 1)
 
 
-def _head(file: SourceFile, rows: int) -> pl.DataFrame:
-    return file.scan().head(rows).collect()
+def _ids(file: SourceFile, column: str) -> pl.LazyFrame:
+    rows = file.scan()
+    found = id_of("sources.items.item_id", column, rows.collect_schema()[column], file.place)
+    return rows.select(found.str.replace(r"\.0$", "").alias(column))
