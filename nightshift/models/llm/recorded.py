@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.models.llm.base import Answer, ModelIdentity, Question, Request, Scored
+from nightshift.sources.columns import id_of
 from nightshift.sources.files import SourceFile, guarded
 from nightshift.storage.content_key import content_key
 
@@ -78,11 +79,8 @@ def read_recorded(block: RecordedFiles, table: str, root: Path) -> pl.DataFrame:
             raise ConfigError(
                 f"{setting}: {source.path} has no column {name!r}; it has {', '.join(rows.columns)}"
             )
-    said = (
-        rows.select(row_id=pl.col(source.key).cast(pl.String), answer=pl.col(source.answer).cast(pl.String))
-        .drop_nulls()
-        .unique()
-    )
+    row_id = id_of(setting, source.key, rows.schema[source.key], source.path)
+    said = rows.select(row_id=row_id, answer=pl.col(source.answer).cast(pl.String)).drop_nulls().unique()
     twice = said.filter(pl.col("row_id").is_duplicated())["row_id"].sort()
     if twice.len():
         raise ConfigError(
