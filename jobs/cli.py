@@ -14,6 +14,7 @@ from jobs.init import init
 from nightshift.errors import ConfigError, InputError, NightshiftError
 from nightshift.night.config import CONFIG_NAME, Settings, load_settings
 from nightshift.night.night import Night
+from nightshift.streams import forgive, let_go, says_everything
 
 app = typer.Typer(
     name="nightshift",
@@ -131,11 +132,13 @@ def check(
         found = checked(_settings(config, home))
     except InputError as error:
         if as_json:
-            typer.echo(json.dumps({"ok": False, "error": str(error)}, indent=2, ensure_ascii=False))
+            typer.echo(
+                json.dumps({"ok": False, "error": str(error)}, indent=2, ensure_ascii=not says_everything())
+            )
             raise typer.Exit(error.exit_code) from error
         raise
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=not says_everything()))
     else:
         show_checked(found)
 
@@ -220,7 +223,7 @@ def vocabulary(
 
     settings = _settings(config, None)
     items = read_items(settings.sources.items, settings.root).frame
-    typer.echo(as_yaml(propose(items, noun, tags)), nl=False)
+    typer.echo(as_yaml(propose(items, noun, tags), says_everything()), nl=False)
 
 
 @app.command(rich_help_panel=NIGHTS)
@@ -347,7 +350,7 @@ def rejects(
 
     every, chosen = rejected(_published(config, home, as_of, REJECTS.name), Chosen()), Chosen(reason=reason)
     if as_json:
-        typer.echo(json.dumps(chosen.of(every).to_dicts(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(chosen.of(every).to_dicts(), indent=2, ensure_ascii=not says_everything()))
     else:
         show_rejected(every, chosen, limit)
 
@@ -555,11 +558,14 @@ def ui(
 
 def main() -> None:
     """Entry point: errors raised on purpose become one message and their exit code."""
+    forgive()
     try:
         app()
     except NightshiftError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
+    finally:
+        let_go()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from jobs.graph import build
 from nightshift.night.config import CONFIG_NAME
+from nightshift.streams import forgive
+
+forgive()
 
 _home = os.environ.get("NIGHTSHIFT_HOME")
 defs = build(Path(os.environ.get("NIGHTSHIFT_CONFIG", CONFIG_NAME)), Path(_home) if _home else None)

@@ -45,7 +45,7 @@ def dagster_home(settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "dagster.yaml").exists():
         written = folder / f".dagster.yaml.{os.getpid()}"
-        written.write_text(INSTANCE)
+        written.write_text(INSTANCE, "utf-8")
         written.rename(folder / "dagster.yaml")
     return folder
 
@@ -59,7 +59,9 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     with (folder / "opening.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = yaml.safe_load((folder / "dagster.yaml").read_text("utf-8")) or {}
-        (folder / "terminal.yaml").write_text(yaml.safe_dump({"compute_logs": IN_THE_TERMINAL} | told))
+        (folder / "terminal.yaml").write_text(
+            yaml.safe_dump({"compute_logs": IN_THE_TERMINAL} | told), "utf-8"
+        )
         return dg.DagsterInstance.from_config(str(folder), "terminal.yaml")
 
 

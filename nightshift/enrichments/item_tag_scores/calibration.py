@@ -25,7 +25,7 @@ LEAST_SHARE = 0.5
 def load_centres(night: Night) -> NDArray[np.float64] | None:
     """(tags,) frozen centres, or None before they were fitted."""
     path = _path(night)
-    return np.array(json.loads(path.read_text())["centres"]) if path.exists() else None
+    return np.array(json.loads(path.read_text("utf-8"))["centres"]) if path.exists() else None
 
 
 def freeze_centres(night: Night, centres: NDArray[np.float64], read: int, items: int) -> None:
@@ -41,7 +41,7 @@ def freeze_centres(night: Night, centres: NDArray[np.float64], read: int, items:
         "night": str(night.as_of),
         "items": read,
     }
-    partial.write_text(json.dumps(about | {"centres": centres.tolist()}, indent=1))
+    partial.write_text(json.dumps(about | {"centres": centres.tolist()}, indent=1), "utf-8")
     sync(partial)
     rename(partial, path)
 
