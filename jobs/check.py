@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.homes import writable
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.night.config import Settings
 from nightshift.night.schedule import steadier_schedule
@@ -61,6 +62,7 @@ def _iso(moment: date | None) -> str | None:
 def checked(settings: Settings, now: datetime | None = None) -> Checked:
     """Read everything a night would read. Raises InputError with place, value and the way out when a night
     could not begin."""
+    writable(settings)
     now = now or datetime.now(UTC)
     items = read_items(settings.sources.items, settings.root)
     events = read_interactions(

@@ -12,7 +12,7 @@ import typer
 
 from jobs.init import init
 from nightshift.errors import ConfigError, InputError, NightshiftError
-from nightshift.night.config import CONFIG_NAME, Settings, load_settings
+from nightshift.night.config import CONFIG_NAME, Settings, load_settings, refuse_empty
 from nightshift.night.night import Night
 from nightshift.streams import forgive, let_go, says_everything
 
@@ -33,13 +33,32 @@ show_app = typer.Typer(
     help="What the models wrote: from which text, when, by which prompt and model, at which cost.",
 )
 
+
+def _named(given: str | Path) -> Path:
+    """A path that was given. An empty one is an unset variable in a script: it must not become the current
+    folder."""
+    if not str(given).strip():
+        raise ConfigError("a path on the command line is empty; is a variable of your script unset?")
+    return Path(given)
+
+
 Config = Annotated[
-    Path, typer.Option("--config", help="nightshift.yaml, or another file.", envvar="NIGHTSHIFT_CONFIG")
+    Path,
+    typer.Option(
+        "--config",
+        help="nightshift.yaml, or another file.",
+        envvar="NIGHTSHIFT_CONFIG",
+        parser=_named,
+        metavar="PATH",
+    ),
 ]
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home", help="Folder of tables and ledger. Default: .nightshift beside the configuration."
+        "--home",
+        help="Folder of tables and ledger. Default: .nightshift beside the configuration.",
+        parser=_named,
+        metavar="PATH",
     ),
 ]
 AsOf = Annotated[
@@ -57,6 +76,7 @@ app.add_typer(show_app, name="show", rich_help_panel=RESULTS)
 
 
 def _settings(config: Path, home: Path | None) -> Settings:
+    refuse_empty(os.environ)
     return load_settings(config, home)
 
 
@@ -173,11 +193,19 @@ def dataset(
         str, typer.Argument(help="The format: movielens-1m, amazon-2023, mind, ...; --list names them.")
     ] = "",
     source: Annotated[
-        Path | None, typer.Option("--from", help="The archive, folder or file as it was downloaded.")
+        Path | None,
+        typer.Option(
+            "--from", parser=_named, metavar="PATH", help="The archive, folder or file as it was downloaded."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to write: items.parquet, interactions.parquet, nightshift.yaml."),
+        typer.Option(
+            "--out",
+            parser=_named,
+            metavar="PATH",
+            help="Folder to write: items.parquet, interactions.parquet, nightshift.yaml.",
+        ),
     ] = None,
     only_seen: Annotated[
         bool, typer.Option("--only-seen", help="Leave out items without any event.")
@@ -445,7 +473,10 @@ def export_command(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", help="Folder to write: new, empty, or an earlier export, which is replaced as a whole."
+            "--out",
+            parser=_named,
+            metavar="PATH",
+            help="Folder to write: new, empty, or an earlier export, which is replaced as a whole.",
         ),
     ],
     config: Config = Path(CONFIG_NAME),

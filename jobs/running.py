@@ -13,6 +13,7 @@ import yaml
 from jobs.after_run import first_failure, tell_failure, tell_over_budget, tidy
 from jobs.console import console, story
 from jobs.graph import build
+from jobs.homes import addressable, dagster_folder
 from jobs.run_locks import LOCK, alive, bury_the_dead
 from nightshift.errors import ConfigError, NightFailed, SourceError
 from nightshift.night.config import Settings
@@ -40,9 +41,9 @@ processes a step."""
 
 
 def dagster_home(settings: Settings) -> Path:
-    """Where Dagster keeps runs and events of this home; made when missing."""
-    folder = settings.home_folder / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Where Dagster keeps runs and events of this home; made when missing. Raises ConfigError when it
+    cannot be."""
+    folder = addressable(dagster_folder(settings), settings)
     if not (folder / "dagster.yaml").exists():
         written = folder / f".dagster.yaml.{os.getpid()}"
         written.write_text(INSTANCE, "utf-8")
