@@ -1,6 +1,7 @@
 """What every asset shares: how it is declared from its table, and how its night is checked, published and
 shown."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -40,7 +41,9 @@ def table_asset(
     `warn:` only warn."""
 
     def declare(body: Body) -> dg.AssetsDefinition:
-        about = f"{table.about}\n\n{body.__doc__ or ''}".strip()
+        about = (
+            f"{table.about}\n\n{inspect.getdoc(body) or ''}".strip()
+        )  # Markdown: an indented line would be code
         return dg.asset(
             name=table.name,
             group_name=group,

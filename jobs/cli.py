@@ -1,8 +1,12 @@
-"""The command line. Exit codes: 0 done, 1 the night failed, 2 the input or configuration is wrong, 3
-published with fallbacks."""
+"""The command line.
+
+Exit codes: 0 done, 1 the night failed, 2 the input or configuration is wrong, 3 published with fallbacks,
+130 stopped.
+"""
 
 import json
 import os
+import signal
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +15,7 @@ from typing import Annotated
 import typer
 
 from jobs.init import init
-from nightshift.errors import ConfigError, InputError, NightshiftError
+from nightshift.errors import ConfigError, InputError, NightshiftError, NightStopped
 from nightshift.night.config import CONFIG_NAME, Settings, load_settings, refuse_empty
 from nightshift.night.night import Night
 from nightshift.streams import forgive, let_go, says_everything
@@ -26,7 +30,8 @@ app = typer.Typer(
     help="Language models enrich a recommender's features at night, so that none is on duty when a user "
     "waits.",
     epilog="Exit codes: 0 done, 1 the night failed, 2 wrong input or configuration, 3 published with "
-    "fallbacks because of the budget.",
+    "fallbacks because of the budget, "
+    "130 stopped.",
 )
 show_app = typer.Typer(
     no_args_is_help=True,
@@ -590,11 +595,14 @@ def ui(
 def main() -> None:
     """Entry point: errors raised on purpose become one message and their exit code."""
     forgive()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Dagster has it within a run
     try:
         app()
     except NightshiftError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(NightStopped.exit_code)
     finally:
         let_go()
 

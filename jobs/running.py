@@ -15,6 +15,7 @@ from jobs.console import console, story
 from jobs.graph import build
 from jobs.homes import addressable, dagster_folder
 from jobs.run_locks import LOCK, alive, bury_the_dead
+from jobs.stopped import stopped, told_in_a_line, was_stopped
 from nightshift.errors import ConfigError, NightFailed, SourceError
 from nightshift.night.config import Settings
 
@@ -68,7 +69,12 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
 
 def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
     """Run a job for one night. Raises the first failure's message: SourceError when the input is wrong,
-    else NightFailed."""
+    else NightFailed; NightStopped for Ctrl-C or a signal, with what is stored."""
+    with told_in_a_line(job, as_of):
+        _run(config, home, settings, job, as_of)
+
+
+def _run(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
     definitions = dg.Definitions.merge(build(config, home), dg.Definitions(loggers={"console": story}))
     folder = dagster_home(settings)
     os.environ["DAGSTER_HOME"] = str(folder)  # sub-processes of a run find the same instance
@@ -86,6 +92,8 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
         )
         if not result.success:
             tell_failure(settings, instance, result.dagster_run, result.all_events)
+            if was_stopped(result.all_events):
+                raise stopped(settings, job, as_of, result.run_id, result.all_events)
             step, kind, message = first_failure(result.all_events)
             told = f"{step}: {message}" if step else message
             raise (SourceError if kind in WRONG_INPUT else NightFailed)(f"{job} of {as_of} failed. {told}")
