@@ -86,7 +86,7 @@ def table_asset(
     `warn:` only warn."""
 
     def declare(body: Body) -> TableAsset:
-        about = inspect.cleandoc(body.__doc__ or "")
+        about = inspect.getdoc(body) or ""  # Markdown: an indented line would be code
         return TableAsset(table, body, group, frozenset(kinds), tuple(deps), checks or {}, pool, about, body)
 
     return declare
