@@ -89,7 +89,7 @@ def one_sentence(settings: FactsSettings, examples: Collection[str]) -> Callable
     """Reads an answer that goes on where the prompt left a line open, and refuses copies of an example's
     sentence."""
     return lambda answer, finish: Facts(
-        summary=sentence(accept(answer, finish), settings.max_summary_words, examples)
+        summary=sentence(accept(answer, finish, (LABEL,)), settings.max_summary_words, examples)
     )
 
 

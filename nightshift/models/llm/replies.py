@@ -2,11 +2,14 @@
 try."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from nightshift.models.llm.base import Answer, FinishReason, Request
+from nightshift.models.llm.finish import finish_of
 from nightshift.models.llm.limits import Failed
+from nightshift.models.llm.wrappings import cut_at_stop
 
 CHARS_PER_TOKEN = 4
 """English text per token of a byte-pair vocabulary; a server shows no tokenizer."""
@@ -31,10 +34,14 @@ class _Choice(BaseModel):
     message: _Message | None = None
     text: str | None = None
     finish_reason: str | None = None
+    error: Any = None
+    """What went wrong while the answer was written: OpenRouter and other proxies say it here, under a
+    status of 200."""
 
 
 class _Reply(BaseModel):
     choices: list[_Choice] = Field(min_length=1)
+    error: Any = None
     usage: _Usage | None = None
 
 
@@ -58,6 +65,8 @@ def read_reply(body: str, request: Request, sent: str) -> Answer:
     except ValidationError as error:
         raise Failed(f"the reply cannot be read: {error.errors()[0]['msg']}"[:200]) from None
     choice, usage = reply.choices[0], reply.usage or _Usage()
+    if error := choice.error or reply.error:
+        raise Failed(f"the server gave up on the answer: {_told(error)}")
     text, reason = _said(choice, request.decoding.stop)
     prompt = usage.prompt_tokens if usage.prompt_tokens is not None else estimated_tokens(sent)
     new = usage.completion_tokens if usage.completion_tokens is not None else max(1, estimated_tokens(text))
@@ -70,10 +79,12 @@ def _said(choice: _Choice, stop: Sequence[str]) -> tuple[str, FinishReason]:
     message = choice.message or _Message(content=choice.text)
     if message.refusal:
         return message.refusal, "refusal"
-    text = message.content or ""
-    if choice.finish_reason == "content_filter":
+    text, finish = message.content or "", finish_of(choice.finish_reason)
+    if finish == "refusal":
         return text or "withheld by the server's content filter", "refusal"
-    cuts = [place for place in (text.find(one) for one in stop) if place >= 0]
-    if cuts:  # a server that ignores `stop`, or sends the stop text along
-        return text[: min(cuts)], "stop"
-    return text, "length" if choice.finish_reason == "length" else "stop"
+    return cut_at_stop(text, stop, finish)
+
+
+def _told(error: Any) -> str:
+    inner = error.get("message") or error.get("code") or error if isinstance(error, dict) else error
+    return str(inner)[:200]
