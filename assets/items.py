@@ -12,6 +12,8 @@ from assets.night_comparisons import (
     COST,
     DISTINCT,
     FALLBACK_SHARE,
+    OPENINGS,
+    REPEATED,
     VECTOR_DRIFT,
     drifted,
     fallen_back,
@@ -30,6 +32,8 @@ from nightshift.night.checks import (
     not_scored,
     one_row_each,
     reject_share,
+    repeated_answers,
+    similar_openings,
     tag_drift,
     vectors_are_sound,
 )
@@ -57,6 +61,8 @@ def _titled(sample: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     checks={
         "one_row_each": "Every group has exactly one row.",
         "warn:reject_share": REJECT_SHARE,
+        "warn:repeated_answers": REPEATED,
+        "warn:similar_openings": OPENINGS,
         "warn:cost": COST,
     },
 )
@@ -79,6 +85,8 @@ def group_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Ev
         [
             one_row_each(table.frame, groups, "group"),
             dataclasses.replace(refused, blocking=False),
+            repeated_answers(table.frame, night.settings.checks),
+            similar_openings(table.frame, night.settings.checks),
             spending(night, "group_facts"),
         ],
         inputs=manifests(night, ITEMS, INTERACTIONS),
@@ -148,6 +156,8 @@ def item_tag_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) -
         "one_row_each": "Every item has exactly one row.",
         "reject_share": REJECT_SHARE,
         "warn:fallback_share": FALLBACK_SHARE,
+        "warn:repeated_answers": REPEATED,
+        "warn:similar_openings": OPENINGS,
         "warn:cost": COST,
     },
 )
@@ -173,6 +183,8 @@ def item_facts(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Eve
             one_row_each(table.frame, items, "item_id"),
             reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share),
             fallen_back(night, ITEM_FACTS, table.frame, numbers["deferred"]),
+            repeated_answers(table.frame, night.settings.checks),
+            similar_openings(table.frame, night.settings.checks),
             spending(night, "item_facts"),
         ],
         inputs=manifests(night, ITEMS, ITEM_TAG_SCORES, GROUP_FACTS),

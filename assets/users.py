@@ -10,6 +10,8 @@ from assets.night_comparisons import (
     COST,
     DISTINCT,
     FALLBACK_SHARE,
+    OPENINGS,
+    REPEATED,
     VECTOR_DRIFT,
     drifted,
     fallen_back,
@@ -25,6 +27,8 @@ from nightshift.night.checks import (
     nothing_from_the_future,
     one_row_each,
     reject_share,
+    repeated_answers,
+    similar_openings,
     vectors_are_sound,
 )
 from nightshift.tables import (
@@ -48,6 +52,8 @@ from nightshift.tables import (
         "nothing_from_the_future": "No user's newest event is at or after the night.",
         "reject_share": REJECT_SHARE,
         "warn:fallback_share": FALLBACK_SHARE,
+        "warn:repeated_answers": REPEATED,
+        "warn:similar_openings": OPENINGS,
         "warn:cost": COST,
     },
 )
@@ -72,6 +78,8 @@ def user_preferences(context: dg.AssetExecutionContext, nightshift: Nightshift) 
             nothing_from_the_future(table.frame, "last_event_at", night.moment),
             reject_share(table.rejects, table.answered, night.settings.checks.max_reject_share),
             fallen_back(night, USER_PREFERENCES, table.frame, numbers["deferred"]),
+            repeated_answers(table.frame, night.settings.checks),
+            similar_openings(table.frame, night.settings.checks),
             spending(night, "user_preferences"),
         ],
         inputs=manifests(night, INTERACTIONS, ITEMS, ITEM_TAG_SCORES, ITEM_FACTS),
