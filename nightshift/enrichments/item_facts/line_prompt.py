@@ -7,6 +7,7 @@ invents words outside the vocabulary for two items in three; the tags of `item_f
 (`nightshift.enrichments.item_facts.json_prompt`).
 """
 
+import re
 from collections.abc import Callable, Collection
 from typing import Any, Literal
 
@@ -15,13 +16,16 @@ from pydantic import BaseModel, Field
 from nightshift.enrichments.item_facts.json_prompt import facts_json
 from nightshift.models.llm.base import Decoding, FinishReason
 from nightshift.prompts.base import Prompt
-from nightshift.prompts.item_text import ITEM_FIELDS, item_lines, item_row
+from nightshift.prompts.item_text import ITEM_FIELDS, item_lines, item_row, one_line
 from nightshift.prompts.parsing import accept, sentence
 from nightshift.prompts.reask import before_the_label
-from nightshift.prompts.vocabulary import Vocabulary
+from nightshift.prompts.vocabulary import Example, Vocabulary
 
 VERSION = 1
 LABEL = "Summary:"
+_YEAR = re.compile(r"\s*\(\d{4}\)\s*$")
+_ARTICLE = re.compile(r"(.+), (The|A|An|Le|La|Les|L'|Il|Lo|El|Los|Las|Der|Die|Das|Den|Det|De|Het)")
+"""`Lion King, The`: how catalogues sort."""
 
 
 class FactsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -41,6 +45,11 @@ class FactsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstr
     max_summary_chars: int = Field(200, ge=40)
     """Longest summary of the form `json`, in characters: part of its schema, and of its token limit. Not
     read by `line`."""
+    opening: str = Field("", pattern=r"^(?:[^\n{}]*\{title\}[^\n{}]*)?$")
+    """How the sentence begins in the form `line`, `{title}` for the item's title without its year: `In
+    {title},` lets a small model go on about this item instead of its genre. The worked examples begin so
+    too; the summary is what follows. Part of the prompt: changing it asks every item again. Empty: the
+    sentence begins with the model's first word."""
     max_input_chars: int = Field(400, ge=40)
     """Longest title or description given to the model, in characters. Part of the prompt: changing it asks
     longer items again."""
@@ -71,18 +80,53 @@ def item_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Any]:
 
 def facts_line(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]:
     """The completion form. Only the vocabulary's examples are part of it, not its tags."""
+    summaries = [example.summary for example in vocabulary.examples]
+    examples = {*summaries, *(f"{said[:1].lower()}{said[1:]}" for said in summaries)}
     return Prompt(
         name="item_facts",
         version=VERSION,
         row_key="item_id",
         fields=ITEM_FIELDS,
-        instructions=_instructions(vocabulary),
-        build=lambda row: f"{item_row(vocabulary.noun, row, settings.max_input_chars)}\n{LABEL}",
-        parse=one_sentence(settings, {example.summary for example in vocabulary.examples}),
+        instructions=_instructions(vocabulary, settings.opening),
+        build=lambda row: (
+            f"{item_row(vocabulary.noun, row, settings.max_input_chars)}\n{_label(settings, row['title'])}"
+        ),
+        parse=_gone_on(one_sentence(settings, examples))
+        if settings.opening
+        else one_sentence(settings, examples),
         schema=Facts,
         decoding=to_the_line_end(settings),
         again=before_the_label,
     )
+
+
+def _label(settings: FactsSettings, title: str) -> str:
+    return f"{LABEL} {_opened(settings.opening, one_line(title, settings.max_input_chars))}".rstrip()
+
+
+def _opened(opening: str, title: str) -> str:
+    return opening.replace("{title}", spoken_title(title))
+
+
+def spoken_title(title: str) -> str:
+    """A title as a sentence has it: without the year behind it, its article in front.
+
+    >>> spoken_title("Lion King, The (1994)"), spoken_title("Postino, Il"), spoken_title("Heat")
+    ('The Lion King', 'Il Postino', 'Heat')
+    """
+    name = _YEAR.sub("", title)
+    found = _ARTICLE.fullmatch(name)
+    return f"{found[2]} {found[1]}" if found else name
+
+
+def _gone_on(parse: Callable[[str, FinishReason], Facts]) -> Callable[[str, FinishReason], Facts]:
+    """Reads what follows an opening as a sentence of its own: it begins with a capital letter."""
+
+    def read(answer: str, finish: FinishReason) -> Facts:
+        said = parse(answer.lstrip(" ,"), finish).summary
+        return Facts(summary=said[:1].upper() + said[1:])
+
+    return read
 
 
 def one_sentence(settings: FactsSettings, examples: Collection[str]) -> Callable[[str, FinishReason], Facts]:
@@ -100,8 +144,14 @@ def to_the_line_end(settings: FactsSettings) -> Decoding:
     )
 
 
-def _instructions(vocabulary: Vocabulary) -> str:
+def _instructions(vocabulary: Vocabulary, opening: str) -> str:
     return "".join(
-        f"{item_lines(vocabulary.noun, e.title, e.attributes, e.text, 400)}\n{LABEL} {e.summary}\n\n"
+        f"{item_lines(vocabulary.noun, e.title, e.attributes, e.text, 400)}\n{LABEL} "
+        f"{_example(opening, e)}\n\n"
         for e in vocabulary.examples
     )
+
+
+def _example(opening: str, example: Example) -> str:
+    said = example.summary
+    return f"{_opened(opening, example.title)} {said[:1].lower()}{said[1:]}" if opening else said
