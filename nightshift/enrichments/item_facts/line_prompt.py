@@ -14,10 +14,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from nightshift.enrichments.item_facts.json_prompt import facts_json
+from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import Decoding, FinishReason
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.item_text import ITEM_FIELDS, item_lines, item_row, one_line
-from nightshift.prompts.parsing import accept, sentence
+from nightshift.prompts.parsing import accept, sentence, shown
 from nightshift.prompts.reask import before_the_label
 from nightshift.prompts.vocabulary import Example, Vocabulary
 
@@ -82,6 +83,7 @@ def facts_line(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]
     """The completion form. Only the vocabulary's examples are part of it, not its tags."""
     summaries = [example.summary for example in vocabulary.examples]
     examples = {*summaries, *(f"{said[:1].lower()}{said[1:]}" for said in summaries)}
+    read = one_sentence(settings, examples, vocabulary.noun)
     return Prompt(
         name="item_facts",
         version=VERSION,
@@ -91,9 +93,7 @@ def facts_line(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]
         build=lambda row: (
             f"{item_row(vocabulary.noun, row, settings.max_input_chars)}\n{_label(settings, row['title'])}"
         ),
-        parse=_gone_on(one_sentence(settings, examples))
-        if settings.opening
-        else one_sentence(settings, examples),
+        parse=_gone_on(read) if settings.opening else read,
         schema=Facts,
         decoding=to_the_line_end(settings),
         again=before_the_label,
@@ -129,12 +129,23 @@ def _gone_on(parse: Callable[[str, FinishReason], Facts]) -> Callable[[str, Fini
     return read
 
 
-def one_sentence(settings: FactsSettings, examples: Collection[str]) -> Callable[[str, FinishReason], Facts]:
-    """Reads an answer that goes on where the prompt left a line open, and refuses copies of an example's
-    sentence."""
-    return lambda answer, finish: Facts(
-        summary=sentence(accept(answer, finish, (LABEL,)), settings.max_summary_words, examples)
-    )
+def one_sentence(
+    settings: FactsSettings, examples: Collection[str], noun: str | None = None
+) -> Callable[[str, FinishReason], Facts]:
+    """Reads an answer that goes on where the prompt left a line open.
+
+    Refuses copies of an example's sentence, and a line that begins the next item (`Movie: ...`) instead of
+    this one's sentence.
+    """
+    others = tuple(f"{name}:".casefold() for name in (noun, f"Kind of {noun}", "About") if noun)
+
+    def read(answer: str, finish: FinishReason) -> Facts:
+        text = accept(answer, finish, (LABEL,))
+        if others and text.casefold().startswith(others):
+            raise RejectedAnswer("schema", f"begins another item: {shown(text)}")
+        return Facts(summary=sentence(text, settings.max_summary_words, examples))
+
+    return read
 
 
 def to_the_line_end(settings: FactsSettings) -> Decoding:
