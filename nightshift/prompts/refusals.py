@@ -207,12 +207,11 @@ _STARTS = re.compile(r"\A|[.!?]\s|[。！？]|\bbut\s", re.IGNORECASE)
 _FIRST = 240
 """Characters that are looked at: what comes later is about the item."""
 _QUOTED = re.compile(r"[\"“«„「『][^\"”»“」』]*[\"”»“」』]?")
-_HINT = re.compile(
-    r"mod[eè]l|модель|نموذج|模型|モデル|모델|인공지능|AI助手|人工|\bki-|\bia\b|\bии\b|искусств|intelig"
-    r"|intellig|sztuczn|"
-    r"cutoff|training|bilg|olam|verem|özetley|sağlay|提供|回答|答え|要約|手伝|제공|답변|요약|도움",
-    re.IGNORECASE,
-)
+_HINTS = (
+    "model modèle модель نموذج 模型 モデル 모델 인공지능 ai助手 人工 ki- 'ia ’ia ia, ии, искусств intelig intellig "
+    "sztuczn"
+    " cutoff training bilg olam verem özetley sağlay 提供 回答 答え 要約 手伝 제공 답변 요약 도움"
+).split()
 """Nothing in ANYWHERE is without one of these: fast to look for, since every stored answer is read every
 night."""
 _SAID_OF_ITSELF = re.compile("|".join(ANYWHERE.values()), re.IGNORECASE)
@@ -234,7 +233,8 @@ def is_refusal(text: str) -> bool:
     (True, False)
     """
     start = _QUOTED.sub('""', text[:_FIRST])
-    if _HINT.search(start) and _SAID_OF_ITSELF.search(start):
+    small = start.lower()
+    if any(hint in small for hint in _HINTS) and _SAID_OF_ITSELF.search(start):
         return True
     return any(_BEGINS.match(start, found.end()) for found in _STARTS.finditer(start))
 

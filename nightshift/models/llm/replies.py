@@ -65,8 +65,8 @@ def read_reply(body: str, request: Request, sent: str) -> Answer:
     except ValidationError as error:
         raise Failed(f"the reply cannot be read: {error.errors()[0]['msg']}"[:200]) from None
     choice, usage = reply.choices[0], reply.usage or _Usage()
-    if error := choice.error or reply.error:
-        raise Failed(f"the server gave up on the answer: {_told(error)}")
+    if broken := choice.error or reply.error:
+        raise Failed(f"the server gave up on the answer: {_told(broken)}")
     text, reason = _said(choice, request.decoding.stop)
     prompt = usage.prompt_tokens if usage.prompt_tokens is not None else estimated_tokens(sent)
     new = usage.completion_tokens if usage.completion_tokens is not None else max(1, estimated_tokens(text))
