@@ -8,7 +8,10 @@ import yaml
 from markdown_it import MarkdownIt
 
 from jobs.graph import build
-from nightshift.tables import TABLES
+from nightshift.enrichments.registry import built_in, tables_of
+
+TABLES = tables_of(built_in())
+
 
 ROOT = Path(__file__).parents[2]
 ODD = {"code_block", "fence", "heading_open", "html_block", "hr", "blockquote_open", "table_open"}
