@@ -48,6 +48,8 @@ class Shared:
     """Settings of every enrichment, by its name."""
     recorded: Callable[[str], pl.DataFrame] | None = None
     """`row_id, answer` by table, where a backend recalls what was recorded."""
+    can_score: bool = True
+    """Whether the model weighs choices; one that does not writes them."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,10 @@ class Context(Generic[S]):
     @cached_property
     def prompt(self) -> Prompt[Any]:
         """The prompt with settings applied."""
-        assert isinstance(self.each.maker, Asked)
-        return self.each.maker.prompt(self.settings, self.shared.vocabulary())
+        maker = self.each.maker
+        assert isinstance(maker, Asked)
+        instead = None if self.shared.can_score else maker.written
+        return (instead or maker.prompt)(self.settings, self.shared.vocabulary())
 
     def read(self, name: str) -> pl.DataFrame:
         """Tonight's rows of a table of `reads`."""
@@ -116,6 +120,9 @@ class Asked:
     """Rows that are worth a call at all."""
     values: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] | None = None
     """For prompts that choose: `<key>, content_key, scores` in, rows of the table out."""
+    written: Callable[[Any, Vocabulary], Prompt[Any]] | None = None
+    """For prompts that choose: the same choices as an answer to write, where the model cannot weigh them.
+    None: it is asked nothing."""
     freeze: Callable[[Context[Any], pl.DataFrame, int], None] | None = None
     """Fitted once from the answers and kept in the home; called by a run with `<key>, content_key, scores`
     and the number of rows, never by a plan."""
@@ -253,6 +260,8 @@ class Enrichment(Generic[S]):
     """Column to the `table.column` it is made of, for lineage; others: all that the prompt may read."""
     turn: int = 50
     """Who draws on the budget first among those whose inputs are there."""
+    budget_tokens: int | None = None
+    """Prompt and new tokens of one night, where `budget.tables` names no others. None: no limit of its own."""
     place: str = ""
     """File it was declared in, for messages; empty for ours."""
 
