@@ -60,6 +60,8 @@ def show_written(
     _commands(_next(settings, nights))
     console.print("\nTo know what it is worth, publish nights before the events it learns from:")
     _commands(_judgement(nights))
+    console.print("\nTo ask a model something of your own, in one file:")
+    _commands(_own())
 
 
 def _commands(commands: Iterator[tuple[str, str]]) -> None:
@@ -86,3 +88,8 @@ def _judgement(nights: Nights) -> Iterator[tuple[str, str]]:
     for night in nights.of_a_judgement:
         yield f"nightshift run --as-of {night}", about[night]
     yield "nightshift train", "the features against placebos, in words and as a page"
+
+
+def _own() -> Iterator[tuple[str, str]]:
+    yield "nightshift enrichments new NAME", "a first file for what a model shall say of your items or users"
+    yield "nightshift enrichments check NAME", "what it would ask; calls nothing"

@@ -261,7 +261,7 @@ class Enrichment(Generic[S]):
     turn: int = 50
     """Who draws on the budget first among those whose inputs are there."""
     budget_tokens: int | None = None
-    """Prompt and new tokens of one night, where `budget.tables` names no others. None: no limit of its own."""
+    """Prompt and new tokens of one night, where `budget.tables` does not. None: no limit of its own."""
     place: str = ""
     """File it was declared in, for messages; empty for ours."""
 
