@@ -1,7 +1,7 @@
 """A home with published nights and a trained ranker, made without models, pipelines or orchestration: what
 serving finds."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,6 @@ from nightshift.tables import (
     ITEM_TAG_SCORES,
     ITEMS,
     RANKING_EXAMPLES,
-    TABLES,
     USER_EMBEDDINGS,
     USER_FEATURES,
     USER_PREFERENCES,
@@ -100,7 +99,7 @@ class Served:
     def codebooks(self) -> dict[str, Codebook]:
         """Fitted on the first night, as they would be."""
         written = snapshot(self.world, NIGHTS[0])
-        views = vectors_of(written.item_embeddings, written.item_tag_scores)
+        views = vectors_of(written[ITEM_EMBEDDINGS.name], {"tags": written[ITEM_TAG_SCORES.name]})
         fitted = {view.view: fit_codebook(view, str(NIGHTS[0]), CodesSettings(size=8)) for view in views}
         return {name: book for name, book in fitted.items() if book}
 
@@ -109,10 +108,9 @@ class Served:
         written = snapshot(self.world, night)
         if not self.codes:
             return written
-        views = vectors_of(written.item_embeddings, written.item_tag_scores)
-        return replace(
-            written, item_codes=pl.concat(codes_table(self.codebooks[view.view], view) for view in views)
-        )
+        views = vectors_of(written[ITEM_EMBEDDINGS.name], {"tags": written[ITEM_TAG_SCORES.name]})
+        coded = pl.concat(codes_table(self.codebooks[view.view], view) for view in views)
+        return Snapshot(written, item_codes=coded)
 
     def events_before(self, night: date) -> pl.DataFrame:
         before = self.events.filter(pl.col("timestamp").dt.date() < night).sort("timestamp")
@@ -122,14 +120,14 @@ class Served:
         """Publish the tables of a night in their order, the last one being `upto`."""
         store, events, written = self.store, self.events_before(night), self.snapshot(night)
         frames = {ITEMS.name: self.world.items, INTERACTIONS.name: events}
-        frames |= {table.name: getattr(written, table.name) for table in WRITTEN}
-        for name, frame in frames.items():
-            store.publish(TABLES[name], night, frame)
-            if name == upto:
+        frames |= {table.name: written[table.name] for table in WRITTEN}
+        for table in (ITEMS, INTERACTIONS, *WRITTEN):
+            store.publish(table, night, frames[table.name])
+            if table.name == upto:
                 return
         inputs = digest_of({name: store.manifest(name, night) for name in frames})
         if self.codes:
-            store.publish(ITEM_CODES, night, written.item_codes, inputs=inputs)
+            store.publish(ITEM_CODES, night, written[ITEM_CODES.name], inputs=inputs)
         for table, build in ((ITEM_FEATURES, item_features), (USER_FEATURES, user_features)):
             frame = build(self.world.items, events, written, night, self.settings.features)
             store.publish(table, night, frame, inputs=inputs)

@@ -13,7 +13,9 @@ import polars as pl
 from nightshift.enrichments.base import Context, Shared
 from nightshift.enrichments.engine import Step, tonight
 from nightshift.enrichments.entities import Reader
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.registry import Registry, asked, tables_of
+from nightshift.features.content_spec import ContentSpec
 from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm import identify, token_counter
 from nightshift.models.llm.base import ModelIdentity
@@ -84,6 +86,11 @@ class Night:
     def tables(self) -> dict[str, Table]:
         """Every table of a night, by name."""
         return tables_of(self.registry)
+
+    @cached_property
+    def content_spec(self) -> ContentSpec:
+        """What rankers read of the enrichments."""
+        return content_spec(self.registry)
 
     @cached_property
     def shared(self) -> Shared:
