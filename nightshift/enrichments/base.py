@@ -7,7 +7,7 @@ off; nothing here holds a night, opens a file or calls a model.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -28,6 +28,11 @@ S = TypeVar("S", bound=BaseModel)
 
 class Plain(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Nothing to set."""
+
+
+def midnight(day: date) -> datetime:
+    """00:00 UTC of a day: a night knows events strictly before it."""
+    return datetime.combine(day, time(), UTC)
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,9 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
     try:
         settings = Settings(**_by_block(raw, path.name)).model_copy(update=given)
     except ValidationError as error:
-        raise ConfigError("\n".join(told(path.name, problem) for problem in error.errors())) from error
+        lines = [told(path.name, problem) for problem in error.errors()]
+        lines += [_nights_of(raw, path) for problem in error.errors() if _lacks_nights(problem)][:1]
+        raise ConfigError("\n".join(lines)) from error
     except SettingsError as error:
         raise ConfigError(
             f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is "
@@ -277,6 +279,17 @@ def _with_their_budgets(settings: Settings, registry: Registry) -> Settings:
         return settings
     tables = said | settings.budget.tables
     return settings.model_copy(update={"budget": settings.budget.model_copy(update={"tables": tables})})
+
+
+def _lacks_nights(problem: Any) -> bool:
+    return problem["type"] == "missing" and problem["loc"] in (("nights",), ("nights", "first"))
+
+
+def _nights_of(raw: dict[str, Any], path: Path) -> str:
+    """The block that is missing, by the dates of the files that the configuration names."""
+    from nightshift.sources.onboarding.missing import nights_block  # reads sources, which most loads need not
+
+    return nights_block(raw.get("sources"), path.resolve().parent)
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nightshift.sources.quoting import Span
 from nightshift.sources.reads import (
     FUTURE,
     HINTS,
@@ -13,9 +14,11 @@ from nightshift.sources.reads import (
     NO_LABEL,
     NO_TIME,
     NO_USER,
+    SWALLOWED,
     TWICE,
     UNDATED,
     UNKNOWN,
+    UNLISTED,
     EventsRead,
     ItemsRead,
     Read,
@@ -31,6 +34,9 @@ FIXES = {
     NO_LABEL: f"{HINTS[NO_LABEL]}.",
     UNKNOWN: "Complete the catalogue, or set `sources.interactions.unknown_item: refuse` to stop instead.",
     TWICE: "Remove the repeated rows; `sources.items.duplicate_item: refuse` stops instead.",
+    UNLISTED: 'Write the names as a JSON list, ["Toys", "Home"], or as text with bars between them; objects in '
+    "lists are not read.",
+    SWALLOWED: f"{HINTS[SWALLOWED]}.",
     UNDATED: "Set `sources.items.created_at_unit` for numbers, or repair the values.",
 }
 """Why a source row is dropped -> the way out."""
@@ -63,11 +69,40 @@ def dropped_rows(sources: SourcesSettings, items: ItemsRead, events: EventsRead)
 
 
 def _of(source: ItemsSource | InteractionsSource, read: Read) -> Iterator[Finding]:
+    yield from _of_spans(read)
     for reason, count in read.dropped.items():
+        if reason == SWALLOWED:
+            continue
         first = read.rejects.filter(pl.col("reason") == reason).row(0, named=True)
         value = None if first["answer"] is None else shown(first["answer"])
         share = count / max(read.rows, 1)
         yield Finding(reason, count, share, first["key"], _column(source, reason), value, FIXES[reason])
+
+
+def _of_spans(read: Read) -> Iterator[Finding]:
+    """Rows that a quote swallowed; and rows of several lines, which may be what they should be."""
+    for as_rows, fix in (
+        (True, FIXES[SWALLOWED]),
+        (False, "None needed where texts have several lines; else close the quote."),
+    ):
+        found = [span for span in read.spans if span.as_rows == as_rows]
+        if found:
+            count = sum(len(span.lines) for span in found) if as_rows else len(found)
+            share = count / max(read.rows, 1)
+            yield Finding(
+                _spanning(found),
+                count,
+                share,
+                f"{found[0].place} line {found[0].line}",
+                value=found[0].said,
+                fix=fix,
+            )
+
+
+def _spanning(found: list[Span]) -> str:
+    if found[0].as_rows:
+        return SWALLOWED
+    return "rows have quoted fields that run over several lines: the file has fewer rows than lines"
 
 
 def _column(source: ItemsSource | InteractionsSource, reason: str) -> str:

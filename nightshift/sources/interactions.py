@@ -10,6 +10,7 @@ import polars as pl
 from nightshift.errors import SourceError
 from nightshift.sources.columns import id_of, label_of
 from nightshift.sources.files import FILE, SourceFile, columns_of, find_files, guarded, numbered
+from nightshift.sources.quoting import Span
 from nightshift.sources.reads import (
     FUTURE,
     NO_ITEM,
@@ -25,6 +26,7 @@ from nightshift.sources.reads import (
     rejects,
 )  # fmt: skip
 from nightshift.sources.settings import InteractionsSource
+from nightshift.sources.swallowed import counted_with, settled, swallowed_by, swallowed_rejects
 from nightshift.sources.times import check_unit, moment_of, utc
 from nightshift.sources.wording import shown
 from nightshift.tables import INTERACTIONS
@@ -46,8 +48,8 @@ def read_interactions(
     it is dropped.
     Raises SourceError when a file, column, type or unit is missing or wrong, or too many rows cannot be read.
     """
-    files = find_files("interactions", source.path, root)
-    read = pl.concat([guarded(file, partial(_read_file, source, utc(now), file)) for file in files])
+    files, spans = settled(find_files("interactions", source.path, root))
+    read = pl.concat([guarded(file, partial(_read_file, source, utc(now))) for file in files])
     if read.is_empty():
         raise SourceError(f"{files[0].place} has no rows: sources.interactions.path names no events")
     rows = _positive(source, files, read)
@@ -56,7 +58,7 @@ def read_interactions(
     rows = rows.with_columns(_reason(known, utc(now)).alias(REASON))
     rows = rows.with_columns(_value().alias(VALUE))
     found = _result(
-        source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before
+        source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before, spans
     )
     return dataclasses.replace(found, other_kinds=read.height - rows.height)
 
@@ -169,19 +171,22 @@ def _result(
     rows: pl.DataFrame,
     items: pl.DataFrame,
     before: datetime | None,
+    spans: tuple[Span, ...],
 ) -> EventsRead:
     later = pl.lit(False) if before is None else (pl.col("timestamp") >= utc(before)) & _readable()
     tonight = rows.filter(~later.fill_null(False))
-    dropped = counts(tonight)
-    listed = rejects("interactions", tonight, files)
-    check_share(source, rows.height, dropped, listed)
+    dropped = counted_with(counts(tonight), spans)
+    listed = pl.concat([rejects("interactions", tonight, files), swallowed_rejects("interactions", spans)])
+    whole_rows = rows.height + swallowed_by(spans)
+    check_share(source, whole_rows, dropped, listed)
     accepted = tonight.filter(pl.col(REASON).is_null())
     _check_unknown(source, bool(rows[REASON].is_null().any()), listed, items, dropped.get(UNKNOWN, 0))
     events = _each_once(accepted)
     return EventsRead(
         frame=INTERACTIONS.conform(events),
         rejects=listed,
-        rows=rows.height,
+        rows=whole_rows,
+        spans=spans,
         dropped=dropped,
         later=rows.height - tonight.height,
         duplicates=accepted.height - events.height,

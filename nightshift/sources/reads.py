@@ -1,11 +1,12 @@
 """What reading a source gives: the table, the rows that were dropped with their reasons, and the counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from nightshift.errors import SourceError
 from nightshift.sources.files import FILE, ROW, SourceFile, place_of
+from nightshift.sources.quoting import Span
 from nightshift.sources.settings import InteractionsSource, ItemsSource
 from nightshift.sources.wording import MAX_VALUE_CHARS, shown
 from nightshift.tables import REJECTS
@@ -25,13 +26,17 @@ NO_LABEL = "label is missing or unreadable"
 UNKNOWN = "item is not in the catalogue"
 TWICE = "item_id appears twice: the first row was kept"
 UNDATED = "created_at is unreadable: the item is kept without it"
+UNLISTED = "attributes are a list that cannot be read: the item is kept without them"
+SWALLOWED = "row was swallowed by a quote that an earlier line leaves open"
 
-HARMLESS = (UNKNOWN, TWICE, UNDATED)
+HARMLESS = (UNKNOWN, TWICE, UNDATED, UNLISTED)
 """Reasons that do not count towards `max_rejected_share`: a setting of their own decides about them."""
 HINTS = {
     NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, "
     "ms, us or ns)",
     FUTURE: "Check timestamp_unit and the time zone",
+    SWALLOWED: 'Close the quote on the line where it begins; a quote that is a letter is written twice ("") in a '
+    "quoted field",
     NO_LABEL: "Ratings are numbers; clicks are 0/1 or true/false",
 }
 """What usually helps, by reason."""
@@ -49,6 +54,8 @@ class Read:
     """Rows in the files, without those of other kinds."""
     dropped: dict[str, int]
     """How many rows were dropped, by reason; complete."""
+    spans: tuple[Span, ...] = field(default=(), kw_only=True)
+    """Rows whose quoted fields run over several lines of their file."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,8 @@ def check_share(
     share = (
         f"{sum(bad.values()):,} of {rows:,} rows of {source.path} cannot be used, more than {limit} allows"
     )
-    where = f"first in {first['key']}, column {_column(source, reason)!r}{value}"
+    column = "" if reason == SWALLOWED else f", column {_column(source, reason)!r}"
+    where = f"first in {first['key']}{column}{value}"
     raise SourceError(
         f"{share}. Most often: {reason}, {where}. "
         f"{HINTS.get(reason, 'Repair the rows, or map another column')}"

@@ -145,3 +145,21 @@ def test_values_and_names_with_brackets_are_shown_as_they_are(shop, tmp_path: Pa
 )
 def test_a_span_with_any_event_has_a_bar(counts: tuple[int, ...], bars: str) -> None:
     assert spark(counts) == bars
+
+
+def test_what_a_quote_swallowed_is_told_with_its_line_and_without_a_column(shop) -> None:
+    frame = events_of(shop).head(40).with_columns(note=pl.lit("fine"))
+    lines = frame.write_csv().splitlines()
+    lines[2], lines[4] = lines[2].replace("fine", '"fine'), f'{lines[4]}"'
+    (shop.folder / "sources" / "events.csv").write_text("\n".join(lines) + "\n")
+    mapped = shop.config.read_text().replace(
+        "path: sources/interactions.parquet", "max_rejected_share: 0.5\n    path: sources/events.csv"
+    )
+    shop.config.write_text(mapped)
+    done = CliRunner().invoke(app, ["check", "--config", str(shop.config)])
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.output.split())
+    assert (
+        "first: sources/events.csv line 3 holds a quoted field runs over 3 lines; 2 rows were swallowed"
+        in told
+    )

@@ -15,14 +15,11 @@ from pydantic import BaseModel
 
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.models.llm.base import Answer, ModelIdentity, Question, Request, Scored
+from nightshift.sources.files import SourceFile, guarded
 from nightshift.storage.content_key import content_key
 
-READERS = {
-    ".parquet": pl.read_parquet,
-    ".csv": lambda path: pl.read_csv(path, infer_schema=False),
-    ".jsonl": pl.read_ndjson,
-}
-"""How each kind of file is opened, by its ending."""
+ENDINGS = (".parquet", ".csv", ".jsonl")
+"""Kinds of files; they are read as sources are."""
 CONTEXT_TOKENS = 1_000_000
 """Nothing is prompted, so nothing is too long."""
 
@@ -66,7 +63,8 @@ def identify(model: str) -> ModelIdentity:
 def read_recorded(block: RecordedFiles, table: str, root: Path) -> pl.DataFrame:
     """`row_id, answer`: what is recorded for a table; no rows for a table that has no file.
 
-    Raises ConfigError for a file that is not there, a column that it lacks, a row with two different answers.
+    Raises ConfigError for a file that is not there, a column that it lacks, a row with two different
+    answers; SourceError for a file that cannot be read.
     """
     source = block.tables.get(table, RecordedAnswers())
     if source.path is None:
@@ -94,13 +92,13 @@ def read_recorded(block: RecordedFiles, table: str, root: Path) -> pl.DataFrame:
 
 
 def _read(setting: str, path: Path) -> pl.DataFrame:
-    if path.suffix.lower() not in READERS:
-        raise ConfigError(f"{setting}: {path} must end in {', '.join(READERS)}")
+    if path.suffix.lower() not in ENDINGS:
+        raise ConfigError(f"{setting}: {path} must end in {', '.join(ENDINGS)}")
     if not path.is_file():
         raise ConfigError(
             f"{setting}: {path} is not there; paths are relative to the folder of nightshift.yaml"
         )
-    return READERS[path.suffix.lower()](path)
+    return guarded(SourceFile(path, str(path), 0), lambda file: file.scan().collect())
 
 
 def keyed(requests: pl.DataFrame, recorded: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,8 @@ import polars as pl
 from nightshift.errors import SourceError
 from nightshift.sources.files import SourceFile, find_files, guarded
 from nightshift.sources.onboarding.columns import Column
+from nightshift.sources.swallowed import settled
+from nightshift.sources.text_lists import read_lists
 from nightshift.sources.wording import unsplit
 
 ITEM_ROWS, EVENT_ROWS = 20_000, 50_000
@@ -43,19 +45,24 @@ class Sample:
     def of(cls, block: str, path: str, root: Path, most: int) -> "Sample":
         """Read the sample. Raises SourceError when there is no such file, it cannot be read, or it has no
         rows."""
-        files = find_files(block, path, root)
+        files, _ = settled(find_files(block, path, root))
         _check_separator(files[0])
-        rows_a_file = most // len(files) + 1
-        heads = [guarded(file, partial(_head, file, rows_a_file)) for file in files]
+        heads = [
+            guarded(file, lambda one: one.scan().head(most // len(files) + 1).collect()) for file in files
+        ]
         frame = pl.concat(heads, how="diagonal_relaxed").head(most)
         if frame.is_empty():
             raise SourceError(f"{files[0].place} has no rows: sources.{block}.path names an empty file")
+        if block == "items":
+            frame = frame.with_columns(
+                read_lists(frame[name]) for name, dtype in frame.schema.items() if dtype == pl.String
+            )
         return cls(block, path, tuple(files), frame, all(head.height <= most // len(files) for head in heads))
 
 
 def _check_separator(file: SourceFile) -> None:
     """Raise SourceError when a file has one column whose name looks like a header that was not split."""
-    names = guarded(file, lambda: file.scan().collect_schema().names())
+    names = guarded(file, lambda one: one.scan().collect_schema().names())
     if mark := unsplit(names):
         raise SourceError(
             f"{file.place} has one column, {names[0]!r}: its values are separated by {mark}. Save it "
@@ -95,8 +102,9 @@ def _overlap(found: Samples, item_column: str, event_column: str) -> tuple[float
 def _in_whole(items: Sample, column: str, asked: pl.Series) -> float:
     """The share that the whole files have: one column is read, no more."""
     text = pl.col(column).cast(pl.String).str.strip_chars().str.replace(r"\.0$", "")
+    wanted = pl.col(column).is_in(asked.implode())
     seen = [
-        file.scan().select(text).filter(pl.col(column).is_in(asked.implode())).unique().collect()[column]
+        guarded(file, lambda one: one.scan().select(text).filter(wanted).unique().collect())[column]
         for file in items.files
     ]
     return pl.concat(seen).n_unique() / max(len(asked), 1)

@@ -180,3 +180,39 @@ def test_ids_beyond_the_first_rows_of_a_large_catalogue_are_found(tmp_path: Path
     events = pl.DataFrame({"who": ["a", "b"] * 500, "id": ids[-1000:], "at": [NOW] * 1000})
     write(tmp_path, (items, events))
     assert Samples.of("items.parquet", "events.parquet", tmp_path).overlap("id", "id") == (1.0, 1000)
+
+
+LONG_TAIL = [f"Brand {n % 60}" if n < 600 else f"Rare {n}" for n in range(900)]
+"""360 brands of 900 items, two items in three in a brand of ten."""
+
+
+@pytest.mark.parametrize(
+    ("values", "grouping"),
+    [
+        (LONG_TAIL, True),
+        ([f"Brand {n % 12}" for n in range(900)], True),
+        ([f"Only {n}" for n in range(900)], False),
+        ([f"Pair {n // 2}" for n in range(900)], False),
+        (["One"] * 900, False),
+    ],
+    ids=["a head and a long tail", "few", "one each", "pairs", "one for all"],
+)
+def test_a_column_groups_items_where_most_of_them_share_a_value_with_four_others(
+    values: list[str], grouping: bool, tmp_path: Path
+) -> None:
+    items = pl.DataFrame(
+        {
+            "sku": [f"S{n}" for n in range(900)],
+            "name": [f"A thing of number {n}" for n in range(900)],
+            "brand": values,
+        }
+    )
+    events = pl.DataFrame(
+        {
+            "customer": [f"c{n % 50}" for n in range(900)],
+            "sku": items["sku"],
+            "time": [NOW - timedelta(hours=n + 1) for n in range(900)],
+        }
+    )
+    draft = drafted(tmp_path, (items, events))
+    assert ("attributes" in draft.blocks()["items"]) is grouping
