@@ -18,7 +18,8 @@ from nightshift.features.counts import count_columns
 from nightshift.features.dealings import dealings
 from nightshift.features.history import EventLog, Ints, Past, midnight
 from nightshift.features.lists import list_columns
-from nightshift.features.permutation import dealt_on, users_seen
+from nightshift.features.parts import Dealing
+from nightshift.features.permutation import Seen, dealt_on, users_seen
 from nightshift.features.preferences import preference_columns, read_off
 from nightshift.features.prefixes import prefix_columns
 from nightshift.features.rows import Columns, FeatureFunction, Rows, prefixed
@@ -71,11 +72,11 @@ class Builder:
         return attribute_matrix(self.items)
 
     @cached_property
-    def _placebos(self) -> dict[tuple[int, int, bytes, bytes], NightContent]:
+    def _placebos(self) -> dict[tuple[int, int, bytes], NightContent]:
         return {}
 
     @cached_property
-    def _users_seen(self) -> tuple[pl.Series, Ints]:
+    def _users_seen(self) -> Seen:
         return users_seen(self.nights)
 
     def log(self, interactions: pl.DataFrame) -> EventLog:
@@ -180,8 +181,11 @@ class Builder:
     def placebo(self, log: EventLog, number: int, dealing: int = 0) -> NightContent:
         """A night's content with the answers dealt to other items of like popularity and other users of
         like activity; `dealing` numbers independent draws."""
-        dealt = dealt_on(log, self.nights, number, self._users_seen, self.seed, dealing)
-        key = (number, dealing, *dealt.key)
+        dealt = self._dealing(log, number, dealing)
+        key = (number, dealing, dealt.key)
         if key not in self._placebos:
             self._placebos[key] = self.nights[number].dealt(dealt)
         return self._placebos[key]
+
+    def _dealing(self, log: EventLog, number: int, dealing: int) -> Dealing:
+        return dealt_on(log, self.nights, number, self._users_seen, self.seed, dealing)

@@ -210,7 +210,7 @@ class NightContent:
             views={name: view.permuted(items) for name, view in self.views.items() if name in written},
             tags=self.tags.permuted(items),
             codes={name: codes.permuted(items) for name, codes in self.codes.items() if name in written},
-            parts=tuple(part.dealt(dealing) if one.family == "llm" else part for one, part in pairs),
+            parts=tuple(part.dealt(dealing, one) if one.family == "llm" else part for one, part in pairs),
         )
 
 

@@ -74,6 +74,12 @@ class Feature:
         return self.spec.part or self.table
 
     @property
+    def users_table(self) -> str:
+        """Table whose users its placebo deals."""
+        spec = self.spec
+        return spec.other_table if isinstance(spec, Overlap) and self.entity == "item" else self.table
+
+    @property
     def ranked(self) -> bool:
         """Whether its columns also appear as rank and z-score: not what all rows of a list share, nor a
         choice."""

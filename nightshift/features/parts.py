@@ -56,23 +56,21 @@ class Dealing:
 
     items: Ints
     """(items,) item i gets those of items[i]."""
-    users: pl.Series
-    """Users that any night so far wrote about, sorted."""
-    givers: Ints
-    """(users,) user i gets those of users[givers[i]]."""
+    users: Mapping[str, tuple[pl.Series, Ints]]
+    """By table the users that any night so far wrote about, sorted, and (users,) whose row each gets."""
     seed: tuple[int, int]
     """Seed and number of the dealing, for pairs."""
 
     @property
-    def key(self) -> tuple[bytes, bytes]:
+    def key(self) -> bytes:
         """Equal for equal dealings."""
-        return self.items.tobytes(), self.givers.tobytes()
+        return b"".join([self.items.tobytes(), *(givers.tobytes() for _, givers in self.users.values())])
 
-    def givers_of(self, users: Users) -> Ints:
-        """(users + 1,) number of the giver among some users; nobody's for one that is not there."""
-        mine = cast(Named, users).ids
-        wanted = self.users.gather(self.givers[encode(mine, self.users)])
-        return np.append(encode(wanted, mine), len(mine))
+    def givers_of(self, table: str, users: Users) -> Ints:
+        """(users + 1,) number of the giver among a night's users of a table; nobody's for one that the night
+        lacks."""
+        (known, givers), mine = self.users[table], cast(Named, users).ids
+        return np.append(encode(known.gather(givers[encode(mine, known)]), mine), len(mine))
 
     @property
     def items_and_nobody(self) -> Ints:
@@ -87,7 +85,7 @@ class Part(Protocol):
         """Columns (rows,), or (1,) where all rows share the value."""
         ...
 
-    def dealt(self, dealing: Dealing) -> "Part":
+    def dealt(self, dealing: Dealing, one: Feature) -> "Part":
         """The same with answers that speak of somebody else."""
         ...
 
@@ -122,9 +120,11 @@ class Values:
         named: dict[str, Any] = {name: found[:, place] for place, name in enumerate(self.names[:-1])}
         return named | float32({self.names[-1]: np.isnan(found[:, 0])})
 
-    def dealt(self, dealing: Dealing) -> Self:
+    def dealt(self, dealing: Dealing, one: Feature) -> Self:
         """The numbers of somebody else."""
-        giver = dealing.items_and_nobody if self.users is None else dealing.givers_of(self.users)
+        giver = (
+            dealing.items_and_nobody if self.users is None else dealing.givers_of(one.users_table, self.users)
+        )
         return replace(self, values=self.values[giver])
 
     def arrays(self) -> Arrays:
@@ -161,7 +161,7 @@ class Pairs:
         found = np.where(self.keys[place] == wanted, self.values[place], np.float32(np.nan))
         return {self.names[0]: found} | float32({self.names[1]: np.isnan(found)})
 
-    def dealt(self, dealing: Dealing) -> Self:
+    def dealt(self, dealing: Dealing, one: Feature) -> Self:
         """Every pair has the number of another item of the same user: of the next in an order that only the
         seed and the items decide. Users with one pair exchange theirs."""
         keys, values = self.keys[:-1], self.values[:-1].copy()
@@ -232,10 +232,10 @@ class Lists:
         share = np.where(missing, np.nan, common / np.maximum(size, 1.0))
         return float32({self.names[0]: share, self.names[1]: missing})
 
-    def dealt(self, dealing: Dealing) -> Self:
+    def dealt(self, dealing: Dealing, one: Feature) -> Self:
         """Both sides have the list of somebody else."""
         items = dealing.items_and_nobody
-        mine = self.mine[dealing.givers_of(self.users)]
+        mine = self.mine[dealing.givers_of(one.users_table, self.users)]
         return replace(self, mine=mine, theirs=self.theirs[items], known=self.known[items])
 
     def arrays(self) -> Arrays:

@@ -62,17 +62,28 @@ def permutation(log: EventLog, nights: list[NightContent], seed: int, dealing: i
     return mapping
 
 
-def users_seen(nights: list[NightContent]) -> tuple[pl.Series, Ints]:
-    """Users that features speak of whose placebo deals users, sorted, and the first night (users,) of
-    each."""
-    first: dict[str, int] = {}
+Seen = dict[str, tuple[pl.Series, Ints]]
+
+
+def users_seen(nights: list[NightContent]) -> Seen:
+    """By table the users that dealt features speak of, sorted, and the first night (users,) of each.
+
+    Tables are dealt apart: a user who is in one table and not in another keeps that.
+    """
+    first: dict[str, dict[str, int]] = {}
     for number, night in enumerate(nights):
         for one, part in zip(night.spec.read_off, night.parts, strict=True):
             if one.family == "llm" and one.spec.deals_users and isinstance(part.users, Named):
+                mine = first.setdefault(one.users_table, {})
                 for user in part.users.ids.to_list():
-                    first.setdefault(user, number)
-    users = sorted(first)
-    return pl.Series(users, dtype=pl.String), np.array([first[user] for user in users], np.int64)
+                    mine.setdefault(user, number)
+    return {
+        table: (
+            pl.Series(sorted(mine), dtype=pl.String),
+            np.array([mine[user] for user in sorted(mine)], int),
+        )
+        for table, mine in first.items()
+    }
 
 
 def givers(
@@ -100,16 +111,11 @@ def givers(
 
 
 def dealt_on(
-    log: EventLog,
-    nights: list[NightContent],
-    number: int,
-    seen: tuple[pl.Series, Ints],
-    seed: int,
-    dealing: int,
+    log: EventLog, nights: list[NightContent], number: int, seen: Seen, seed: int, dealing: int
 ) -> Dealing:
     """Whose answers everybody gets on one night; of users only those that were seen by then."""
-    items = permutation(log, nights, seed, dealing)
-    users, first = seen
-    known = first <= number
-    mine = users.filter(pl.Series(known, dtype=pl.Boolean))
-    return Dealing(items, mine, givers(log, nights, mine, first[known], seed, dealing), (seed, dealing))
+    users = {}
+    for table, (ids, first) in seen.items():
+        mine, nights_of = ids.filter(pl.Series(first <= number, dtype=pl.Boolean)), first[first <= number]
+        users[table] = mine, givers(log, nights, mine, nights_of, seed, dealing)
+    return Dealing(permutation(log, nights, seed, dealing), users, (seed, dealing))

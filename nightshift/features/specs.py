@@ -185,6 +185,8 @@ class PairScore(Spec):
 
     kind: ClassVar[str] = "pair_score"
     on: ClassVar[tuple[str, ...]] = ("pair",)
+    deals_users: ClassVar[bool] = False
+    # Its placebo exchanges the numbers of a user's own pairs: which users have any stays as it is.
     column: str
 
     def stem(self, table: str) -> str:

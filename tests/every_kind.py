@@ -7,6 +7,7 @@ from nightshift.features.content import Snapshot
 from nightshift.features.content_spec import ContentSpec, Feature, ItemView, first_spec
 from nightshift.features.specs import Number, OneHot, Overlap, PairScore, Similarity
 from nightshift.sources.datasets.synthetic import World
+from nightshift.tables import Column, Table
 
 PARTS = ContentSpec(
     (*first_spec().views, ItemView("mood", "text", "mood")),
@@ -23,7 +24,16 @@ PARTS = ContentSpec(
     ),
 )
 """What every night reads, and one of each kind; `peers` no language model wrote."""
+MADE_UP = ("mood", "budget", "fit", "peers")
+"""Tables that no enrichment of ours writes."""
 WORDS = ("red", "green", "blue", "round")
+
+
+def made_up(name: str, frame: pl.DataFrame) -> Table:
+    """A table with the columns of a frame, to publish it."""
+    return Table(
+        name, "", {column: Column(dtype, "", required=False) for column, dtype in frame.schema.items()}
+    )
 
 
 def all_kinds(world: World, written: Snapshot, seed: int) -> Snapshot:
@@ -34,7 +44,9 @@ def all_kinds(world: World, written: Snapshot, seed: int) -> Snapshot:
     half = users.gather_every(2)
     lists = [[word for word in WORDS if random.random() < 0.5] for _ in range(items.len())]
     raw = written["item_embeddings"].filter(pl.col("view") == "raw").with_columns(view=pl.lit("mood"))
-    pairs = world.interactions.select("user_id", "item_id").unique(maintain_order=True).sort("user_id", "item_id")
+    pairs = (
+        world.interactions.select("user_id", "item_id").unique(maintain_order=True).sort("user_id", "item_id")
+    )
     kept = pairs.filter(pl.Series(random.random(pairs.height) < 0.8))
     return Snapshot(
         written,
