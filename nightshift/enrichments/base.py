@@ -15,13 +15,13 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 from pydantic import BaseModel
 
-from nightshift.enrichments.entities import Entity, Reader
+from nightshift.enrichments.entities import WHEN, Entity, Reader
 from nightshift.features.specs import Spec
 from nightshift.models.llm.base import ModelIdentity
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.vocabulary import Vocabulary
 from nightshift.storage.ledger import Ledgers
-from nightshift.tables import PROVENANCE, Checked, Column, Table
+from nightshift.tables import MOMENT, PROVENANCE, Checked, Column, Table
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -273,7 +273,9 @@ class Enrichment(Generic[S]):
     @cached_property
     def table(self) -> Table:
         """The table it writes."""
-        keys = {name: Column(pl.String, says) for name, says in self.entity.key.items()}
+        keys = {
+            name: Column(MOMENT if name == WHEN else pl.String, says) for name, says in self.entity.key.items()
+        }
         columns = {**keys, **self.columns}
         made = PROVENANCE if self.is_written else {}
         return Table(self.name, self.about, columns | made, key=self.key or self.entity.key_columns)

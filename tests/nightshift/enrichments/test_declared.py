@@ -81,7 +81,16 @@ examples:
 fallback: {template: {fit: 5}}
 features: [pair_score]
 """
-FILES = {"occasion": OCCASION, "reason": REASON, "moods": MOODS, "slogan": LINE, "fits": FITS}
+PURPOSE = """\
+about: What it was for.
+entity: event
+prompt: "{title}\\nHappened: {kind}\\nFor:"
+choices: [home, work]
+examples:
+  - {title: Bread, kind: bought, choices: home}
+fallback: {template: work}
+"""
+FILES = {"purpose": PURPOSE, "occasion": OCCASION, "reason": REASON, "moods": MOODS, "slogan": LINE, "fits": FITS}
 SOURCES = {
     "items": {"path": "i.csv", "item_id": "item_id"},
     "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
