@@ -274,7 +274,8 @@ class Enrichment(Generic[S]):
     def table(self) -> Table:
         """The table it writes."""
         keys = {
-            name: Column(MOMENT if name == WHEN else pl.String, says) for name, says in self.entity.key.items()
+            name: Column(MOMENT if name == WHEN else pl.String, says)
+            for name, says in self.entity.key.items()
         }
         columns = {**keys, **self.columns}
         made = PROVENANCE if self.is_written else {}

@@ -90,7 +90,14 @@ examples:
   - {title: Bread, kind: bought, choices: home}
 fallback: {template: work}
 """
-FILES = {"purpose": PURPOSE, "occasion": OCCASION, "reason": REASON, "moods": MOODS, "slogan": LINE, "fits": FITS}
+FILES = {
+    "purpose": PURPOSE,
+    "occasion": OCCASION,
+    "reason": REASON,
+    "moods": MOODS,
+    "slogan": LINE,
+    "fits": FITS,
+}
 SOURCES = {
     "items": {"path": "i.csv", "item_id": "item_id"},
     "interactions": {"path": "e.csv", "user_id": "user_id", "item_id": "item_id", "timestamp": "timestamp"},
