@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from typing import Any
 
 import nightshift.enrichments
 from nightshift.enrichments.base import Enrichment, TextView
-from nightshift.enrichments.files import Stamp, from_file, installed, stamps
+from nightshift.enrichments.files import Stamp, from_file, installed, stamp, stamps
 from nightshift.errors import ConfigError
 from nightshift.features.specs import refuse_unused
 from nightshift.tables import TABLES, Table
@@ -34,18 +34,18 @@ def built_in() -> Registry:
     return registry_of(found)
 
 
-def registry_with(folder: Path | None) -> Registry:
-    """Ours, those of installed packages, and those of a user's folder, read again when a file of it changes.
+def registry_with(folder: Path | None, files: Sequence[Path] = ()) -> Registry:
+    """Ours, those of installed packages, and those of a user's folder and files, read again when one changes.
 
     Raises ConfigError that names the file.
     """
-    return _registry(folder, stamps(folder) if folder else ())
+    return _registry((*(stamps(folder) if folder else ()), *map(stamp, files)))
 
 
 @lru_cache(maxsize=16)
-def _registry(folder: Path | None, stamped: tuple[Stamp, ...]) -> Registry:
+def _registry(stamped: tuple[Stamp, ...]) -> Registry:
     """Ours where nothing else is there: then the very same object."""
-    more = [*installed(), *(from_file(Path(path), folder) for path, *_ in stamped if folder)]
+    more = [*installed(), *(from_file(Path(path)) for path, *_ in stamped)]
     return registry_of([*built_in().values(), *more]) if more else built_in()
 
 

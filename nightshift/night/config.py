@@ -4,6 +4,7 @@ nearest known one."""
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -101,6 +102,9 @@ class EnrichmentSettings(BaseModel, extra="allow", frozen=True, use_attribute_do
     A Python file runs as code of yours. None: only those that come with Nightshift and with installed
     packages."""
 
+    files: tuple[str, ...] = ()
+    """Further files of that kind, wherever they lie: the `defs.yaml` of a Dagster component, for one."""
+
     def block(self, name: str) -> dict[str, Any]:
         """What is set for an enrichment by its name."""
         return dict((self.model_extra or {}).get(name) or {})
@@ -188,7 +192,16 @@ class Settings(BaseSettings):
     def registry(self) -> Registry:
         """Every enrichment there is, by name, in the order in which a night works."""
         folder = self.enrichments.folder
-        return registry_with(self.root / folder if folder else None)
+        files = [self.root / file for file in self.enrichments.files]
+        return registry_with(self.root / folder if folder else None, files)
+
+    def with_files(self, files: Sequence[Path]) -> "Settings":
+        """The settings with further files of enrichments. Raises ConfigError for what is wrong in one."""
+        if not files:
+            return self
+        more = (*self.enrichments.files, *map(str, files))
+        block = self.enrichments.model_copy(update={"files": tuple(dict.fromkeys(more))})
+        return _known(self.model_copy(update={"enrichments": block}), CONFIG_NAME)
 
     def of(self, each: Enrichment[Any]) -> BaseModel:
         """The settings of an enrichment. Raises ConfigError that names its block."""
