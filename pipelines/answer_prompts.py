@@ -24,7 +24,7 @@ from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.night.plan import still_fits
 from nightshift.prompts.base import Prompt
-from nightshift.storage.ledger import REJECTED, Ledgers
+from nightshift.storage.ledger import REJECTED, STATE, Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
@@ -163,7 +163,7 @@ class Batch:
             {
                 "content_key": s.key,
                 "encoder_id": encoder_id,
-                "view": "hidden",
+                "view": STATE,
                 "run_id": self.run_id,
                 "vector": s.hidden.reshape(-1).tolist(),
             }

@@ -10,6 +10,7 @@ from typing import Any
 
 import nightshift.enrichments
 from nightshift.enrichments.base import Enrichment, TextView
+from nightshift.enrichments.features import content_spec
 from nightshift.errors import ConfigError
 from nightshift.features.specs import refuse_unused
 from nightshift.tables import TABLES, Table
@@ -46,7 +47,9 @@ def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
         refuse_unused(each.name, each.features)
         named[each.name] = each
     _check_inputs(named)
-    return MappingProxyType({each.name: each for each in _ordered(named)})
+    whole = MappingProxyType({each.name: each for each in _ordered(named)})
+    content_spec(whole)
+    return whole
 
 
 @cache

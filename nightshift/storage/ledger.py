@@ -60,6 +60,8 @@ REJECTED: dict[str, Any] = _COMMON | {
 } | _SPENT  # fmt: skip
 """Columns of an answer that was not accepted; it is never used as an answer, but a better parser may read
 it again."""
+STATE = "hidden"
+"""View of a model's own states in `vectors`, whatever the view of a table that shows them is called."""
 VECTORS: dict[str, Any] = {
     "content_key": pl.String,
     "encoder_id": pl.String,
