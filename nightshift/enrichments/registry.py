@@ -11,6 +11,7 @@ from typing import Any
 
 import nightshift.enrichments
 from nightshift.enrichments.base import Enrichment, TextView
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.files import Stamp, from_file, installed, stamp, stamps
 from nightshift.errors import ConfigError
 from nightshift.features.specs import refuse_unused
@@ -63,7 +64,9 @@ def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
         named[each.name] = each
     _check_views(named)
     _check_inputs(named)
-    return MappingProxyType({each.name: each for each in _ordered(named)})
+    whole = MappingProxyType({each.name: each for each in _ordered(named)})
+    content_spec(whole)
+    return whole
 
 
 @cache

@@ -13,11 +13,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from nightshift.enrichments.base import Enrichment
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.enrichments.item_tag_scores.settings import TagSettings
 from nightshift.enrichments.registry import Registry, built_in, registry_with
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
+from nightshift.features.candidates.settings import COLLABORATIVE
 from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.lift.settings import LiftSettings
 from nightshift.models.encoders import EncoderSettings
@@ -282,6 +284,7 @@ def _known(settings: Settings, place: str) -> Settings:
                 raise ConfigError(f"{place}: {block}: no enrichment is called {name!r}; {hint}")
     for each in names.values():
         settings.of(each)
+    _refuse_unknown_source(settings, place)
     return _with_their_budgets(settings, names)
 
 
@@ -303,6 +306,17 @@ def _nights_of(raw: dict[str, Any], path: Path) -> str:
     from nightshift.sources.onboarding.missing import nights_block  # reads sources, which most loads need not
 
     return nights_block(raw.get("sources"), path.resolve().parent)
+
+
+def _refuse_unknown_source(settings: Settings, place: str) -> None:
+    """Raise ConfigError for a source of candidates that is no collaborative one, no view of items and not
+    what users' rows say."""
+    known = (*COLLABORATIVE, *content_spec(settings.registry).sources)
+    for name in settings.examples.candidates.sources:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ConfigError(f"{place}: examples.candidates.sources: {name!r} is no source; {hint}")
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:
