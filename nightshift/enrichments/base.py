@@ -15,13 +15,13 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 from pydantic import BaseModel
 
-from nightshift.enrichments.entities import Entity, Reader
+from nightshift.enrichments.entities import WHEN, Entity, Reader
 from nightshift.features.specs import Spec
 from nightshift.models.llm.base import ModelIdentity
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.vocabulary import Vocabulary
 from nightshift.storage.ledger import Ledgers
-from nightshift.tables import PROVENANCE, Checked, Column, Table
+from nightshift.tables import MOMENT, PROVENANCE, Checked, Column, Table
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -53,6 +53,8 @@ class Shared:
     """Settings of every enrichment, by its name."""
     recorded: Callable[[str], pl.DataFrame] | None = None
     """`row_id, answer` by table, where a backend recalls what was recorded."""
+    can_score: bool = True
+    """Whether the model weighs choices; one that does not writes them."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,10 @@ class Context(Generic[S]):
     @cached_property
     def prompt(self) -> Prompt[Any]:
         """The prompt with settings applied."""
-        assert isinstance(self.each.maker, Asked)
-        return self.each.maker.prompt(self.settings, self.shared.vocabulary())
+        maker = self.each.maker
+        assert isinstance(maker, Asked)
+        instead = None if self.shared.can_score else maker.written
+        return (instead or maker.prompt)(self.settings, self.shared.vocabulary())
 
     def read(self, name: str) -> pl.DataFrame:
         """Tonight's rows of a table of `reads`."""
@@ -121,6 +125,9 @@ class Asked:
     """Rows that are worth a call at all."""
     values: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] | None = None
     """For prompts that choose: `<key>, content_key, scores` in, rows of the table out."""
+    written: Callable[[Any, Vocabulary], Prompt[Any]] | None = None
+    """For prompts that choose: the same choices as an answer to write, where the model cannot weigh them.
+    None: it is asked nothing."""
     freeze: Callable[[Context[Any], pl.DataFrame, int], None] | None = None
     """Fitted once from the answers and kept in the home; called by a run with `<key>, content_key, scores`
     and the number of rows, never by a plan."""
@@ -258,13 +265,18 @@ class Enrichment(Generic[S]):
     """Column to the `table.column` it is made of, for lineage; others: all that the prompt may read."""
     turn: int = 50
     """Who draws on the budget first among those whose inputs are there."""
+    budget_tokens: int | None = None
+    """Prompt and new tokens of one night, where `budget.tables` does not. None: no limit of its own."""
     place: str = ""
     """File it was declared in, for messages; empty for ours."""
 
     @cached_property
     def table(self) -> Table:
         """The table it writes."""
-        keys = {name: Column(pl.String, says) for name, says in self.entity.key.items()}
+        keys = {
+            name: Column(MOMENT if name == WHEN else pl.String, says)
+            for name, says in self.entity.key.items()
+        }
         columns = {**keys, **self.columns}
         made = PROVENANCE if self.is_written else {}
         return Table(self.name, self.about, columns | made, key=self.key or self.entity.key_columns)

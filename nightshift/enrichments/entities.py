@@ -15,10 +15,12 @@ from nightshift.enrichments.groups import group_rows, membership
 from nightshift.errors import ConfigError
 from nightshift.prompts.item_text import ITEM_FIELDS
 from nightshift.prompts.portraits import portraits
-from nightshift.tables import INTERACTIONS, ITEMS
+from nightshift.tables import INTERACTIONS, ITEMS, MOMENT
 
 Dealing = Literal["items", "users", "pairs", "queries", "none"]
 """Among what a placebo deals answers: items of like popularity, users of like activity, pairs of one list."""
+WHEN = "timestamp"
+"""Part of a key that is a moment."""
 SEPARATOR = "\x1f"
 """Between the parts of a row id of several columns: a control character, which no cleaned id holds."""
 RECENT, REPRESENTATIVE = 5, 0
@@ -69,7 +71,8 @@ class Entity:
 
     def with_row_id(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with `row_id`, the ledger's name of each."""
-        return rows.with_columns(row_id=pl.concat_str(self.key_columns, separator=SEPARATOR))
+        parts = [_as_text(rows, name) for name in self.key_columns]
+        return rows.with_columns(row_id=pl.concat_str(parts, separator=SEPARATOR))
 
     def without_row_id(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows of the ledger with the key's columns in place of `row_id`."""
@@ -77,7 +80,18 @@ class Entity:
             return rows.rename({"row_id": self.key_columns[0]})
         parts = pl.col("row_id").str.split(SEPARATOR)
         named = {name: parts.list.get(place) for place, name in enumerate(self.key_columns)}
+        named |= {name: _moment(part) for name, part in named.items() if name == WHEN}
         return rows.with_columns(**named).drop("row_id")
+
+
+def _as_text(rows: pl.DataFrame, name: str) -> pl.Expr:
+    """A part of a row id: a moment is its microseconds since 1970, which read back as they were."""
+    column = pl.col(name)
+    return column.dt.epoch("us").cast(pl.String) if rows.schema[name] == MOMENT else column
+
+
+def _moment(part: pl.Expr) -> pl.Expr:
+    return pl.from_epoch(part.cast(pl.Int64), "us").dt.replace_time_zone("UTC")
 
 
 def _items(tables: Reader) -> pl.DataFrame:

@@ -1,0 +1,77 @@
+"""Ours and declared ones keep the same promises."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightshift.enrichments.base import Asked, Enrichment
+from nightshift.enrichments.conformance import EnrichmentConformance, load
+from nightshift.enrichments.registry import built_in
+
+FILES = Path(__file__).parent / "files"
+
+
+class TestGroupFacts(EnrichmentConformance):
+    enrichment = built_in()["group_facts"]
+
+
+class TestItemTagScores(EnrichmentConformance):
+    enrichment = built_in()["item_tag_scores"]
+
+
+class TestItemFacts(EnrichmentConformance):
+    enrichment = built_in()["item_facts"]
+
+
+class TestUserPreferences(EnrichmentConformance):
+    enrichment = built_in()["user_preferences"]
+
+
+class TestOccasion(EnrichmentConformance):
+    enrichment = load(FILES / "occasion.yaml")
+
+
+class TestReason(EnrichmentConformance):
+    enrichment = load(FILES / "reason.yaml")
+
+
+class TestShopper(EnrichmentConformance):
+    enrichment = load(FILES / "shopper.yaml")
+
+
+class TestFit(EnrichmentConformance):
+    enrichment = load(FILES / "fit.yaml")
+
+
+class TestSlogan(EnrichmentConformance):
+    enrichment = load(FILES / "slogan.yaml")
+
+
+def careless(build: Callable[[Mapping[str, Any]], str], *fields: str) -> Enrichment[Any]:
+    """A declaration in Python whose prompt does what no file can."""
+    ours = load(FILES / "slogan.yaml")
+    assert isinstance(ours.maker, Asked)
+    made = ours.maker.prompt
+    shows = fields or ("title",)
+    asked = Asked(lambda settings, words: replace(made(settings, words), build=build, fields=shows))
+    return replace(ours, maker=asked, place="mine.py")
+
+
+@pytest.mark.parametrize(
+    ("bad", "promise"),
+    [
+        (careless(lambda row: row["title"]), "test_hostile_text_stays_in_its_field"),
+        (careless(lambda row: row["title"]), "test_only_columns_of_the_allow_list_reach_a_prompt"),
+        (
+            careless(lambda row: row["item_id"], "item_id"),
+            "test_only_columns_of_the_allow_list_reach_a_prompt",
+        ),
+    ],
+)
+def test_a_careless_declaration_breaks_its_promise(bad: Enrichment[Any], promise: str) -> None:
+    suite = type("TestBad", (EnrichmentConformance,), {"enrichment": bad})()
+    with pytest.raises(AssertionError):
+        getattr(suite, promise)()
