@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import Any
 
 import nightshift.enrichments
 from nightshift.enrichments.base import Enrichment, TextView
+from nightshift.enrichments.entities import NOT_MAPPED
 from nightshift.errors import ConfigError
 from nightshift.features.specs import refuse_unused
 from nightshift.tables import TABLES, Table
@@ -26,6 +27,12 @@ def built_in() -> Registry:
         if module.ispkg
     ]
     return registry_of(found)
+
+
+@cache
+def by_default() -> Registry:
+    """Ours, those that are on where nothing is set."""
+    return enabled(built_in(), lambda each: each.settings())
 
 
 def registry_with(folder: Path | None) -> Registry:
@@ -49,6 +56,18 @@ def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
     return MappingProxyType({each.name: each for each in _ordered(named)})
 
 
+def enabled(registry: Registry, settings: Callable[[Enrichment[Any]], Any]) -> Registry:
+    """Those that are on. Raises ConfigError for one that reads a table that is off."""
+    on = {name: each for name, each in registry.items() if each.enabled(settings(each))}
+    for each in on.values():
+        off = [table for table in each.inputs if table in registry and table not in on]
+        if off:
+            raise ConfigError(
+                f"{each.place or each.name}: reads {off[0]!r}, which is off; switch it on, or this one off"
+            )
+    return MappingProxyType(on) if len(on) < len(registry) else registry
+
+
 @cache
 def _base_tables() -> Mapping[str, Table]:
     return TABLES
@@ -57,6 +76,9 @@ def _base_tables() -> Mapping[str, Table]:
 def _check_inputs(named: Mapping[str, Enrichment[Any]]) -> None:
     known = {*named, *_base_tables()}
     for each in named.values():
+        if each.entity.unmapped and each.entity.unmapped not in known:
+            of = NOT_MAPPED.format(source=each.entity.unmapped)
+            raise ConfigError(f"{each.place or each.name}: entity {each.entity.name}: {of}")
         for table in each.inputs:
             if table not in known:
                 listed = ", ".join(sorted({*named, "items", "interactions"}))
@@ -90,6 +112,11 @@ def _circle(left: Mapping[str, Enrichment[Any]]) -> list[str]:
 def asked(registry: Registry) -> tuple[str, ...]:
     """Tables that a language model works for, in the order in which they draw on the budget."""
     return tuple(each.name for each in registry.values() if each.is_asked)
+
+
+def fitted(registry: Registry) -> tuple[str, ...]:
+    """Tables whose rows come from a fit."""
+    return tuple(each.name for each in registry.values() if each.is_fitted)
 
 
 def tables_of(registry: Registry) -> dict[str, Table]:

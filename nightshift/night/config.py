@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from nightshift.enrichments.base import Enrichment
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.enrichments.item_tag_scores.settings import TagSettings
-from nightshift.enrichments.registry import Registry, built_in, registry_with
+from nightshift.enrichments.registry import Registry, built_in, enabled, registry_with
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
 from nightshift.features.settings import CodesSettings, ExampleSettings
@@ -185,10 +185,15 @@ class Settings(BaseSettings):
         return (self.root / (self.home or Path(".nightshift")).expanduser()).resolve()
 
     @property
-    def registry(self) -> Registry:
-        """Every enrichment there is, by name, in the order in which a night works."""
+    def declared(self) -> Registry:
+        """Every enrichment there is, those that are off among them."""
         folder = self.enrichments.folder
         return registry_with(self.root / folder if folder else None)
+
+    @property
+    def registry(self) -> Registry:
+        """Every enrichment that is on, by name, in the order in which a night works."""
+        return enabled(self.declared, self.of)
 
     def of(self, each: Enrichment[Any]) -> BaseModel:
         """The settings of an enrichment. Raises ConfigError that names its block."""
@@ -254,7 +259,7 @@ def _by_block(raw: dict[str, Any], place: str) -> dict[str, Any]:
 def _known(settings: Settings, place: str) -> Settings:
     """The settings, once every name of an enrichment in them is one. Raises ConfigError with the nearest
     that is."""
-    names = settings.registry
+    names = settings.declared
     for block, given in (
         ("enrichments", settings.enrichments.model_extra or {}),
         ("llm.recorded", settings.llm.recorded.tables),
@@ -267,6 +272,7 @@ def _known(settings: Settings, place: str) -> Settings:
                 raise ConfigError(f"{place}: {block}: no enrichment is called {name!r}; {hint}")
     for each in names.values():
         settings.of(each)
+    _ = settings.registry
     return settings
 
 
