@@ -27,6 +27,7 @@ class Teller:
         self._context, self._progress = context, progress_of(night)
         self._earlier: Beat | None = None
         self._newest: Beat | None = None
+        self._logged: tuple[int, int] | None = None
 
     def new_round(self) -> "Teller":
         """What was told so far stands; the next beats begin at zero."""
@@ -34,9 +35,12 @@ class Teller:
         return self
 
     def __call__(self, beat: Beat) -> None:
-        """Log the beat and keep it."""
+        """Keep the beat, and log it where it counts more than the last one that was logged."""
         self._newest = beat.after(self._earlier)
-        self._context.log.info(self._newest.line(), extra=self._newest.extra())
+        counted = self._newest.done, self._newest.total
+        if counted != self._logged:
+            self._logged = counted
+            self._context.log.info(self._newest.line(), extra=self._newest.extra())
         self._progress.beat(self._newest)
 
 

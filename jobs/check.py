@@ -112,6 +112,9 @@ def concerns(settings: Settings, described: Description, today: date) -> Iterato
             f"the first night, {nights.first}, knows no event: the oldest is of {described.first:%Y-%m-%d}",
             fix=fix,
         )
+    if nights.first > today:
+        fix = "Until then every run ends with 2; set nights.first to a day that has begun to start earlier."
+        yield Finding(f"no night has begun: the first, {nights.first}, is later than today, {today}", fix=fix)
     newest = min(today, nights.last or today)
     if described.last and (newest - described.last.date()).days > 30:
         fix = (

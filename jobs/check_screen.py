@@ -147,7 +147,8 @@ def _told(finding: Finding) -> Iterator[str]:
     yield escape(finding.what) + part
     if finding.where:
         value = f" holds {finding.value}" if finding.value is not None else " is empty"
-        yield f"[dim]first: {escape(f'{finding.where}, column {finding.column!r}{value}')}[/dim]"
+        column = f", column {finding.column!r}" if finding.column else ""
+        yield f"[dim]first: {escape(f'{finding.where}{column}{value}')}[/dim]"
     if finding.fix:
         yield f"[green]→[/green] {escape(finding.fix)}"
 

@@ -3,6 +3,7 @@ in full."""
 
 import logging
 import os
+import re
 import sys
 from typing import Any
 
@@ -20,6 +21,10 @@ console = Console(
     highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 )
 
+SKIPPED = re.compile(
+    r"Dependencies for step (?P<step>\S+) (?:failed|were not executed): .*Not executing\.", re.DOTALL
+)
+"""What Dagster logs for every step behind one that failed."""
 BARS = (20, 8, 0)
 """Characters of a bar. A narrow terminal goes without the hit rate, then with a shorter bar or none, then
 without the speed."""
@@ -37,6 +42,7 @@ class StoryHandler(logging.Handler):
         super().__init__()
         self._bar: Progress | None = None
         self._table = ""
+        self._unmade: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a line for messages of assets, materializations, failed checks and failures; nothing for
@@ -44,6 +50,11 @@ class StoryHandler(logging.Handler):
         meta: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
         said = str(meta.get("orig_message") or record.getMessage())
+        if event is None and (skipped := SKIPPED.fullmatch(said)):
+            self._unmade.append(skipped["step"])
+            return
+        if event is not None and event.event_type == dg.DagsterEventType.RUN_FAILURE:
+            self._tell_unmade()
         beat, screen = Beat.of(record), _screen()
         if beat and screen:
             self._move(beat, screen)
@@ -66,6 +77,15 @@ class StoryHandler(logging.Handler):
             self._bar.start()
         self._bar.columns = _columns(bar)
         self._bar.update(self._bar.task_ids[0], completed=beat.done, total=beat.total, rest=rest)
+
+    def _tell_unmade(self) -> None:
+        """One line for all that hangs on what failed."""
+        if self._unmade:
+            self._put_away()
+            shown, more = ", ".join(self._unmade[:3]), len(self._unmade) - 3
+            rest = f" and {more} more" if more > 0 else ""
+            console.print(f"    [dim]not made, because what they read failed: {escape(shown)}{rest}[/dim]")
+            self._unmade = []
 
     def _put_away(self) -> None:
         if self._bar is not None:
@@ -133,9 +153,13 @@ def _count(rows: Any) -> str:
     return f"{rows.value:>10,} rows" if rows is not None else ""
 
 
+_TELLER = StoryHandler()
+"""Dagster makes several loggers a run: of its steps, and of the run itself. They tell one story."""
+
+
 @dg.logger({}, "A few lines for a person, instead of every event.")
 def story(_: dg.InitLoggerContext) -> logging.Logger:
     """Dagster logger that prints the story of a run."""
     logger = logging.Logger("nightshift.story", level=logging.DEBUG)
-    logger.addHandler(StoryHandler())
+    logger.addHandler(_TELLER)
     return logger

@@ -44,15 +44,17 @@ def costs(store: Store, ledgers: Ledgers, by_table: bool = False) -> dict[str, A
 
 
 def _paid(ledgers: Ledgers) -> pl.DataFrame:
-    """What each night paid for each table; `settled` are the calls whose answers were accepted."""
-    columns = ["as_of", "table", "model_id", "prompt_tokens", "new_tokens", "cost_usd", "seconds", "accepted"]
+    """What each night paid for each table; `settled` are the rows whose answers were accepted, once each
+    however often paid."""
+    spent = ("prompt_tokens", "new_tokens", "cost_usd", "seconds")
+    columns = ["content_key", "as_of", "table", "model_id", *spent, "accepted"]
     return (
         ledgers.calls(lambda calls: calls.select(columns))
         .group_by("as_of", "table")
         .agg(
-            *(pl.col(name).sum() for name in ("prompt_tokens", "new_tokens", "cost_usd", "seconds")),
+            *(pl.col(name).sum() for name in spent),
             calls=pl.len().cast(pl.Int64),
-            settled=pl.col("accepted").sum().cast(pl.Int64),
+            settled=pl.col("content_key").filter("accepted").n_unique().cast(pl.Int64),
             unpriced=pl.col("cost_usd").null_count().cast(pl.Int64),
             models=pl.col("model_id").unique().sort().str.join(", "),
         )

@@ -25,6 +25,8 @@ from nightshift.sources.onboarding import (
     draft_of,
     in_flags,
 )
+from nightshift.sources.onboarding.tags import Tags, write_tags
+from nightshift.sources.onboarding.yaml_draft import noun_of
 
 Ask = Callable[[Guess], str]
 """Puts a question to a person; the answer as typed."""
@@ -95,7 +97,9 @@ def init(
     its reason.
 
     In a terminal it asks what it cannot know; elsewhere `--yes` takes the guesses and a flag answers a
-    question. The file is loaded and both sources are read with it before it is kept. Calls no model.
+    question. The file is loaded and both sources are read with it before it is kept. Beside it goes
+    `vocabulary.yaml`, tags from the catalogue's own words; one that is there stays as it is. Calls no
+    model.
     """
     given = {name: value for name, value in locals().items() if value is not None}
     answers = {
@@ -165,8 +169,14 @@ def write_first(
     except InputError as error:
         raise type(error)(f"{in_flags(str(error))}\n{out} was not written.") from error
     settings, nights = _kept(out, draft, catalogue, events, now)
-    show_written(out, draft, settings, nights, catalogue, events)
+    show_written(out, draft, settings, nights, catalogue, events, _tags(settings, catalogue))
     return settings
+
+
+def _tags(settings: Settings, catalogue: ItemsRead) -> Tags:
+    """The vocabulary that the configuration names, written from the catalogue unless it is there."""
+    noun = noun_of(settings.sources.items)
+    return write_tags(settings.root / settings.tags.vocabulary, catalogue.frame, noun)
 
 
 def _from(root: Path, path: str) -> str:

@@ -13,6 +13,7 @@ from jobs.console import console
 from nightshift.night.config import Settings
 from nightshift.sources import EventsRead, ItemsRead
 from nightshift.sources.onboarding import Draft, Guess, Nights
+from nightshift.sources.onboarding.tags import Tags
 
 
 def show_draft(draft: Draft) -> None:
@@ -42,14 +43,21 @@ def plain(value: Any) -> str:
 
 
 def show_written(
-    out: Path, draft: Draft, settings: Settings, nights: Nights, items: ItemsRead, events: EventsRead
+    out: Path,
+    draft: Draft,
+    settings: Settings,
+    nights: Nights,
+    items: ItemsRead,
+    events: EventsRead,
+    tags: Tags,
 ) -> None:
-    """Where the file is, that the sources were read with it, and the commands that follow."""
+    """Where the files are, that the sources were read with them, and the commands that follow."""
     read = (
         f"{items.frame.height:,} items and {events.frame.height:,} events of "
         f"{events.frame['user_id'].n_unique():,} users were read with it"
     )
     console.print(f"[green]✓[/green] wrote [bold]{escape(str(out))}[/bold]: {read}", soft_wrap=True)
+    _show_tags(tags)
     doubtful = [guess.flag for guess in draft.questions]
     if doubtful:
         console.print(
@@ -58,8 +66,27 @@ def show_written(
         )
     console.print("\nNext:")
     _commands(_next(settings, nights))
-    console.print("\nTo know what it is worth, publish nights before the events it learns from:")
+    console.print(
+        "\nTo know what it is worth, publish nights before the events it learns from, often enough "
+        "that no row reads an old one:"
+    )
     _commands(_judgement(nights))
+
+
+def _show_tags(tags: Tags) -> None:
+    """The proposed facets with their first tags, or why there are none."""
+    name = escape(tags.path.name)
+    if tags.vocabulary is None:
+        console.print(f"[yellow]![/yellow] no {name}: {escape(tags.why)}", soft_wrap=True)
+        return
+    facets = "; ".join(f"{facet.name}: {', '.join(facet.tags[:5])}, ..." for facet in tags.vocabulary.facets)
+    done = "wrote" if tags.written else "kept"
+    why = (
+        "tags from the catalogue's own words"
+        if tags.written
+        else "it was there, and changing it asks every item again"
+    )
+    console.print(f"[green]✓[/green] {done} [bold]{name}[/bold]: {why}; {escape(facets)}", soft_wrap=True)
 
 
 def _commands(commands: Iterator[tuple[str, str]]) -> None:
@@ -78,7 +105,9 @@ def _next(settings: Settings, nights: Nights) -> Iterator[tuple[str, str]]:
 
 def _judgement(nights: Nights) -> Iterator[tuple[str, str]]:
     """The nights that a first training needs, oldest first."""
-    about = {
+    recent = "a recent night for the rows after it; asks what changed"
+    about = dict.fromkeys(nights.between, recent)
+    about |= {
         nights.first: "a tenth of the events lies before it",
         nights.middle: "where training ends",
         nights.newest: "the newest",

@@ -16,6 +16,7 @@ from jobs.graph import build
 from jobs.run_locks import LOCK, alive, bury_the_dead
 from nightshift.errors import ConfigError, NightFailed, SourceError
 from nightshift.night.config import Settings
+from nightshift.yaml_text import read_yaml
 
 WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
 """Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""
@@ -58,7 +59,7 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     """
     with (folder / "opening.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        told = yaml.safe_load((folder / "dagster.yaml").read_text("utf-8")) or {}
+        told = read_yaml((folder / "dagster.yaml").read_text("utf-8"), str(folder / "dagster.yaml")) or {}
         (folder / "terminal.yaml").write_text(yaml.safe_dump({"compute_logs": IN_THE_TERMINAL} | told))
         return dg.DagsterInstance.from_config(str(folder), "terminal.yaml")
 

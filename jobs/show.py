@@ -55,6 +55,11 @@ def _said_of(plan: NightPlan) -> Iterator[str]:
         yield f"Asked often enough without an acceptable answer: {rejected}; see the table `rejects`."
     if any(table.cost_usd is None for table in plan.tables):
         yield unknown(plan.model)
+    if plan.budget.get("minutes") is not None:
+        yield (
+            "Minutes, and budget.minutes, are the language model's: embedding, features and checks come "
+            "on top."
+        )
     if not plan.exact:
         yield (
             "Prompt tokens are estimated, by what the server counted before, else at four characters a token."

@@ -13,8 +13,8 @@ NightshiftError                   1
 """
 
 import difflib
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 RejectReason = Literal[
     "refusal",
@@ -60,6 +60,9 @@ class IntegrityError(NightshiftError):
 
 class ModelUnavailable(NightshiftError):
     """Weights, a server or an optional package cannot be had; the message says how to get it."""
+
+    kept: Sequence[Any] = ()
+    """Answers that were had, and paid, before it stopped: they are stored all the same."""
 
 
 class VectorMismatch(NightshiftError):

@@ -293,7 +293,7 @@ RANKING_EXAMPLES = Table(
             pl.Date, "the newest night at or before the row's day; null before the first", required=False
         )
     },
-    key=("user_id", "item_id", "timestamp"),
+    key=("user_id", "item_id", "timestamp", "group_id"),
     open=True,
 )
 
@@ -310,7 +310,7 @@ RANKING_SCORES = Table(
         **_EXAMPLE,
         "score": Column(pl.Float64, "probability of a positive label"),
     },
-    key=("arm", "ranker", "seed", "user_id", "item_id", "timestamp"),
+    key=("arm", "ranker", "seed", "user_id", "item_id", "timestamp", "group_id"),
 )
 
 REJECTS = Table(

@@ -9,8 +9,10 @@ Every suite asks for a fresh instance only where it must: `make_*` is called onc
 more to compare.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,6 +24,7 @@ from pydantic import BaseModel, Field
 from nightshift.errors import ModelUnavailable, TableError
 from nightshift.models.encoders.base import Encoder
 from nightshift.models.llm.base import LLM, Answer, Decoding, Question, Request, Scored
+from nightshift.models.llm.choices import count_branches
 from nightshift.prompts.json_answers import json_schema, token_limit
 from nightshift.rankers.base import Ranker
 from nightshift.tables import INTERACTIONS, ITEMS, MOMENT
@@ -86,6 +89,18 @@ class LLMConformance:
         Question("mood", "\nMood:", (" dark", " funny", " heartwarming", " bittersweet")),
         Question("audience", "\nAudience:", (" children", " adults")),
     ]
+    own_questions: ClassVar[list[tuple[Question, ...]]] = [
+        (
+            Question(
+                "next",
+                "\nNext:",
+                (" Alien", " Heat and dust", " A much longer title than the others have (1999)"),
+            ),
+        ),
+        (Question("next", "\nNext:", (" Alien",)), Question("mood", "\nMood:", (" dark", " funny"))),
+        (Question("next", "\nNext:", tuple(f" Film number {place}" for place in range(12))),),
+    ]
+    """Questions of each text's own: one or several, of few and of many choices."""
 
     def make_llm(self) -> LLM:
         """The model under test."""
@@ -208,6 +223,87 @@ class LLMConformance:
             assert scored.hidden is None or (
                 scored.hidden.shape[0] == len(self.questions) and np.isfinite(scored.hidden).all()
             )
+
+    def _own(self) -> list[Request]:
+        rows = zip(_requests(self.texts, self.decoding), self.own_questions, strict=True)
+        return [replace(request, questions=own) for request, own in rows]
+
+    def test_a_rows_own_questions_are_weighed_as_if_it_were_alone(self) -> None:
+        """In one call with rows of other questions, each row's numbers are those of the shared questions
+        asked of it alone."""
+        if not self.scores:
+            return
+        plain = _requests(self.texts, self.decoding)
+        alone = [self._llm().score([row], own)[0] for row, own in zip(plain, self.own_questions, strict=True)]
+        _same(self._llm().score(self._own(), ()), alone)
+
+    def test_own_questions_do_not_depend_on_order_and_neighbours(self) -> None:
+        """Reversed, repeated, and between rows with the shared questions, a row scores the same up to
+        rounding."""
+        if not self.scores:
+            return
+        own, shared = self._own(), _requests(self.texts, self.decoding)
+        expected = self._llm().score(own, self.questions)
+        _same(self._llm().score(own[::-1], self.questions)[::-1], expected)
+        _same(self._llm().score([shared[0], *own, *own[:1], shared[2]], self.questions)[1:4], expected)
+        _same(
+            self._llm().score([*own, *shared], self.questions)[3:], self._llm().score(shared, self.questions)
+        )
+
+    def test_own_questions_reuse_what_shared_ones_do(self) -> None:
+        """A later call takes as many tokens of the prompt from the cache, and counts its own stems and
+        choices on top."""
+        if not self.scores:
+            return
+        shared, own = (
+            self._llm().score(_requests(self.texts, self.decoding), self.questions),
+            self._llm().score(self._own(), ()),
+        )
+        again = self._llm().score(_requests(self.texts, self.decoding), self.questions)
+        assert [scored.cached_tokens for scored in own] == [scored.cached_tokens for scored in again]
+        branches = count_branches(self.own_questions, self._llm().count_tokens)
+        assert [scored.prompt_tokens for scored in own] == [
+            s.prompt_tokens + n for s, n in zip(shared, branches, strict=True)
+        ]
+
+    def test_a_row_with_nothing_to_weigh_is_refused(self) -> None:
+        """No question, a question without choices, or an empty choice: the message names the row."""
+        if not self.scores:
+            return
+        row = _requests(self.texts[:1], self.decoding)[0]
+        wrong: list[tuple[Question, ...]] = [
+            (),
+            (Question("next", "\nNext:", ()),),
+            (Question("next", "\nNext:", (" Alien", "")),),
+        ]
+        for own in wrong:
+            said = _refusal(ValueError, partial(self._llm().score, [replace(row, questions=own)], ()))
+            assert row.key in said
+
+    def test_a_backend_that_cannot_score_says_so(self) -> None:
+        """Whoever's the questions are, shared ones or a row's own."""
+        if self.scores:
+            return
+        for rows, shared in ((_requests(self.texts, self.decoding), self.questions), (self._own(), [])):
+            said = _refusal(ModelUnavailable, partial(self._llm().score, rows, shared))
+            assert "cannot weigh choices" in said
+
+
+def _same(found: Sequence[Scored], expected: Sequence[Scored]) -> None:
+    """Equal keys and shapes, and equal scores up to rounding (0.25 covers bfloat16)."""
+    assert [scored.key for scored in found] == [scored.key for scored in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.log_probabilities.dtype == np.float32
+        np.testing.assert_allclose(one.log_probabilities, other.log_probabilities, atol=0.25)
+        assert (one.hidden is None) == (other.hidden is None)
+        if one.hidden is not None and other.hidden is not None:
+            assert one.hidden.shape == other.hidden.shape
+            assert _cosines(one.hidden, other.hidden).min() > 0.99
+
+
+def _cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return np.asarray((one * other).sum(axis=1) / lengths, dtype=np.float32)
 
 
 class EncoderConformance:
@@ -380,7 +476,7 @@ class RankerConformance:
         train, valid = self._rows(1500, 1), self._rows(500, 2)
         train.write_parquet(tmp_path / "train.parquet", row_group_size=300)
         valid.write_parquet(tmp_path / "valid.parquet")
-        frames = [pl.scan_parquet(tmp_path / f"{name}.parquet") for name in ("train", "valid")]
+        frames = [pl.scan_parquet(tmp_path / f"{name}.parquet", glob=False) for name in ("train", "valid")]
         lazy = self.make_ranker().fit(frames[0], frames[1], self.features, 0, self._context())
         assert np.array_equal(self._predict(lazy, frames[1]), self._predict(self._fitted(), valid))
 

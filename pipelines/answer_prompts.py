@@ -8,7 +8,7 @@ asks it, as the same attempt.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -17,19 +17,22 @@ from typing import Any
 import polars as pl
 
 from nightshift.enrichments.answers import parse
-from nightshift.errors import RejectedAnswer
+from nightshift.errors import ModelUnavailable, RejectedAnswer
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request, Scored
+from nightshift.models.llm.choices import named, unpacked
 from nightshift.models.llm.recorded import RecordedLLM
 from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.night.plan import still_fits
 from nightshift.prompts.base import Prompt
+from nightshift.repeats import REPEATS
 from nightshift.storage.ledger import REJECTED, Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 Owners = dict[str, dict[str, str]]
 """`row_id` and `text_key` of each content key."""
 RESERVED = ("prompt_tokens", "worst_tokens", "worst_usd")
@@ -56,6 +59,20 @@ class Batch:
 
     def do(self, rows: pl.DataFrame) -> dict[str, int]:
         """Ask the rows, which share their `attempt`, append what came back, and count it."""
+        with REPEATS.within((self.settings.home_folder, self.run_id)):
+            return self._do(self._unanswered(rows))
+
+    def _unanswered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that no run has answered since they were planned: another one on this home may have
+        paid for them meanwhile."""
+        if self.night.prompts[self.table].questions:
+            return rows  # may be asked for their states although they have an answer
+        answered = self.night.ledgers.answers.lookup(rows["content_key"], ["content_key"])
+        return rows.join(answered, on="content_key", how="anti", maintain_order="left")
+
+    def _do(self, rows: pl.DataFrame) -> dict[str, int]:
+        if rows.is_empty():
+            return {"rows": 0, "accepted": 0, "rejected": 0}
         prompt, attempt = self.night.prompts[self.table], int(rows["attempt"][0])
         if not self._affords(prompt, rows):
             log.warning(
@@ -66,19 +83,15 @@ class Batch:
             return {"rows": 0, "accepted": 0, "rejected": 0}
         llm = self._llm(rows)
         decoding = for_attempt(prompt.decoding, attempt)
-        requests = [
-            Request(key, prompt.instructions, text, decoding)
-            for key, text in rows.select("content_key", "text").iter_rows()
-        ]
+        requests = requests_of(prompt, rows, decoding)
         owners = {
             key: {"row_id": row, "text_key": text}
             for key, row, text in rows.select("content_key", "row_id", "text_key").iter_rows()
         }
         ledgers = self.night.ledgers
-        if prompt.questions:
-            return self._keep_scores(
-                ledgers, prompt, llm.identity.model_id, llm.score(requests, prompt.questions), owners
-            )
+        if prompt.is_scored:
+            scored = zip(llm.score(requests, prompt.questions), requests, strict=True)
+            return self._keep_scores(ledgers, prompt, llm.identity.model_id, list(scored), owners)
         return self._ask(ledgers, prompt, llm, requests, owners, attempt)
 
     def _llm(self, rows: pl.DataFrame) -> LLM:
@@ -123,9 +136,23 @@ class Batch:
         attempt: int,
     ) -> dict[str, int]:
         model_id = llm.identity.model_id
-        outcomes = [
-            (answer, parse(prompt, answer.text, answer.finish_reason)) for answer in llm.answer(requests)
-        ]
+        try:
+            answers = llm.answer(requests)
+        except ModelUnavailable as error:
+            self._keep(ledgers, prompt, model_id, error.kept, owners, attempt)  # they are paid
+            raise
+        return self._keep(ledgers, prompt, model_id, answers, owners, attempt)
+
+    def _keep(
+        self,
+        ledgers: Ledgers,
+        prompt: Prompt[Any],
+        model_id: str,
+        answers: Sequence[Answer],
+        owners: Owners,
+        attempt: int,
+    ) -> dict[str, int]:
+        outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in answers]
         good = [
             self._row(prompt, model_id, answer) | owners[answer.key]
             for answer, said in outcomes
@@ -142,7 +169,7 @@ class Batch:
             ledgers.answers.append(good, self.run_id)
         if bad:
             ledgers.rejects.append([{name: row[name] for name in REJECTED} for row in bad], self.run_id)
-        return {"rows": len(requests), "accepted": len(good), "rejected": len(bad)}
+        return {"rows": len(answers), "accepted": len(good), "rejected": len(bad)}
 
     def _row(self, prompt: Prompt[Any], model_id: str, answer: Answer) -> dict[str, Any]:
         return self._common(prompt, model_id, answer) | {
@@ -154,7 +181,12 @@ class Batch:
         }
 
     def _keep_scores(
-        self, ledgers: Ledgers, prompt: Prompt[Any], model_id: str, scored: list[Scored], owners: Owners
+        self,
+        ledgers: Ledgers,
+        prompt: Prompt[Any],
+        model_id: str,
+        scored: list[tuple[Scored, Request]],
+        owners: Owners,
     ) -> dict[str, int]:
         """Vectors first: a row counts as answered once its scores are there, and then its vectors must be
         too."""
@@ -167,16 +199,18 @@ class Batch:
                 "run_id": self.run_id,
                 "vector": s.hidden.reshape(-1).tolist(),
             }
-            for s in scored
+            for s, _ in scored
             if s.hidden is not None
         ]
         if vectors:
             ledgers.vectors.append(vectors, self.run_id)
-        choices = [f"{q.name}:{choice.strip()}" for q in prompt.questions for choice in q.choices]
-        ledgers.answers.append(
-            [self._scores(prompt, model_id, s) | owners[s.key] | {"choices": choices} for s in scored],
-            self.run_id,
-        )
+        rows = [
+            self._scores(prompt, model_id, s)
+            | owners[s.key]
+            | {"choices": named(request.questions or prompt.questions)}
+            for s, request in scored
+        ]
+        ledgers.answers.append(rows, self.run_id)
         return {"rows": len(scored), "accepted": len(scored), "rejected": 0}
 
     def _scores(self, prompt: Prompt[Any], model_id: str, scored: Scored) -> dict[str, Any]:
@@ -203,6 +237,16 @@ class Batch:
                 said.prompt_tokens, said.new_tokens if isinstance(said, Answer) else 0, said.cached_tokens
             ),
         }
+
+
+def requests_of(prompt: Prompt[Any], rows: pl.DataFrame, decoding: Decoding) -> list[Request]:
+    """The rows as a model is asked, with the questions of their own where they bring some."""
+    own: Iterable[str | None] = rows["questions"] if "questions" in rows.columns else [None] * rows.height
+    texts = rows.select("content_key", "text").iter_rows()
+    return [
+        Request(key, prompt.instructions, text, decoding, unpacked(questions))
+        for (key, text), questions in zip(texts, own, strict=True)
+    ]
 
 
 def for_attempt(decoding: Decoding, attempt: int) -> Decoding:
@@ -235,7 +279,7 @@ def answer_prompts(
 def batches(pending: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
     """What the workers are given: batches of one attempt each, the attempt of the worthiest row first."""
     tried = pending if "attempt" in pending.columns else pending.with_columns(attempt=pl.lit(1))
-    reserved = [name for name in RESERVED if name in tried.columns]
+    reserved = [name for name in ("questions", *RESERVED) if name in tried.columns]
     rows = tried.select(
         "content_key", "row_id", "text_key", "text", pl.col("attempt").cast(pl.Int64), *reserved
     )

@@ -38,6 +38,7 @@ TODAY: frozenset[str] = frozenset(
         "nightshift/night/checks/__init__.py",
         "nightshift/night/config.py",
         "nightshift/night/lineage.py",
+        "nightshift/serving/complete_night.py",
         "nightshift/serving/prepare.py",
         "nightshift/tables.py",
     }

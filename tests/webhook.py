@@ -18,8 +18,12 @@ class Handler(web_server.Handler):
     def do_POST(self) -> None:
         body = json.loads(self.body())
         time.sleep(self.owner.slow)
-        self.owner.posted.append(body | {"path": self.path, "type": self.headers["Content-Type"]})
-        self.send(self.owner.status, b"")
+        status = self.owner.refusals.pop(0) if self.owner.refusals else self.owner.status
+        told = body | {"path": self.path, "type": self.headers["Content-Type"]}
+        self.owner.tried.append(told | {"status": status})
+        if status < 400:
+            self.owner.posted.append(told)
+        self.send(status, b"")
 
 
 class Webhook(web_server.WebServer):
@@ -30,6 +34,11 @@ class Webhook(web_server.WebServer):
 
     def __init__(self) -> None:
         self.posted: list[dict[str, Any]] = []
+        """What was taken."""
+        self.tried: list[dict[str, Any]] = []
+        """What was sent, with the status it got."""
+        self.refusals: list[int] = []
+        """Statuses of the next requests, before `status`."""
         self.status, self.slow = 200, 0.0
 
 

@@ -6,7 +6,7 @@ from jobs.reference.markdown import code, fenced, page, table
 from nightshift.errors import NightshiftError, RejectReason
 from nightshift.night.plan import ATTEMPTS
 from nightshift.sources.findings import FIXES
-from nightshift.sources.reads import HARMLESS, NO_ITEM, REJECTS_A_REASON, TWICE, UNDATED
+from nightshift.sources.reads import HARMLESS, NO_ITEM, REJECTS_A_REASON, SWALLOWED, TWICE, UNDATED, UNLISTED
 
 INTRO = """
 Every exception raised on purpose is a `NightshiftError`. Its message names the place, the value and the way out, and a command that meets
@@ -42,7 +42,13 @@ ASK_LATER = (
 )
 COPIED = "The answer copies an example of the prompt instead of describing the row."
 
-_SOURCES = {NO_ITEM: "items, interactions", TWICE: "items", UNDATED: "items"}
+_SOURCES = {
+    NO_ITEM: "items, interactions",
+    SWALLOWED: "items, interactions",
+    TWICE: "items",
+    UNDATED: "items",
+    UNLISTED: "items",
+}
 ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
     "refusal": (
         "The model declined, or said that it does not know the item.",

@@ -7,7 +7,7 @@ off; nothing here holds a night, opens a file or calls a model.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -41,6 +41,11 @@ class RecordedSettings(RecordedAnswers, extra="forbid", frozen=True, use_attribu
     """Who gave them: model and recording, `gpt-4o@captions-2026-11`."""
     key: str = ""
     """Column with the row's id. Empty: the columns that name a row, `item_id` for items."""
+
+
+def midnight(day: date) -> datetime:
+    """00:00 UTC of a day: a night knows events strictly before it."""
+    return datetime.combine(day, time(), UTC)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 Everything here is made to stay the same from night to night, because a changed text is a paid call: groups
 are counted in items, not in traffic, and the titles that stand for a group change only when an item's
-events of all time grow fourfold.
+events of all time grow fourfold. In a young log they all do: 54 of 64 groups had other titles a night
+later on its second day, 25 on its tenth, 3 on its hundredth (4,000 items, 200,000 events in 100 days). So
+a group that was asked about keeps the titles it was shown (`group_facts/enrichment.py`).
 """
 
 import polars as pl
@@ -48,3 +50,10 @@ def group_rows(items: pl.DataFrame, events: pl.DataFrame, members: pl.DataFrame)
     titles = shown.group_by("group", maintain_order=True).agg(titles="title")
     sized = titles.join(members.group_by("group").len("items"), on="group")
     return sized.select("group", pl.col("items").cast(pl.Int32), "titles").sort("group")
+
+
+def with_titles(groups: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """The groups, with the titles of `kept` (`group, titles`) for those that are in it."""
+    older = kept.rename({"titles": "kept"})
+    rows = groups.join(older, on="group", how="left", maintain_order="left")
+    return rows.with_columns(titles=pl.coalesce("kept", "titles")).drop("kept")

@@ -5,6 +5,9 @@ The views read the home's Parquet where it lies; nothing is copied. `ASOF JOIN` 
 newest night at or before it (https://duckdb.org/docs/stable/sql/query_syntax/from, "As-of joins").
 """
 
+import glob
+from pathlib import Path
+
 from nightshift.export.base import Destination, Published, features_of
 from nightshift.export.folder import Folder
 from nightshift.tables import INTERACTIONS, ITEM_FEATURES, ITEMS, USER_FEATURES, Table
@@ -30,7 +33,7 @@ def _head(night: Published) -> str:
 def _view(night: Published, table: Table) -> str:
     """A table's newest night at or before this one."""
     newest = night.nights(table)[-1]
-    files = _quoted(str(night.store.folder(table, newest).resolve() / "part-*.parquet"))
+    files = _quoted(str(_literal(night.store.folder(table, newest)) / "part-*.parquet"))
     about = f"-- {table.about}" + ("" if newest == night.as_of else f" Night {newest}.")
     return (
         f"{about}\nCREATE OR REPLACE VIEW {table.name} AS\nSELECT * FROM read_parquet({files}, "
@@ -40,7 +43,7 @@ def _view(night: Published, table: Table) -> str:
 
 def _nights(night: Published, table: Table) -> str:
     """Every night of a feature table up to this one, with the moment from which on each row may be used."""
-    files = _quoted(str((night.store.root / table.name).resolve() / "as_of=*" / "part-*.parquet"))
+    files = _quoted(str(_literal(night.store.root / table.name) / "as_of=*" / "part-*.parquet"))
     return (
         f"-- {table.name} of every night up to this one.\nCREATE OR REPLACE VIEW {table.name}_nights AS\n"
         f"SELECT * EXCLUDE (as_of), CAST(as_of AS DATE) AS as_of, to_timestamp(epoch(CAST(as_of AS "
@@ -68,6 +71,11 @@ def _joined(night: Published) -> str:
         f"CREATE OR REPLACE VIEW interactions_with_features AS\nSELECT\n  {listed}\nFROM interactions "
         f"AS event\n" + "\n".join(joins) + ";\n"
     )
+
+
+def _literal(folder: Path) -> Path:
+    """A folder as the pattern that only it matches: brackets in its name are letters."""
+    return Path(glob.escape(str(folder.resolve())))
 
 
 def _quoted(text: str) -> str:

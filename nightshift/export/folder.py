@@ -4,6 +4,7 @@ A reader of the old folder keeps what it opened; whoever opens the name finds on
 of one.
 """
 
+import glob
 import json
 import shutil
 import uuid
@@ -36,7 +37,7 @@ class Folder:
         """Write a table; rows stream through memory. Returns their number."""
         path = self._place(name)
         frame.lazy().sink_parquet(path, compression="zstd")
-        return self._wrote(name, pl.scan_parquet(path).select(pl.len()).collect().item())
+        return self._wrote(name, pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
     def csv(self, name: str, frame: pl.DataFrame, header: bool = True) -> int:
         """Write comma-separated values. Returns the number of rows."""
@@ -85,7 +86,7 @@ def fresh_folder(out: Path, say: Callable[[str], None]) -> Iterator[Folder]:
     out = out.resolve()
     _refuse_what_is_not_ours(out)
     make_folder(out.parent)
-    sweep(out.parent.glob(f".{out.name}.export-*"))
+    sweep(out.parent.glob(f".{glob.escape(out.name)}.export-*"))
     fresh = out.with_name(f".{out.name}.export-{uuid.uuid4().hex[:8]}")
     fresh.mkdir()
     try:

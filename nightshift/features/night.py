@@ -4,7 +4,6 @@ They hold what does not depend on a candidate pair, from the same functions as t
 of any make can read them beside its own features. NaN where missing, with an indicator.
 """
 
-import re
 from datetime import date
 from typing import Any
 
@@ -15,6 +14,7 @@ from nightshift.features.affinity import SHRINKAGE, attribute_lists, signed, wei
 from nightshift.features.content import NightContent, Snapshot, View, night_content
 from nightshift.features.counts import overall_rate, side_columns
 from nightshift.features.history import EventLog, Floats, Ints, Past, encode, midnight
+from nightshift.features.names import column_labels
 from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.similarity import neighbour_columns
@@ -49,7 +49,7 @@ def item_features(
         near = neighbour_columns(log, view, item, moment, settings.counts)
         columns |= prefixed(f"{family}{name}_", near | _dimensions(view))
     tags = np.where(content.tags.present[:, None], content.tags.scores, np.float32(np.nan))
-    columns |= _named("llm__tag_", _tag_names(content), tags) if tags.shape[1] else {}
+    columns |= _named("llm__tag_", _tag_labels(content), tags) if tags.shape[1] else {}
     return ITEM_FEATURES.conform(_table("item_id", items["item_id"], columns))
 
 
@@ -100,21 +100,14 @@ def _table(key: str, ids: pl.Series, columns: Columns) -> pl.DataFrame:
     return pl.DataFrame(named)
 
 
-def _slug(name: str) -> str:
-    return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
+def _named(prefix: str, labels: list[str], values: Floats) -> Columns:
+    """One column a label, from the columns of `values` (rows, labels)."""
+    return {f"{prefix}{label}": values[:, number].astype(np.float32) for number, label in enumerate(labels)}
 
 
-def _named(prefix: str, names: list[str], values: Floats) -> Columns:
-    """One column a name; names that read alike after cleaning are numbered."""
-    columns: Columns = {}
-    for number, name in enumerate(names):
-        label = f"{prefix}{_slug(name)}"
-        columns[label if label not in columns else f"{label}_{number}"] = values[:, number].astype(np.float32)
-    return columns
-
-
-def _tag_names(content: NightContent) -> list[str]:
-    return [f"{facet}_{tag}" for facet, tag in zip(content.tags.facets, content.tags.names, strict=True)]
+def _tag_labels(content: NightContent) -> list[str]:
+    """`<facet>_<tag>`, one for each tag."""
+    return column_labels(list(zip(content.tags.facets, content.tags.names, strict=True)))
 
 
 def _dimensions(view: View) -> Columns:
@@ -132,8 +125,11 @@ def _attribute_likings(items: pl.DataFrame, past: Past) -> Columns:
     marks[item, attribute] = 1.0
     liking = weights_of(past, signed(past), items.height) @ marks[:, common]
     seen = weights_of(past, past.valid.astype(np.float64), items.height) @ marks[:, common]
+    labels = column_labels([(name,) for name in names])
     return _named(
-        "base__liking_", names.gather(common).to_list(), np.asarray(liking / (seen + SHRINKAGE), np.float32)
+        "base__liking_",
+        [labels[place] for place in common],
+        np.asarray(liking / (seen + SHRINKAGE), np.float32),
     )
 
 
@@ -161,7 +157,7 @@ def _tag_likings(content: NightContent, past: Past) -> Columns:
     valid = past.valid & content.tags.present[past.items]
     seen = Past(past.items, past.labels, past.ages, valid)
     liking = weights_of(seen, signed(seen), len(content.tags.scores)) @ content.tags.scores
-    return _named("liking_", _tag_names(content), liking / (valid.sum(1)[:, None] + SHRINKAGE))
+    return _named("liking_", _tag_labels(content), liking / (valid.sum(1)[:, None] + SHRINKAGE))
 
 
 def _written_preferences(users: pl.Series, content: NightContent) -> Columns:
@@ -176,4 +172,4 @@ def _written_preferences(users: pl.Series, content: NightContent) -> Columns:
     marks = np.where(
         missing[:, None], np.float32(np.nan), content.liked_tags[code] - content.disliked_tags[code]
     )
-    return columns | _named("prefers_", _tag_names(content), marks)
+    return columns | _named("prefers_", _tag_labels(content), marks)

@@ -68,7 +68,9 @@ def recompute(
     builder = builder or inputs.builder(settings)
     if not examples.height:
         return []
-    drawn = examples.sample(min(sample, examples.height), seed=seed).sort("timestamp", "user_id", "item_id")
+    drawn = examples.sample(min(sample, examples.height), seed=seed).sort(
+        "timestamp", "user_id", "item_id", "group_id"
+    )
     features = [name for name in examples.columns if "__" in name]
     asked = asked_again(examples) if inputs.implicit else asked_rows(inputs.interactions)
     found: list[Difference] = []

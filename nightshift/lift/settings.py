@@ -1,10 +1,10 @@
 """What can be set about judging."""
 
-from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nightshift.days import Day
 from nightshift.lift.arms import LEAVE_ONE_OUT
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMSettings
@@ -36,7 +36,7 @@ class LiftSettings(BaseModel):
     """Bootstrap resamples of users, and sign flips of the randomization."""
     bootstrap_seed: int = 0
     """Seed of resamples and sign flips, the same for every comparison."""
-    model_trained_until: date | None = None
+    model_trained_until: Day | None = None
     """Last day that the language model's training data knew; adds a slice of the items created later,
     which it cannot have memorized."""
     probe_titles: int = Field(default=0, ge=0)

@@ -7,8 +7,10 @@ alert that cannot be delivered is a warning, never a failed night.
 import http.client
 import json
 import logging
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -16,6 +18,9 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 
 log = logging.getLogger(__name__)
 Event = Literal["failure", "over_budget"]
+PAUSES = (0.5, 2.0, 8.0)
+"""Seconds before the second, third and fourth try of an alert: a chat that restarts is back by then, and
+no night waits longer."""
 TEXT_CHARS = 3000
 """Longest `text`, in characters: Slack cuts a section there."""
 
@@ -30,7 +35,8 @@ class AlertSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstr
     """What is told: `failure`, a run that failed; `over_budget`, a night published with fallbacks because
     of the budget."""
     timeout_seconds: float = Field(10.0, gt=0, le=120)
-    """Longest wait for the webhook. An alert that is not taken by then is given up with a warning."""
+    """Longest wait for the webhook, for each of the four times that an alert is tried within about ten
+    seconds of pauses; then it is given up with a warning."""
     ui: str | None = None
     """Address of your Dagster UI, `https://dagster.shop.example`, for the link to the run. None: no link."""
 
@@ -63,29 +69,48 @@ class Alert:
         return f"nightshift: {self.job} of {self.night} {head}{where}. {self.message}"[:TEXT_CHARS]
 
 
-def post(settings: AlertSettings, alert: Alert) -> bool:
-    """Send the alert if it is wanted. Returns whether it was delivered; never raises for what the other
-    side does."""
+def post(settings: AlertSettings, alert: Alert, pauses: Sequence[float] = PAUSES) -> bool:
+    """Send the alert if it is wanted, and again after each of the pauses (seconds) while the webhook does
+    not take it.
+
+    Returns whether it was delivered; never raises for what the other side does.
+    """
     if settings.webhook is None or alert.event not in settings.events:
         return False
     url = settings.webhook.get_secret_value()
     body = json.dumps(
         {"text": alert.text} | asdict(alert) | {"link": _link(settings, alert)}, ensure_ascii=False
     )
-    try:
-        request = urllib.request.Request(
-            url, body.encode(), {"Content-Type": "application/json"}, method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=settings.timeout_seconds):
+    tries, why = 0, None
+    for pause in (0.0, *pauses):
+        time.sleep(pause)
+        tries += 1
+        why, may_pass = _refused(url, body.encode(), settings.timeout_seconds)
+        if why is None:
             return True
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        log.warning(
-            "the alert about %s of %s was not delivered: %s; see alerts.webhook",
-            alert.job,
-            alert.night,
-            _why(error),
-        )
-        return False
+        if not may_pass:
+            break
+    times = "once" if tries == 1 else f"{tries} times"
+    log.warning(
+        "the alert about %s of %s was not delivered, tried %s: %s; see alerts.webhook",
+        alert.job,
+        alert.night,
+        times,
+        why,
+    )
+    return False
+
+
+def _refused(url: str, body: bytes, seconds: float) -> tuple[str | None, bool]:
+    """Why one try failed, None where it did not, and whether another may succeed."""
+    try:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")
+        with urllib.request.urlopen(request, timeout=seconds):
+            return None, False
+    except (ValueError, http.client.InvalidURL) as error:
+        return _why(error), False
+    except (OSError, http.client.HTTPException) as error:
+        return _why(error), True
 
 
 def _link(settings: AlertSettings, alert: Alert) -> str | None:

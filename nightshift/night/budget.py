@@ -36,8 +36,9 @@ class BudgetSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     """Money of one night. Local models cost nothing; refused for a server's model without a price. None:
     no limit."""
     minutes: float | None = Field(None, ge=0)
-    """Model time of one night, in minutes, by the speed the ledger has measured; looked at again before
-    every batch, so that a night that turns slow overruns by one batch at most. None: no limit."""
+    """Language model time of one night, in minutes, by the speed the ledger has measured; looked at again
+    before every batch, so that a night that turns slow overruns by one batch at most. Not the whole night:
+    reading, embedding, features and training come on top. None: no limit."""
     tables: dict[str, int] = Field(default_factory=dict)
     """Prompt and new tokens of one night by table, `{item_facts: 60000}`. A table not named has no limit
     of its own."""
@@ -59,7 +60,8 @@ class Spent:
 
     @classmethod
     def of(cls, ledgers: Ledgers, as_of: date) -> "Spent":
-        """Read from the ledger: accepted and rejected answers both cost."""
+        """Read from the ledger: accepted and rejected answers both cost, and so does one that another run
+        paid for too."""
         tonight = pl.col("as_of") == as_of
         rows = ledgers.calls(lambda calls: calls.filter(tonight).select(SPENT))
         rows = rows.with_columns((pl.col("prompt_tokens") + pl.col("new_tokens")).alias("tokens"))

@@ -2,14 +2,22 @@
 nearest known one."""
 
 import difflib
+import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from nightshift.enrichments.base import Enrichment
 from nightshift.enrichments.item_facts.settings import FactsSettings
@@ -26,6 +34,7 @@ from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.plan import BudgetSettings
 from nightshift.night.schedule import NightsSettings
 from nightshift.sources import SourcesSettings
+from nightshift.yaml_text import read_yaml
 
 CONFIG_NAME = "nightshift.yaml"
 OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
@@ -106,6 +115,20 @@ class EnrichmentSettings(BaseModel, extra="allow", frozen=True, use_attribute_do
         return dict((self.model_extra or {}).get(name) or {})
 
 
+class _Environment(EnvSettingsSource):
+    """`NIGHTSHIFT_*` variables. A block is JSON, in which no key may stand twice either."""
+
+    def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
+        return json.loads(value, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise ConfigError(f"a NIGHTSHIFT_ variable holds key {twice[0]!r} twice; keep one of them")
+    return dict(pairs)
+
+
 class Settings(BaseSettings):
     """Everything Nightshift can be told."""
 
@@ -177,7 +200,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     @property
     def home_folder(self) -> Path:
@@ -222,7 +245,7 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
             f"--config names another"
         )
     try:
-        raw = yaml.safe_load(path.read_text("utf-8")) or {}
+        raw = read_yaml(path.read_text("utf-8"), path.name) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
@@ -232,7 +255,9 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
     try:
         settings = Settings(**_by_block(raw, path.name)).model_copy(update=given)
     except ValidationError as error:
-        raise ConfigError("\n".join(told(path.name, problem) for problem in error.errors())) from error
+        hints = {problem["loc"]: _hint(problem, raw, path.resolve().parent) for problem in error.errors()}
+        lines = [told(path.name, problem) + hints[problem["loc"]] for problem in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
     except SettingsError as error:
         raise ConfigError(
             f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is "
@@ -274,6 +299,19 @@ def _known(settings: Settings, place: str) -> Settings:
         settings.of(each)
     _ = settings.registry
     return settings
+
+
+def _hint(problem: Any, raw: dict[str, Any], root: Path) -> str:
+    """What to write where a block is missing that every configuration needs."""
+    if problem["loc"] == ("sources",) and problem["type"] == "missing":
+        return "; `nightshift init` writes it for your files (docs/own_data.md)"
+    if problem["loc"] not in (("nights",), ("nights", "first")) or (
+        problem["input"] is not None and problem["type"] != "missing"
+    ):
+        return ""
+    from nightshift.sources.onboarding.missing import nights_block  # reads sources, which most loads need not
+
+    return f"; {nights_block(raw.get('sources'), root)}"
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:

@@ -5,17 +5,17 @@ Before the first night there is nothing to learn from; the constants here say wh
 was measured.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from nightshift.models.llm.base import Question
+from nightshift.models.llm.choices import CountTokens, branches, count_branches, unpacked
 from nightshift.models.llm.prices import Price
 from nightshift.prompts.base import Prompt
 from nightshift.storage.ledger import RETRIED, SERVER, Ledger, Ledgers
 
-CountTokens = Callable[[Sequence[str]], list[int]]
 CHARS_PER_TOKEN = 4.0
 """English text per token of a byte-pair vocabulary, used only until the ledger or the model's own
 tokenizer says better."""
@@ -92,8 +92,8 @@ def estimate(ledgers: Ledgers, prompt: Prompt[Any], model_id: str | None = None)
 
 def _unmeasured(prompt: Prompt[Any], model_id: str | None) -> Estimate:
     share = ANSWER_SHARE.get((model_id or "").partition("@")[0], UNKNOWN_SHARE)
-    speed = SPEED_SCORED if prompt.questions else SPEED_WRITTEN
-    new = 0.0 if prompt.questions else prompt.decoding.max_new_tokens * share
+    speed = SPEED_SCORED if prompt.is_scored else SPEED_WRITTEN
+    new = 0.0 if prompt.is_scored else prompt.decoding.max_new_tokens * share
     return Estimate(
         new_tokens=new,
         prompt_tokens=0.0,
@@ -134,27 +134,45 @@ def _newest_calls(ledgers: Ledgers, prompt: Prompt[Any], model_id: str | None) -
 def with_tokens(
     prompt: Prompt[Any], rows: pl.DataFrame, count_tokens: CountTokens | None, seen: pl.DataFrame
 ) -> pl.DataFrame:
-    """Adds `prompt_tokens` (of the whole prompt) and `most_prompt_tokens`, which it does not exceed.
+    """Adds `prompt_tokens` (of the whole prompt and the row's own choices) and `most_prompt_tokens`, which
+    it does not exceed.
 
     With the model's own tokenizer both are exact. Without one they come from `seen` (`text, prompt_tokens`
     of prompts that the server counted); before it has counted any, from four characters a token and one
     byte a token.
     """
     if count_tokens is not None:
+        whole = _counted(prompt.instructions, rows["text"].to_list(), count_tokens)
+        own = count_branches(_questions(rows), count_tokens)
         tokens = pl.Series(
-            "prompt_tokens",
-            _counted(prompt.instructions, rows["text"].to_list(), count_tokens),
-            dtype=pl.Int64,
+            "prompt_tokens", [each + more for each, more in zip(whole, own, strict=True)], dtype=pl.Int64
         )
         return rows.with_columns(tokens, tokens.alias("most_prompt_tokens"))
+    seen = seen.filter(pl.col("prompt_tokens") > 0)  # a prompt of no tokens was not counted
     shared_chars, shared_bytes = len(prompt.instructions), len(prompt.instructions.encode("utf-8", "replace"))
-    chars, size = pl.col("text").str.len_chars() + shared_chars, pl.col("text").str.len_bytes() + shared_bytes
-    mean, most = _rates(seen, chars, size)
+    chars, size = pl.col("read").str.len_chars() + shared_chars, pl.col("read").str.len_bytes() + shared_bytes
+    mean, most = _rates(_with_read(seen), chars, size)
     worst = size * most + (TEMPLATE_TOKENS if seen.height < CERTAIN_ROWS else 0)
     guess = (chars * mean).round().cast(pl.Int64)
-    return rows.with_columns(
+    guessed = _with_read(rows).with_columns(
         guess.alias("prompt_tokens"), worst.ceil().cast(pl.Int64).alias("most_prompt_tokens")
     )
+    return guessed.drop("read")
+
+
+def _questions(rows: pl.DataFrame) -> list[tuple[Question, ...]]:
+    """Each row's own questions; none where the prompt has none of the kind."""
+    return (
+        [unpacked(text) for text in rows["questions"]] if "questions" in rows.columns else [()] * rows.height
+    )
+
+
+def _with_read(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds `read`: what a model reads of the row, its text and its own stems and choices."""
+    if "questions" not in rows.columns:
+        return rows.with_columns(read="text")
+    own = pl.Series(["".join(branches(each)) for each in _questions(rows)], dtype=pl.String)
+    return rows.with_columns(read=pl.concat_str("text", own))
 
 
 def _counted(instructions: str, texts: list[str], count_tokens: CountTokens) -> list[int]:

@@ -4,22 +4,22 @@ Assets, the command line and the Beam workers all start from a `Night`; nothing 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from nightshift.enrichments.base import Context, Shared
+from nightshift.enrichments.base import Context, Shared, midnight
 from nightshift.enrichments.engine import Step, tonight
 from nightshift.enrichments.entities import Reader
 from nightshift.enrichments.registry import Registry, asked, tables_of
 from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm import identify, token_counter
 from nightshift.models.llm.base import ModelIdentity
+from nightshift.models.llm.choices import CountTokens
 from nightshift.models.llm.recorded import read_recorded
 from nightshift.night.config import Settings
-from nightshift.night.estimates import CountTokens
 from nightshift.night.plan import Spent, TablePlan, plan_table
 from nightshift.night.readers import Foreseen, Published
 from nightshift.prompts.base import Prompt
@@ -28,11 +28,6 @@ from nightshift.sources import read_interactions, read_items
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEM_EMBEDDINGS, ITEMS, USER_EMBEDDINGS, Table
-
-
-def midnight(day: date) -> datetime:
-    """00:00 UTC of a day: a night knows events strictly before it."""
-    return datetime.combine(day, time(), UTC)
 
 
 @dataclass(frozen=True)
@@ -170,7 +165,7 @@ class Night:
     def askable(self, table: str, requests: pl.DataFrame) -> pl.DataFrame:
         """The requests that the backend can do: none of a scored table where it writes answers only, the
         recorded ones where it recalls."""
-        if self.prompts[table].questions and not self.settings.llm.can_score:
+        if self.prompts[table].is_scored and not self.settings.llm.can_score:
             return requests.clear()
         if self.settings.llm.is_recorded:
             return requests.join(self.recorded(table), on="row_id", how="semi", maintain_order="left")

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from nightshift.models.llm.choices import CountTokens
 from nightshift.models.llm.prices import FREE, Price, unknown
 from nightshift.night.budget import (
     ATTEMPTS,
@@ -21,7 +22,7 @@ from nightshift.night.budget import (
     reservable,
     would_ask,
 )
-from nightshift.night.estimates import NOTHING, CountTokens, Estimate, estimate, with_spend, with_tokens
+from nightshift.night.estimates import NOTHING, Estimate, estimate, with_spend, with_tokens
 from nightshift.night.reasons import attempts, counts, explained
 from nightshift.prompts.base import Prompt
 from nightshift.storage.ledger import Ledgers
@@ -146,7 +147,7 @@ def plan_table(
     )
     seen = _seen(ledgers, found.settled) if count_tokens is None else requests.clear()
     asked = with_tokens(prompt, _asked(prompt, found.left), count_tokens, seen)
-    longest = 0 if prompt.questions or recorded else prompt.decoding.max_new_tokens
+    longest = 0 if prompt.is_scored or recorded else prompt.decoding.max_new_tokens
     asked = with_spend(
         asked, learned, longest, price, pl.when(pl.col("left") > 1).then(learned.reject_share).otherwise(0.0)
     )
@@ -187,7 +188,7 @@ def _sort(
     most: int,
 ) -> _Sorted:
     keys = ledgers.answers.keys()
-    known = _with_states(ledgers, keys) if keeps_states and prompt.questions else keys
+    known = _with_states(ledgers, keys) if keeps_states and prompt.is_scored else keys
     tried = attempts(ledgers, prompt.name, run_id, most)
     is_known = requests["content_key"].is_in(known.implode())
     is_given_up = (
@@ -244,10 +245,19 @@ def _asked(prompt: Prompt[Any], left: pl.DataFrame) -> pl.DataFrame:
 
 
 def _seen(ledgers: Ledgers, answered: pl.DataFrame) -> pl.DataFrame:
-    """`text, prompt_tokens` of some requests that the server answered and counted."""
-    some = answered.select("content_key", "text").unique("content_key", maintain_order=True).head(SEEN)
+    """`text, prompt_tokens`, and `questions` where rows bring their own, of some requests that were
+    answered and counted."""
+    some = (
+        answered.select("content_key", "text", *_questions(answered))
+        .unique("content_key", maintain_order=True)
+        .head(SEEN)
+    )
     if some.is_empty():
         return some.with_columns(prompt_tokens=pl.lit(0))
     return some.join(
         ledgers.answers.lookup(some["content_key"], ["content_key", "prompt_tokens"]), on="content_key"
     )
+
+
+def _questions(rows: pl.DataFrame) -> list[str]:
+    return [name for name in rows.columns if name == "questions"]

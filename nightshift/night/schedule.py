@@ -1,17 +1,17 @@
 """Which nights there are, when they start by themselves, when they are overdue and how many of them are
 kept."""
 
-import re
-from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from nightshift.cron import checked_cron
+from nightshift.days import Day
 
 Status = Literal["running", "stopped"]
 """Dagster's words for a schedule or sensor that is on or off."""
 UNKNOWN_ZONE = "no time zone of that name; use an IANA name such as UTC, Europe/Berlin or America/New_York"
-FIVE_FIELDS = re.compile(r"\S+(\s+\S+){4}")
 
 
 class SensorSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -29,9 +29,9 @@ class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     """Which nights there are, when they start by themselves and how long they are kept. None of it is part
     of a content key."""
 
-    first: date
+    first: Day
     """The first night: the first partition of every asset."""
-    last: date | None = None
+    last: Day | None = None
     """The last night, for replays of old data. None: nights go on for ever."""
     schedule: str = "0 1 * * *"
     """When the schedule `every_night` starts a night, in cron's five fields, read in `timezone`. The night
@@ -56,12 +56,7 @@ class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     @field_validator("schedule", "training_schedule")
     @classmethod
     def _cron(cls, cron: str) -> str:
-        if not FIVE_FIELDS.fullmatch(cron.strip()):
-            raise ValueError(
-                "a schedule has cron's five fields, minute hour day-of-month month day-of-week, such "
-                "as '0 1 * * *'"
-            )
-        return cron.strip()
+        return checked_cron(cron)
 
     @field_validator("timezone")
     @classmethod
@@ -71,3 +66,11 @@ class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(UNKNOWN_ZONE) from error
         return zone
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "NightsSettings":
+        if self.last is not None and self.last < self.first:
+            raise ValueError(
+                f"last {self.last} is before first {self.first}, so there is no night; exchange them"
+            )
+        return self

@@ -5,7 +5,7 @@ The allow-list is enforced here, not by good manners: `requests` hands `build` a
 the prompt's own `fields`, so a column that is not on the list cannot reach a model.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
@@ -14,6 +14,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from nightshift.models.llm.base import Decoding, FinishReason, ModelIdentity, Question
+from nightshift.models.llm.choices import check, packed
 from nightshift.storage.content_key import canonical, content_key
 
 V = TypeVar("V", bound=BaseModel)
@@ -26,7 +27,10 @@ REQUESTS: dict[str, Any] = {
     "worth": pl.Float64,
 }
 """Requests of one prompt: the row's id in its table, its text and the key of that text alone, and its
-worth (higher is asked first)."""
+worth (higher is asked first). Prompts with choices of a row's own add `questions`, those of the row as one
+text (`nightshift.models.llm.choices.packed`)."""
+NONE = packed([])
+"""What a row without a question of its own has in `questions`."""
 SLICE = 50_000
 """Rows whose texts are built at a time: a million texts as Python objects would hold more memory than the
 frame they become."""
@@ -55,10 +59,26 @@ class Prompt(Generic[V]):
     """The value an answer becomes."""
     decoding: Decoding = field(default_factory=Decoding)
     questions: tuple[Question, ...] = ()
-    """For prompts that are scored, not answered: the closed vocabulary."""
+    """For prompts that are scored, not answered: the closed vocabulary, the same for every row."""
+    choices: Callable[[Mapping[str, Any]], tuple[Question, ...]] | None = None
+    """For prompts that are scored with questions of the row's own: made from the `fields`, as `build`.
+    Part of the row's key. A row without any is not asked."""
     again: Callable[[str, str], str] = lambda text, reason: text
     """The text of the next attempt, from a row's text and the reason its last answer was rejected. Not
     part of the key."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a prompt that is given questions in both ways."""
+        if self.questions and self.choices is not None:
+            raise ValueError(
+                f"prompt {self.name}: give it questions that all rows share, or choices that make a "
+                f"row's own; not both"
+            )
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether choices are weighed and nothing is written."""
+        return bool(self.questions) or self.choices is not None
 
     @property
     def prompt_id(self) -> str:
@@ -68,19 +88,23 @@ class Prompt(Generic[V]):
     @cached_property
     def digest(self) -> str:
         """Hash of instructions, schema, decoding and questions."""
-        schema = "" if self.questions else canonical(self.schema.model_json_schema())
-        questions = canonical([(q.name, q.stem, list(q.choices)) for q in self.questions])
+        schema = "" if self.is_scored else canonical(self.schema.model_json_schema())
         return content_key(
-            self.name, str(self.version), self.instructions, schema, canonical(self.decoding), questions
+            self.name,
+            str(self.version),
+            self.instructions,
+            schema,
+            canonical(self.decoding),
+            packed(self.questions),
         )
 
     def hidden_id(self, model_id: str) -> str:
         """Encoder id of the model's own state while it answers this prompt."""
         return f"{model_id}/{self.prompt_id}/hidden"
 
-    def key(self, identity: ModelIdentity, text: str) -> str:
-        """Content key of one row's text."""
-        return content_key(identity.model_id, identity.arithmetic, self.digest, text)
+    def key(self, identity: ModelIdentity, text: str, questions: str | None = None) -> str:
+        """Content key of one row's text, and of its own questions (as `packed`) where it has some."""
+        return content_key(identity.model_id, identity.arithmetic, self.digest, *_own(text, questions))
 
     def requests(
         self, rows: pl.DataFrame, identity: ModelIdentity, worth: pl.Series | None = None
@@ -91,20 +115,50 @@ class Prompt(Generic[V]):
         slices = [
             _asked(self, key, part) for part in rows.select({self.row_key, *self.fields}).iter_slices(SLICE)
         ]
-        frame = pl.concat(slices) if slices else pl.DataFrame(schema=REQUESTS).drop("worth")
+        frame = pl.concat(slices) if slices else pl.DataFrame(schema=self._columns)
         worths = worth if worth is not None else pl.Series([0.0]).new_from_index(0, rows.height)
-        return frame.with_columns(worths.cast(pl.Float64).alias("worth")).sort(
-            "worth", "row_id", descending=[True, False]
-        )
+        worthy = frame.with_columns(worths.cast(pl.Float64).alias("worth"))
+        asked = worthy if self.choices is None else worthy.filter(pl.col("questions") != NONE)
+        return asked.sort("worth", "row_id", descending=[True, False])
+
+    @property
+    def _columns(self) -> dict[str, Any]:
+        """Of requests, without their worth."""
+        own = {} if self.choices is None else {"questions": pl.String}
+        return {name: dtype for name, dtype in REQUESTS.items() if name != "worth"} | own
 
 
-def _asked(prompt: Prompt[Any], key: Callable[[str], str], rows: pl.DataFrame) -> pl.DataFrame:
+def _asked(prompt: Prompt[Any], key: Callable[[str, str | None], str], rows: pl.DataFrame) -> pl.DataFrame:
     """Requests of a slice, without their worth: only its texts are Python strings at a time."""
-    texts = [prompt.build(row) for row in rows.select(prompt.fields).iter_rows(named=True)]
-    columns = {
-        "content_key": [key(text) for text in texts],
+    named = list(rows.select(prompt.fields).iter_rows(named=True))
+    texts = [prompt.build(row) for row in named]
+    packs: Sequence[str | None] = [None] * len(texts)
+    if prompt.choices is not None:
+        packs = _packs(prompt, prompt.choices, rows[prompt.row_key], named)
+    both = list(zip(texts, packs, strict=True))
+    columns: dict[str, Any] = {
+        "content_key": [key(text, own) for text, own in both],
         "row_id": rows[prompt.row_key],
-        "text_key": [content_key(text) for text in texts],
+        "text_key": [content_key(*_own(text, own)) for text, own in both],
         "text": texts,
-    }
-    return pl.DataFrame(columns, schema={name: dtype for name, dtype in REQUESTS.items() if name in columns})
+    } | ({} if prompt.choices is None else {"questions": packs})
+    return pl.DataFrame(columns, schema=prompt._columns)
+
+
+def _packs(
+    prompt: Prompt[Any],
+    choices: Callable[[Mapping[str, Any]], tuple[Question, ...]],
+    ids: pl.Series,
+    rows: list[dict[str, Any]],
+) -> list[str]:
+    """The questions of each row. Raises ValueError for a question without choices or with an empty one."""
+    found = [choices(row) for row in rows]
+    for row_id, questions in zip(ids, found, strict=True):
+        if questions:
+            check(f"{prompt.name}, {prompt.row_key} {row_id!r}", questions)
+    return [packed(questions) for questions in found]
+
+
+def _own(text: str, questions: str | None) -> tuple[str, ...]:
+    """What of a request is the row's own, as parts of a key."""
+    return (text,) if questions is None else (text, questions)

@@ -17,7 +17,18 @@ import polars as pl
 from nightshift.errors import IntegrityError, NightshiftError
 from nightshift.storage.content_key import content_key
 from nightshift.storage.store import Manifest, Store
-from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEM_FEATURES, ITEMS, TABLES, USER_FEATURES
+from nightshift.tables import (
+    GROUP_FACTS,
+    INTERACTIONS,
+    ITEM_CODES,
+    ITEM_FACTS,
+    ITEM_FEATURES,
+    ITEM_TAG_SCORES,
+    ITEMS,
+    TABLES,
+    USER_FEATURES,
+    USER_PREFERENCES,
+)
 
 LAST = (ITEM_FEATURES.name, USER_FEATURES.name)
 """Tables that close a night."""
@@ -25,6 +36,10 @@ CODED = (*LAST, ITEM_CODES.name)
 """The same where semantic ids are read."""
 FIRST = (ITEMS.name, INTERACTIONS.name)
 """Tables without which there is nothing to serve."""
+
+
+EMPTY = TABLES | {one.name: one for one in (GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES)}
+"""Tables that a night may lack."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,7 @@ class WholeNight:
         """A table as this night has it, its bytes checked. Raises IntegrityError when they are not what
         the manifest says."""
         if name not in self.tables:
-            return TABLES[name].empty()
+            return EMPTY[name].empty()
         folder = store.folder(name, self.as_of)
         parts = []
         for file in self.tables[name].files:
@@ -87,7 +102,7 @@ def _recorded(store: Store, as_of: date, last: tuple[str, ...]) -> Iterator[tupl
     for closing in last:
         for label, digest in store.manifest(closing, as_of).inputs.items():
             name = label.split(" ")[0]
-            if label == f"{name} {as_of}" and name in TABLES:
+            if label == f"{name} {as_of}" and store.has(name, as_of):
                 yield name, digest
 
 

@@ -8,11 +8,13 @@ a preview ("Read more").
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from nightshift.sources.markup import maybe_markup, without_markup
+from nightshift.sources.text_lists import are_lists, as_lists, in_brackets, joined
 
 LINE_BREAKS = r"[\t\n\x0B\f\r\u{85}\u{2028}\u{2029}]+"
 INVISIBLE = r"[\p{Cc}\u{202A}-\u{202E}\u{2066}-\u{2069}\u{FEFF}\u{E0000}-\u{E007F}]"
@@ -99,15 +101,17 @@ def clean_text(text: str, max_chars: int) -> str:
 
 
 def as_text(column: str, dtype: pl.DataType) -> pl.Expr:
-    """A text, number or list-of-text column as text; a list's parts are joined by spaces."""
+    """A text, number or list-of-text column as text; a list's parts are joined by spaces, also where it
+    was written as text."""
     if isinstance(dtype, pl.List):
         return pl.col(column).cast(pl.List(pl.String)).list.join(" ", ignore_nulls=True)
-    return pl.col(column).cast(pl.String)
+    text = pl.col(column).cast(pl.String)
+    return text.map_batches(joined, return_dtype=pl.String) if isinstance(dtype, pl.String) else text
 
 
 def as_attributes(column: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
-    """A list column, a list of lists (flattened), or text to split -> cleaned attributes, each once, in
-    their order."""
+    """A list column, a list of lists (flattened), text that is a list, or text to split -> cleaned
+    attributes, each once, in order."""
     parts = _split(column, dtype, separator)
     element = capped(cleaned(pl.element()), MAX_ATTRIBUTE_CHARS)
     return parts.list.eval(element).list.drop_nulls().list.unique(maintain_order=True)
@@ -120,6 +124,16 @@ def _split(column: str, dtype: pl.DataType, separator: str | None) -> pl.Expr:
             pl.List(pl.String)
         )
     text = pl.col(column).cast(pl.String)
-    if separator is not None:
-        return text.str.split(separator)
-    return text.str.replace_all(", ", "|", literal=True).str.split("|")
+    return text.map_batches(partial(_parts, separator), return_dtype=pl.List(pl.String))
+
+
+def _parts(separator: str | None, texts: pl.Series) -> pl.Series:
+    """Lists that were written as text as such (null where one cannot be read), everything else split."""
+    plain = (
+        texts.str.split(separator)
+        if separator
+        else texts.str.replace_all(", ", "|", literal=True).str.split("|")
+    )
+    lists = as_lists(texts)
+    unreadable = in_brackets(texts).fill_null(False) & are_lists(texts)
+    return plain.zip_with(lists.is_null() & ~unreadable, lists)

@@ -5,15 +5,21 @@ Text formats are read without guessing types (CSV and TSV columns arrive as text
 row, counted from 1 without the header.
 """
 
+import glob
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
 
 from nightshift.errors import SourceError
+from nightshift.sources.byte_marks import foreign
+from nightshift.sources.paths import folder_keys, matching_files
+from nightshift.sources.quoting import has_quotes, tsv_quote, unquoted
+from nightshift.sources.repairs import repaired
 from nightshift.sources.settings import InteractionsSource, ItemsSource, UsersSource
 from nightshift.sources.torn import bad_line
 from nightshift.sources.wording import missing_column, shown
@@ -25,18 +31,39 @@ FILE = "_file"
 """Column with the number of a row's file, from 0, in the order of `find_files`."""
 ROW = "_row"
 """Column with a row's number inside its file, from 1; a header is not counted."""
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeDecodeError)
+"""What a reader raises over bytes; a hole in Parquet panics."""
 
 
-def _csv(path: Path, separator: str = ",") -> pl.LazyFrame:
-    return pl.scan_csv(path, separator=separator, infer_schema=False)
+Text = Path | bytes
+"""A file, or its repaired text."""
 
 
-SCANNERS: dict[str, Callable[[Path], pl.LazyFrame]] = {
-    ".parquet": pl.scan_parquet,
+def _csv(text: Text, separator: str = ",", quote: str | None = '"') -> pl.LazyFrame:
+    return pl.scan_csv(text, separator=separator, quote_char=quote, infer_schema=False, glob=False)
+
+
+def _tsv(text: Text) -> pl.LazyFrame:
+    """Tabs and line ends always end a field; quotes round the whole of one are taken off, as they are in
+    CSV."""
+    quote = tsv_quote(text)
+    rows = _csv(text, "\t", quote)
+    return unquoted(rows) if quote is None and has_quotes(text) else rows
+
+
+def _jsonl(text: Text) -> pl.LazyFrame:
+    """This reader knows no `glob=False`: a path is handed over as the pattern that only it matches."""
+    return pl.scan_ndjson(
+        glob.escape(str(text)) if isinstance(text, Path) else text, infer_schema_length=None
+    )
+
+
+SCANNERS: dict[str, Callable[[Text], pl.LazyFrame]] = {
+    ".parquet": lambda path: pl.scan_parquet(path, glob=False, hive_partitioning=False),
     ".csv": _csv,
-    ".tsv": lambda path: _csv(path, "\t"),
-    ".jsonl": lambda path: pl.scan_ndjson(path, infer_schema_length=None),
-    ".ndjson": lambda path: pl.scan_ndjson(path, infer_schema_length=None),
+    ".tsv": _tsv,
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
 }
 """How each format is opened, by the file name's ending (before .gz)."""
 
@@ -48,6 +75,8 @@ class SourceFile:
     path: Path
     place: str
     number: int
+    text: bytes | None = field(default=None, repr=False)
+    """What is read instead of the file, where its text had to be repaired."""
 
     @property
     def ending(self) -> str:
@@ -55,8 +84,16 @@ class SourceFile:
         return Path(self.path.name.removesuffix(".gz")).suffix.lower()
 
     def scan(self) -> pl.LazyFrame:
-        """All rows, lazily."""
-        return SCANNERS[self.ending](self.path)
+        """All rows, lazily, with the columns that `key=value` folders hold. Raises SourceError when the
+        file is of another kind."""
+        if self.ending != ".parquet" and (said := foreign(self.path, self.ending)):
+            raise SourceError(f"{self.place} {said}")
+        rows = SCANNERS[self.ending](self.path if self.text is None else self.text)
+        keys = folder_keys(self.place)
+        inside = set(rows.collect_schema()) if keys else set()
+        return rows.with_columns(
+            pl.lit(value, pl.String).alias(key) for key, value in keys.items() if key not in inside
+        )
 
 
 def find_files(block: str, pattern: str, root: Path) -> list[SourceFile]:
@@ -71,7 +108,7 @@ def find_files(block: str, pattern: str, root: Path) -> list[SourceFile]:
             f"sources.{block}.path {pattern!r} is a URL; only files of this machine are read: mount "
             f"the bucket, or copy it first"
         )
-    paths = sorted(_matches(root / Path(pattern).expanduser()))
+    paths = matching_files(pattern, root)
     if not paths:
         raise SourceError(
             f"no file matches {pattern!r} in {root}; set sources.{block}.path to a file or glob "
@@ -86,15 +123,6 @@ def find_files(block: str, pattern: str, root: Path) -> list[SourceFile]:
             f"{files[0].place} is empty (0 bytes): sources.{block}.path names no file with rows"
         )
     return full
-
-
-def _matches(full: Path) -> list[Path]:
-    if full.is_dir():
-        full = full / "*"
-    if not any(mark in str(full) for mark in "*?["):
-        return [full] if full.is_file() else []
-    found = Path(full.anchor).glob(str(full.relative_to(full.anchor)))
-    return [path for path in found if path.is_file() and not path.name.startswith((".", "_"))]
 
 
 def _place(path: Path, root: Path) -> str:
@@ -112,7 +140,7 @@ def _check_format(block: str, file: SourceFile) -> None:
 
 def columns_of(block: str, file: SourceFile, wanted: Iterable[tuple[str, str]]) -> Mapping[str, pl.DataType]:
     """Column name to type; raises SourceError when one of the wanted (setting, column) pairs is missing."""
-    schema = guarded(file, lambda: file.scan().collect_schema())
+    schema = file.scan().collect_schema()
     for setting, column in wanted:
         if column not in schema:
             raise SourceError(missing_column(f"sources.{block}.{setting}", column, file.place, list(schema)))
@@ -131,17 +159,18 @@ def place_of(files: list[SourceFile]) -> pl.Expr:
     return pl.format("{} row {}", pl.col(FILE).replace_strict(names, return_dtype=pl.String), pl.col(ROW))
 
 
-def guarded(file: SourceFile, read: Callable[[], T]) -> T:
-    """What `read` gives; what polars could not read becomes a SourceError that names the file, and the
-    line of a text format."""
+def guarded(file: SourceFile, read: Callable[[SourceFile], T]) -> T:
+    """What `read` gives of a file, or else of its repaired text.
+
+    What polars could not read becomes a SourceError that names the file, and the line of a text format.
+    """
     try:
-        return read()
-    except (
-        pl.exceptions.PolarsError,
-        pl.exceptions.PanicException,
-        OSError,
-        UnicodeDecodeError,
-    ) as error:  # a hole in Parquet panics
+        return read(file)
+    except UNREADABLE as error:
+        text = None if file.text is not None else repaired(file.path, file.ending)
+        if text is not None:
+            with suppress(*UNREADABLE):
+                return read(replace(file, text=text))
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = bad_line(file.path, file.ending) or shown(first)
         raise SourceError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nightshift.sources.quoting import Span
 from nightshift.sources.reads import (
     FUTURE,
     HINTS,
@@ -13,24 +14,33 @@ from nightshift.sources.reads import (
     NO_LABEL,
     NO_TIME,
     NO_USER,
+    SWALLOWED,
+    TOO_EARLY,
     TWICE,
     UNDATED,
     UNKNOWN,
+    UNLISTED,
     EventsRead,
     ItemsRead,
     Read,
 )
 from nightshift.sources.settings import InteractionsSource, ItemsSource, SourcesSettings
+from nightshift.sources.spelling import twice_spelt
 from nightshift.sources.wording import shown
 
 FIXES = {
     NO_USER: "Map another `user_id` column, or repair the rows.",
     NO_ITEM: "Map another `item_id` column, or repair the rows.",
     NO_TIME: f"{HINTS[NO_TIME]}.",
+    TOO_EARLY: f"{HINTS[TOO_EARLY]}.",
     FUTURE: f"{HINTS[FUTURE]}.",
     NO_LABEL: f"{HINTS[NO_LABEL]}.",
     UNKNOWN: "Complete the catalogue, or set `sources.interactions.unknown_item: refuse` to stop instead.",
     TWICE: "Remove the repeated rows; `sources.items.duplicate_item: refuse` stops instead.",
+    UNLISTED: 'Write the names as a JSON list, ["Toys", "Home"], or as text with bars between '
+    "them; objects in "
+    "lists are not read.",
+    SWALLOWED: f"{HINTS[SWALLOWED]}.",
     UNDATED: "Set `sources.items.created_at_unit` for numbers, or repair the values.",
 }
 """Why a source row is dropped -> the way out."""
@@ -63,11 +73,40 @@ def dropped_rows(sources: SourcesSettings, items: ItemsRead, events: EventsRead)
 
 
 def _of(source: ItemsSource | InteractionsSource, read: Read) -> Iterator[Finding]:
+    yield from _of_spans(read)
     for reason, count in read.dropped.items():
+        if reason == SWALLOWED:
+            continue
         first = read.rejects.filter(pl.col("reason") == reason).row(0, named=True)
         value = None if first["answer"] is None else shown(first["answer"])
         share = count / max(read.rows, 1)
         yield Finding(reason, count, share, first["key"], _column(source, reason), value, FIXES[reason])
+
+
+def _of_spans(read: Read) -> Iterator[Finding]:
+    """Rows that a quote swallowed; and rows of several lines, which may be what they should be."""
+    for as_rows, fix in (
+        (True, FIXES[SWALLOWED]),
+        (False, "None needed where texts have several lines; else close the quote."),
+    ):
+        found = [span for span in read.spans if span.as_rows == as_rows]
+        if found:
+            count = sum(len(span.lines) for span in found) if as_rows else len(found)
+            share = count / max(read.rows, 1)
+            yield Finding(
+                _spanning(found),
+                count,
+                share,
+                f"{found[0].place} line {found[0].line}",
+                value=found[0].said,
+                fix=fix,
+            )
+
+
+def _spanning(found: list[Span]) -> str:
+    if found[0].as_rows:
+        return SWALLOWED
+    return "rows have quoted fields that run over several lines: the file has fewer rows than lines"
 
 
 def _column(source: ItemsSource | InteractionsSource, reason: str) -> str:
@@ -94,11 +133,34 @@ def remarks(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> I
             items.frame.height,
             "Map title, or fill the column.",
         )
-    if events.duplicates:
+    if repeats := events.duplicates - events.contradictions:
+        same = (
+            "user, item, moment and list"
+            if sources.interactions.feedback == "impressions"
+            else "user, item and moment"
+        )
         fix = "None needed: one of each is kept. Times of whole days make equal events of repeated ones."
-        yield _counted("events repeat another in user, item and moment", events.duplicates, events.rows, fix)
+        yield _counted(f"events repeat another in {same}", repeats, events.rows, fix)
+    yield from _of_ids(sources, items.frame, events.frame)
     yield from _of_labels(sources.interactions, events.frame)
     yield from _of_times(sources.interactions, events.frame)
+
+
+def _of_ids(sources: SourcesSettings, items: pl.DataFrame, events: pl.DataFrame) -> Iterator[Finding]:
+    """Ids that stand there in two spellings, as whole numbers and as floats."""
+    yield from _twice("items", sources.items.item_id, items["item_id"])
+    yield from _twice("users", sources.interactions.user_id, events["user_id"])
+
+
+def _twice(what: str, column: str, ids: pl.Series) -> Iterator[Finding]:
+    pointed = twice_spelt(ids)
+    if not pointed:
+        return
+    plain = pointed[0].split(".")[0]
+    fix = f"Numbers became floats in some rows: write column {column!r} as text or whole numbers throughout."
+    yield Finding(
+        f"{what} stand there twice, as {plain!r} and as {pointed[0]!r}", len(pointed), column=column, fix=fix
+    )
 
 
 def _counted(what: str, rows: int, of: int, fix: str) -> Finding:

@@ -10,11 +10,13 @@ from nightshift.errors import SourceError
 from nightshift.sources.cleaning import as_attributes, as_text, capped, cleaned
 from nightshift.sources.columns import id_of
 from nightshift.sources.files import FILE, SourceFile, columns_of, find_files, guarded, numbered, place_of
+from nightshift.sources.quoting import Span
 from nightshift.sources.reads import (
     NO_ITEM,
     REASON,
     TWICE,
     UNDATED,
+    UNLISTED,
     VALUE,
     ItemsRead,
     check_share,
@@ -22,6 +24,8 @@ from nightshift.sources.reads import (
     rejects,
 )
 from nightshift.sources.settings import ItemsSource
+from nightshift.sources.swallowed import counted_with, settled, swallowed_by, swallowed_rejects
+from nightshift.sources.text_lists import unreadable_lists
 from nightshift.sources.times import check_unit, moment_of, unreadable
 from nightshift.sources.wording import shown, wrong_type
 from nightshift.tables import ITEMS, MOMENT, STRINGS
@@ -35,14 +39,19 @@ def read_items(source: ItemsSource, root: Path) -> ItemsRead:
     Raises SourceError when a file, column or type is missing or wrong, an id appears twice (unless
     `keep_first`), or no item is left. Rows without an id are dropped and listed in `rejects`.
     """
-    files = find_files("items", source.path, root)
-    rows = pl.concat([guarded(file, partial(_read_file, source, file)) for file in files])
+    files, found = settled(find_files("items", source.path, root))
+    rows = pl.concat([guarded(file, partial(_read_file, source)) for file in files])
     if rows.is_empty():
         raise SourceError(f"{files[0].place} has no rows: the catalogue named by sources.items.path is empty")
     _check_dates(source, files, rows)
     if source.duplicate_item == "refuse":
         _refuse_duplicates(source, files, rows)
-    return _result(source, files, rows.with_columns(_reason().alias(REASON), pl.col("_undated").alias(VALUE)))
+    return _result(
+        source,
+        files,
+        rows.with_columns(_reason().alias(REASON), pl.coalesce("_undated", "_unlisted").alias(VALUE)),
+        found,
+    )
 
 
 def _read_file(source: ItemsSource, file: SourceFile) -> pl.DataFrame:
@@ -58,6 +67,7 @@ def _read_file(source: ItemsSource, file: SourceFile) -> pl.DataFrame:
         "attributes": _attributes(source, schema, file),
         "created_at": _created_at(source, schema, file),
         "_undated": _undated(source, schema, file),
+        "_unlisted": _unlisted(source, schema),
     }
     return numbered(file, columns).collect()
 
@@ -109,6 +119,13 @@ def _undated(source: ItemsSource, schema: Schema, file: SourceFile) -> pl.Expr:
     return unreadable(source.created_at, _created_at(source, schema, file))
 
 
+def _unlisted(source: ItemsSource, schema: Schema) -> pl.Expr:
+    """The raw value of attributes that were written as a list and cannot be read."""
+    if source.attributes is None or not isinstance(schema[source.attributes], pl.String):
+        return pl.lit(None, pl.String)
+    return pl.col(source.attributes).map_batches(unreadable_lists, return_dtype=pl.String)
+
+
 def _check_dates(source: ItemsSource, files: list[SourceFile], rows: pl.DataFrame) -> None:
     if source.created_at is None:
         return
@@ -137,19 +154,25 @@ def _reason() -> pl.Expr:
         pl.when(pl.col("item_id").is_null()).then(pl.lit(NO_ITEM))
         .when(repeated).then(pl.lit(TWICE))
         .when(pl.col("_undated").is_not_null()).then(pl.lit(UNDATED))
+        .when(pl.col("_unlisted").is_not_null()).then(pl.lit(UNLISTED))
     )  # fmt: skip
 
 
-def _result(source: ItemsSource, files: list[SourceFile], rows: pl.DataFrame) -> ItemsRead:
-    dropped = counts(rows)
-    listed = rejects("items", rows.with_columns(pl.coalesce(VALUE, "item_id").alias(VALUE)), files)
-    check_share(source, rows.height, dropped, listed)
-    kept = rows.filter(pl.col(REASON).is_null() | (pl.col(REASON) == UNDATED))
+def _result(
+    source: ItemsSource, files: list[SourceFile], rows: pl.DataFrame, found: tuple[Span, ...]
+) -> ItemsRead:
+    dropped = counted_with(counts(rows), found)
+    named = rows.with_columns(pl.coalesce(VALUE, "item_id").alias(VALUE))
+    listed = pl.concat([rejects("items", named, files), swallowed_rejects("items", found)])
+    whole_rows = rows.height + swallowed_by(found)
+    check_share(source, whole_rows, dropped, listed)
+    kept = rows.filter(pl.col(REASON).is_null() | pl.col(REASON).is_in([UNDATED, UNLISTED]))
     whole = kept["text"]
     return ItemsRead(
         frame=_items(source, kept),
         rejects=listed,
-        rows=rows.height,
+        rows=whole_rows,
+        spans=found,
         dropped=dropped,
         capped=int((whole.str.len_chars() > source.max_text_chars).sum()),
         untitled=kept["title"].null_count(),

@@ -20,8 +20,9 @@ class _Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     path: Annotated[str, Field(min_length=1)]
-    """File or glob, relative to the folder of nightshift.yaml: Parquet, CSV, TSV or JSONL; text formats
-    may be gzipped (.gz)."""
+    """File, folder or glob, relative to the folder of nightshift.yaml: Parquet, CSV, TSV or JSONL; text
+    formats may be gzipped (.gz). A folder of folders is read in depth, and `key=value` in a folder's name
+    is a column. A path that exists is never a pattern."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of rows (0 to 1) that may be dropped for missing or unreadable values; above it, reading stops
     with the first of them."""
@@ -40,7 +41,8 @@ class ItemsSource(_Source):
     """Column or columns with descriptive text, joined in this order; what the language model reads besides
     title and attributes."""
     attributes: ColumnName | None = None
-    """Column with categories, genres or brands: a list column, or text that `attributes_separator` splits."""
+    """Column with categories, genres or brands: a list column, text that is a JSON or Python list, or text
+    that `attributes_separator` splits."""
     attributes_separator: Annotated[str, Field(min_length=1)] | None = None
     """What separates attributes in a text column; by default both "|" and ", " do."""
     created_at: ColumnName | None = None

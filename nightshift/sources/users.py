@@ -12,7 +12,10 @@ import polars as pl
 from nightshift.errors import SourceError
 from nightshift.sources.columns import id_of
 from nightshift.sources.files import SourceFile, columns_of, find_files, guarded, numbered, place_of
+from nightshift.sources.quoting import Span
+from nightshift.sources.reads import HINTS, SWALLOWED
 from nightshift.sources.settings import UsersSource
+from nightshift.sources.swallowed import settled, swallowed_by
 from nightshift.sources.wording import shown, wrong_type
 
 MOST_GROUPS = 25
@@ -26,8 +29,9 @@ def read_users(source: UsersSource, root: Path) -> pl.DataFrame:
     Raises SourceError when a file or column is missing, a user stands in two groups, a column has over 25
     values or more than `max_rejected_share` of the rows name no user.
     """
-    files = find_files("users", source.path, root)
-    rows = pl.concat([guarded(file, partial(_read_file, source, file)) for file in files])
+    files, spans = settled(find_files("users", source.path, root))
+    rows = pl.concat([guarded(file, partial(_read_file, source)) for file in files])
+    _check_swallowed(source, spans, rows.height)
     _check_nameless(source, files, rows)
     known = rows.filter(pl.col("user_id").is_not_null())
     found = known.select("user_id", *source.groups).unique()
@@ -71,6 +75,12 @@ def _group(column: str, dtype: pl.DataType, place: str) -> pl.Expr:
             )
         )
     return id_of("sources.users.groups", column, dtype, place)
+
+
+def _check_swallowed(source: UsersSource, spans: tuple[Span, ...], rows: int) -> None:
+    found = [span for span in spans if span.as_rows]
+    if swallowed_by(spans) > source.max_rejected_share * rows:
+        raise SourceError(f"{found[0].place} line {found[0].line}: {found[0].said}. {HINTS[SWALLOWED]}")
 
 
 def _check_nameless(source: UsersSource, files: list[SourceFile], rows: pl.DataFrame) -> None:

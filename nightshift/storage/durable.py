@@ -6,6 +6,7 @@ A folder takes the place of another at one moment, so that whoever opens the nam
 
 import ctypes
 import errno
+import glob
 import os
 import shutil
 import uuid
@@ -62,7 +63,7 @@ def replaced(target: Path) -> Iterator[Path]:
     """A fresh hidden folder that takes the target's place, with its files on the disk, when the block ends
     well: whole or not at all."""
     make_folder(target.parent)
-    sweep(target.parent.glob(f".{target.name}.*"))
+    sweep(target.parent.glob(f".{glob.escape(target.name)}.*"))
     fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     fresh.mkdir()
     try:

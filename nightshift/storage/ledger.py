@@ -114,12 +114,23 @@ class Ledger:
         Prefer `query` where another run may compact between the scan and its collection.
         """
         parts = self.parts()
-        return self._once(self._every_row(parts), self._doubled(parts))
+        return self._once(self._every_row(parts), self._doubled(parts), self._identity())
 
     def query(self, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
         """What `ask` makes of the rows, in memory; asked anew when another run compacted their parts away
         meanwhile."""
         return self._collected(lambda: ask(self.scan()))
+
+    def payments(self, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        """The same of every row that was paid for: a key that two runs at once paid for stands twice, as
+        it does on the bill."""
+
+        return self._collected(lambda: ask(self.bill()))
+
+    def bill(self) -> pl.LazyFrame:
+        """Every row that was paid for, lazily. Prefer `payments` where another run may compact meanwhile."""
+        parts = self.parts()
+        return self._once(self._every_row(parts), self._doubled(parts), self._payment())
 
     def _collected(self, make: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
         return self._parts.undisturbed(lambda: make().collect())
@@ -127,7 +138,9 @@ class Ledger:
     def _every_row(self, parts: Sequence[Path]) -> pl.LazyFrame:
         """The rows of these parts; a column that a part of an earlier version lacks is null."""
         return (
-            pl.scan_parquet(list(parts), schema=self.schema, missing_columns="insert", extra_columns="ignore")
+            pl.scan_parquet(
+                list(parts), schema=self.schema, missing_columns="insert", extra_columns="ignore", glob=False
+            )
             if parts
             else pl.LazyFrame(schema=self.schema)
         )
@@ -147,11 +160,11 @@ class Ledger:
         rows = self._every_row(parts).filter(_hash(self._identity()).is_in(hashes.implode()))
         return rows.select(pl.col("content_key").unique()).collect()["content_key"]
 
-    def _once(self, rows: pl.LazyFrame, doubled: pl.Series) -> pl.LazyFrame:
+    def _once(self, rows: pl.LazyFrame, doubled: pl.Series, identity: list[str]) -> pl.LazyFrame:
         if doubled.is_empty():
             return rows
         is_doubled = pl.col("content_key").is_in(doubled.implode())
-        once = rows.filter(is_doubled).unique(self._identity(), keep="first", maintain_order=True)
+        once = rows.filter(is_doubled).unique(identity, keep="first", maintain_order=True)
         return pl.concat([rows.filter(~is_doubled), once])
 
     def _identity(self) -> list[str]:
@@ -159,6 +172,12 @@ class Ledger:
         two rows."""
         names = ("content_key", "attempt", "run_id") if "attempt" in self.schema else ("content_key", "view")
         return [name for name in names if name in self.schema]
+
+    def _payment(self) -> list[str]:
+        """What tells two payments from one row that a killed compaction left twice. A vector costs
+        nothing."""
+        paid = ("run_id", "created_at") if "cost_usd" in self.schema else ()
+        return list(dict.fromkeys([*self._identity(), *paid]))
 
     def keys(self) -> pl.Series:
         """Every content key with a row."""
@@ -188,7 +207,7 @@ class Ledger:
             rows = self._every_row(group).collect()
         except FileNotFoundError:
             return False  # another run merges them
-        self._parts.replace(group, rows.unique(self._identity(), keep="first", maintain_order=True))
+        self._parts.replace(group, rows.unique(self._payment(), keep="first", maintain_order=True))
         return True
 
 
@@ -211,10 +230,12 @@ class Ledgers:
 
         def both(answers: pl.LazyFrame) -> pl.LazyFrame:
             accepted = answers.select(*CALL, accepted=pl.lit(value=True))
-            rejected = self.rejects.scan().filter(heard).select(*CALL, accepted=pl.lit(value=False))
+            rejected = self.rejects.bill().filter(heard).select(*CALL, accepted=pl.lit(value=False))
             return ask(pl.concat([accepted, rejected]))
 
-        return self.answers.query(both)  # asked anew as well when another run compacted the rejects meanwhile
+        return self.answers.payments(
+            both
+        )  # asked anew as well when another run compacted the rejects meanwhile
 
     def compact(self) -> None:
         """Keep the part counts bounded."""

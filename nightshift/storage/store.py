@@ -172,7 +172,7 @@ class Store:
         """
         manifest = self.manifest(table, as_of)
         folder = self.folder(table, as_of)
-        return pl.scan_parquet([folder / file.name for file in manifest.files])
+        return pl.scan_parquet([folder / file.name for file in manifest.files], glob=False)
 
     def read(self, table: Table | str, as_of: date) -> pl.DataFrame:
         """A published night, in memory: one version of it, also while another run replaces it."""
@@ -201,7 +201,9 @@ class Store:
 
     def _rejects(self, table: Table | str, as_of: date) -> pl.DataFrame:
         found = self.manifest(table, as_of).rejects if self.has(table, as_of) else None
-        return pl.read_parquet(self.folder(table, as_of) / found.name) if found else REJECTS.empty()
+        return (
+            pl.read_parquet(self.folder(table, as_of) / found.name, glob=False) if found else REJECTS.empty()
+        )
 
     def has(self, table: Table | str, as_of: date) -> bool:
         """Whether the night is published whole."""

@@ -84,8 +84,10 @@ def test_a_command_killed_from_outside_is_continued_by_the_same_command(small, c
     assert kept <= set(nights.paid(home)["content_key"]) == set(calm.paid()["content_key"])
 
 
-@pytest.mark.parametrize("numbers", [(0, 0), (0, 1)], ids=["the same night", "two nights"])
-def test_two_runs_at_once_on_one_home_both_end_well_and_ask_each_row_once(
+@pytest.mark.parametrize(
+    "numbers", [(0, 0), (0, 1), (0, 0, 1)], ids=["the same night", "two nights", "three runs"]
+)
+def test_runs_at_once_on_one_home_all_end_well_and_ask_each_row_once(
     numbers: tuple[int, int], small, calm, forks: Forks
 ) -> None:
     home, dates = small.folder / ".nightshift", [small.nights()[number] for number in numbers]
@@ -96,7 +98,7 @@ def test_two_runs_at_once_on_one_home_both_end_well_and_ask_each_row_once(
     for number, as_of in set(zip(numbers, dates, strict=True)):
         assert nights.differences(nights.tables(home, as_of), calm.tables(number)) == []
     assert set(calls(small)) == set(calm.paid(max(numbers))["content_key"])
-    assert len(calls(small)) <= calm.paid(max(numbers)).height + nights.BATCH_ROWS
+    assert len(calls(small)) <= calm.paid(max(numbers)).height + (len(numbers) - 1) * nights.BATCH_ROWS
     assert Ledgers(home).answers.scan().collect()["content_key"].is_unique().all()
 
 

@@ -32,6 +32,9 @@ def webhook() -> Iterator[Webhook]:
 ALERT = Alert("failure", "2026-11-22", "nightly_enrichment", "item_facts", "reject_share: 60 of 60", "run-1")
 
 
+SOON = (0.01, 0.02)
+
+
 def told_by(hook: Webhook, **more: Any) -> AlertSettings:
     return AlertSettings(webhook=SecretStr(hook.url), **more)
 
@@ -65,11 +68,11 @@ def test_a_webhook_that_fails_is_a_warning_without_its_address(
 ) -> None:
     webhook.status = 500
     with caplog.at_level(logging.WARNING):
-        assert not post(told_by(webhook), ALERT)
+        assert not post(told_by(webhook), ALERT, SOON)
         webhook.status, webhook.slow = 200, 1.0
-        assert not post(told_by(webhook, timeout_seconds=0.2), ALERT)
+        assert not post(told_by(webhook, timeout_seconds=0.2), ALERT, SOON)
         webhook.close()
-        assert not post(told_by(webhook), ALERT)
+        assert not post(told_by(webhook), ALERT, SOON)
         assert not post(AlertSettings(webhook=SecretStr("http://no such host/" + SECRET)), ALERT)
     assert [record.getMessage().split(": ", 1)[1] for record in caplog.records][:2] == [
         "HTTP 500; see alerts.webhook",
@@ -77,6 +80,28 @@ def test_a_webhook_that_fails_is_a_warning_without_its_address(
     ]
     assert len(caplog.records) == 4
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("refusals", [[500], [503, 429], [404, 400]])
+def test_an_alert_that_is_not_taken_is_sent_again_and_delivered_once(
+    webhook: Webhook, refusals: list[int]
+) -> None:
+    webhook.refusals = list(refusals)
+    assert post(told_by(webhook), ALERT, SOON)
+    assert [told["status"] for told in webhook.tried] == [*refusals, 200]
+    assert len(webhook.posted) == 1
+
+
+def test_an_alert_that_is_never_taken_is_tried_so_often_and_the_warning_says_how_often(
+    webhook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    webhook.status = 500
+    assert not post(told_by(webhook), ALERT, SOON)
+    assert len(webhook.tried) == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "the alert about nightly_enrichment of 2026-11-22 was not delivered, tried 3 times: HTTP 500; "
+        "see alerts.webhook"
+    ]
 
 
 def test_the_address_is_in_no_message_and_no_dump(shop: Shop) -> None:

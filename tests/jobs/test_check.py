@@ -6,12 +6,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from jobs.check import Checked, checked
 from jobs.check_screen import spark
 from jobs.cli import app
-from nightshift.errors import ModelUnavailable
+from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.night.config import load_settings
 from nightshift.sources.languages import count_languages
 
@@ -96,6 +97,30 @@ def test_nights_before_the_first_event_and_old_data_are_told(shop) -> None:
     assert "the newest event is of 2024-01-3" in words
 
 
+def test_a_first_night_that_has_not_begun_is_told(shop) -> None:
+    shop.write(nights={"first": "2999-01-01"})
+    assert any(
+        words.startswith("no night has begun: the first, 2999-01-01, is later than today")
+        for words in found(shop)
+    )
+
+
+@pytest.mark.parametrize(
+    ("nights", "said"),
+    [
+        ({"first": "2024-01-05", "schedule": "61 25 * * *"}, "nights.schedule: minute '61' is not 0 to 59"),
+        ({"first": "2024-01-05", "last": "2024-01-01"}, "nights: last 2024-01-01 is before first 2024-01-05"),
+    ],
+)
+def test_check_and_run_say_the_same_of_nights_that_cannot_begin(
+    shop, nights: dict[str, str], said: str
+) -> None:
+    shop.config.write_text(yaml.safe_dump(yaml.safe_load(shop.config.read_text()) | {"nights": nights}))
+    for command in ("check", "run"):
+        with pytest.raises(ConfigError, match=said):
+            CliRunner().invoke(app, [command, "--config", str(shop.config)], catch_exceptions=False)
+
+
 def test_long_texts_one_label_and_whole_days_are_told(shop) -> None:
     sources = shop.world.mapping.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     sources["items"] |= {"path": "sources/items.parquet", "max_text_chars": 20}
@@ -145,3 +170,21 @@ def test_values_and_names_with_brackets_are_shown_as_they_are(shop, tmp_path: Pa
 )
 def test_a_span_with_any_event_has_a_bar(counts: tuple[int, ...], bars: str) -> None:
     assert spark(counts) == bars
+
+
+def test_what_a_quote_swallowed_is_told_with_its_line_and_without_a_column(shop) -> None:
+    frame = events_of(shop).head(40).with_columns(note=pl.lit("fine"))
+    lines = frame.write_csv().splitlines()
+    lines[2], lines[4] = lines[2].replace("fine", '"fine'), f'{lines[4]}"'
+    (shop.folder / "sources" / "events.csv").write_text("\n".join(lines) + "\n")
+    mapped = shop.config.read_text().replace(
+        "path: sources/interactions.parquet", "max_rejected_share: 0.5\n    path: sources/events.csv"
+    )
+    shop.config.write_text(mapped)
+    done = CliRunner().invoke(app, ["check", "--config", str(shop.config)])
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.output.split())
+    assert (
+        "first: sources/events.csv line 3 holds a quoted field runs over 3 lines; 2 rows were swallowed"
+        in told
+    )

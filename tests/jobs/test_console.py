@@ -3,12 +3,13 @@
 import io
 import json
 import logging
+from itertools import pairwise
 
 import dagster as dg
 import pytest
 from rich.console import Console
 
-from jobs.console import StoryHandler
+from jobs.console import StoryHandler, story
 from nightshift.night.heartbeat import Beat
 
 BEATS = (
@@ -98,3 +99,26 @@ def drawn(beat: Beat, width: int) -> str:
     handler._move(beat, screen)
     handler._put_away()
     return screen.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_steps_behind_one_that_failed_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    @dg.asset
+    def broken() -> int:
+        raise ValueError("no")
+
+    def hanging(name: str, on: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name, deps=[on])
+        def made() -> None: ...
+
+        return made
+
+    chain = ["broken", "features", "candidates", "examples", "ranker", "report"]
+    assets = [broken, *(hanging(name, on) for on, name in pairwise(chain))]
+    job = dg.Definitions(
+        assets, jobs=[dg.define_asset_job("all")], loggers={"console": story}
+    ).resolve_job_def("all")
+    result = job.execute_in_process(raise_on_error=False, run_config={"loggers": {"console": {}}})
+    assert not result.success
+    printed = capsys.readouterr().out
+    assert "Not executing" not in printed
+    assert "not made, because what they read failed: features, candidates, examples and 2 more" in printed

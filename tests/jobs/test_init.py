@@ -11,13 +11,16 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from jobs.check import next_step
 from jobs.cli import app
 from jobs.init import ask, said, write_first
 from nightshift.errors import ConfigError, InputError, SourceError
 from nightshift.night.config import load_settings
+from nightshift.prompts.vocabulary import load_vocabulary
 from nightshift.sources.onboarding import FLAGS, Guess
+from nightshift.sources.onboarding.yaml_draft import noun_of
 from nightshift.sources.settings import InteractionsSource, ItemsSource
-from tests.nightshift.sources.onboarding.shapes import movie_ratings, shop, write
+from tests.nightshift.sources.onboarding.shapes import movie_ratings, news_impressions, shop, write
 
 
 @pytest.fixture
@@ -50,10 +53,53 @@ def test_a_shop_is_written_read_and_told(folder: Path) -> None:
         "wrote nightshift.yaml",
         "80 items",
         "--positive-kinds",
-        "nightshift vocabulary --noun Product",
+        "wrote vocabulary.yaml: tags from the catalogue's own words; category: ",
     ):
         assert words in screen
     assert [path.name for path in folder.glob(".nightshift.yaml*")] == []
+
+
+KINDS = {"implicit": shop, "explicit": movie_ratings, "impressions": news_impressions}
+
+
+@pytest.mark.parametrize("feedback", KINDS)
+def test_what_init_writes_is_ready_for_a_plan_with_nothing_edited(
+    feedback: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_LLM__BACKEND", "echo")
+    monkeypatch.setenv("NIGHTSHIFT_ENCODER__BACKEND", "hashing")
+    write(folder, KINDS[feedback](random.Random(1)))
+    settings = first(folder)
+    assert settings.sources.interactions.feedback == feedback
+    assert load_vocabulary(settings.tags.vocabulary, folder).noun == noun_of(settings.sources.items)
+    for command in ("check", "plan"):
+        done = CliRunner().invoke(app, [command, "--json"])
+        assert done.exit_code == 0, f"{command}: {done.output}{done.exception!r}"
+    assert next_step(settings) == "nightshift plan"
+
+
+def test_a_vocabulary_that_is_there_is_kept_whatever_is_forced(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first(folder)
+    edited = (folder / "vocabulary.yaml").read_text() + "# read by me\n"
+    (folder / "vocabulary.yaml").write_text(edited)
+    first(folder, force=True)
+    assert (folder / "vocabulary.yaml").read_text() == edited
+    assert (
+        "kept vocabulary.yaml: it was there, and changing it asks every item again" in capsys.readouterr().out
+    )
+
+
+def test_a_catalogue_without_words_is_told_what_is_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, (shop(random.Random(1))[0].select("sku"), shop(random.Random(1))[1]))
+    first(folder)
+    assert not (folder / "vocabulary.yaml").exists()
+    shown = capsys.readouterr().out
+    assert "no vocabulary.yaml: the catalogue has too few attributes and repeated words" in shown
+    assert "nightshift vocabulary --noun Product" in shown
 
 
 def test_without_a_terminal_an_open_question_is_exit_2_with_the_flag_to_give(folder: Path) -> None:

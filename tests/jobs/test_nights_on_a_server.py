@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.costs import costs
 from jobs.planning import plan_night
 from jobs.running import run_job
 from nightshift.errors import NightFailed
@@ -197,3 +198,55 @@ def test_users_are_shown_the_tags_of_json_answers_where_a_model_cannot_score(sho
         assert histories
         assert all("green" in text for text in histories)
         assert plan_night(shop.night()).pending == 0
+
+
+def test_a_server_that_counts_nothing_cannot_defeat_the_budget(
+    shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Loopback(lambda asked: proper(usage={"prompt_tokens": 0, "completion_tokens": 0})) as server:
+        point(shop, server.url)
+        shop.write(llm=load_settings(shop.config).llm.model_dump(mode="json"), budget={"tokens": 1500})
+        run(shop)
+        asked = len(server.asked)
+    ledgers = shop.night().ledgers
+    rows = ledgers.answers.scan().collect()
+    spent = rows["prompt_tokens"].sum() + rows["new_tokens"].sum()
+    assert 0 < spent <= 1500
+    assert asked < shop.items().height
+    assert costs(shop.night().store, ledgers)["total"]["prompt_tokens"] == rows["prompt_tokens"].sum()
+    assert "estimated" in caplog.text
+
+
+def test_replies_that_cannot_be_read_are_paid_once_more_and_stand_in_the_costs_and_in_the_budget(
+    shop: Any,
+) -> None:
+    body = json.dumps({"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 7}}).encode()
+    with Loopback(lambda asked: raw(body)) as server:
+        point(shop, server.url, retries=5)
+        shop.write(llm=load_settings(shop.config).llm.model_dump(mode="json"), budget={"tokens": 3000})
+        with pytest.raises(NightFailed):
+            run(shop)
+        asked = len(server.asked)
+    total = costs(shop.night().store, shop.night().ledgers)["total"]
+    assert (total["prompt_tokens"], total["new_tokens"]) == (100 * asked, 7 * asked)
+    assert 107 * asked <= 3000 + 2 * 107 * 8, "what is in flight is the most by which a limit is missed"
+
+
+def test_a_balance_that_ends_in_the_middle_of_a_night_fails_it_keeps_what_was_paid_and_the_next_run_goes_on(
+    shop: Any,
+) -> None:
+    def emptied(asked: Asked) -> Action | None:
+        body = b'{"error": {"message": "Insufficient Balance", "code": 402}}'
+        return raw(body) if asked.number >= 12 else None
+
+    with Loopback(emptied) as server:
+        point(shop, server.url, concurrency=1)
+        with pytest.raises(NightFailed, match="Insufficient Balance"):
+            run(shop)
+        assert len(server.asked) == 13
+        assert shop.night().ledgers.answers.scan().collect().height == 12
+        server.behaviour = lambda asked: None
+        run(shop)
+    texts = [asked.text for asked in server.asked]
+    assert len(texts) == len(set(texts)) + 1, "only the row that was refused is sent again"
+    assert set(read(shop, ITEM_FACTS)["origin"]) == {"llm"}

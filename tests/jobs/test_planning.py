@@ -66,6 +66,15 @@ def test_the_terminal_says_why_rows_are_asked(shop: Any, capsys: pytest.CaptureF
     assert "item_facts: 60 new" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("budget", "says"), [({"minutes": 5}, True), ({"tokens": 4_000}, False)])
+def test_a_plan_with_a_limit_in_minutes_says_whose_minutes_they_are(
+    shop: Any, budget: dict[str, int], says: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.write(budget=budget)
+    show_plan(plan_night(shop.night()))
+    assert ("embedding, features and checks come on top" in " ".join(capsys.readouterr().out.split())) is says
+
+
 def test_an_unknown_encoder_is_refused_before_a_model_is_paid(shop: Any) -> None:
     shop.write(encoder={"model": "hashing"})
     with pytest.raises(ConfigError, match="unknown encoder model 'hashing'; did you mean"):

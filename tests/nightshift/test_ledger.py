@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from nightshift.errors import NightshiftError, TableError
+from nightshift.night.budget import Spent
 from nightshift.storage import parts
 from nightshift.storage.ledger import ANSWERS, CALL, REJECTED, RETRIED, VECTORS, Ledger, Ledgers
 
@@ -424,3 +425,53 @@ def test_an_attempt_that_stands_twice_is_one_call(tmp_path: Path) -> None:
         ledgers.answers.append(answers(["a"]), "r")
         ledgers.rejects.append([refused("b", "schema")], "r")
     assert ledgers.calls(lambda rows: rows.select(pl.len())).item() == 2
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_key_that_two_runs_paid_for_is_one_answer_and_two_payments(ledger: Ledger, compacted: bool) -> None:
+    ledger.append([answer("a", "first", run_id="r1", new_tokens=3), answer("b", run_id="r1")], "r1")
+    ledger.append([answer("a", "second", run_id="r2", new_tokens=5)], "r2")
+    if compacted:
+        assert ledger.compact(many=0)
+        assert len(ledger.parts()) == 1
+    later = reopened(ledger)
+    assert later.lookup(["a"], ["text"]).rows() == [("first",)]
+    assert later.query(lambda rows: rows.select("content_key")).height == 2
+    assert later.payments(lambda rows: rows.select("new_tokens"))["new_tokens"].sum() == 3 + 2 + 5
+
+
+def test_a_row_that_a_killed_compaction_left_twice_is_paid_once(ledger: Ledger) -> None:
+    parts_before = [ledger.append([answer(key, run_id=f"r{n}")], "r") for n, key in enumerate("aab")]
+    kept = {part: part.read_bytes() for part in parts_before}
+    ledger.compact(many=0)
+    for part, content in kept.items():
+        part.write_bytes(content)
+    assert reopened(ledger).payments(lambda rows: rows.select(pl.len())).item() == 3
+    assert reopened(ledger).query(lambda rows: rows.select(pl.len())).item() == 2
+
+
+def test_a_reject_that_two_runs_paid_for_is_paid_twice(tmp_path: Path) -> None:
+    rejects = Ledgers(tmp_path).rejects
+    plain = {name: value for name, value in answer("a").items() if name in REJECTED}
+    for run in ("r1", "r2"):
+        rejects.append([plain | {"row_id": "1", "attempt": 1, "reason": "empty", "run_id": run}], run)
+    rejects.compact(many=0)
+    assert rejects.payments(lambda rows: rows.select(pl.len())).item() == 2
+
+
+def test_a_second_payment_is_spent_of_the_budget(tmp_path: Path) -> None:
+    ledgers = Ledgers(tmp_path)
+    for run in ("r1", "r2"):
+        ledgers.answers.append([answer("a", run_id=run, cost_usd=0.5)], run)
+    spent = Spent.of(ledgers, date(2024, 1, 1))
+    assert (spent.tokens, spent.usd, spent.seconds, spent.by_table) == (24, 1.0, 1.0, {"item_facts": 24})
+
+
+@pytest.mark.parametrize("home", ["home [v2]", "home [!a]", "a*b?c", "{x}"])
+def test_a_folder_whose_name_looks_like_a_pattern_is_a_folder(tmp_path: Path, home: str) -> None:
+    ledger = Ledger(tmp_path / home / "answers", ANSWERS)
+    ledger.append(answers("ab"), "r1")
+    ledger.append(answers("c"), "r2")
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]
+    assert ledger.compact(many=1)
+    assert sorted(reopened(ledger).keys()) == ["a", "b", "c"]

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from nightshift.errors import ConfigError
 from nightshift.models.llm.base import Decoding, Question
 from nightshift.models.llm.prices import Price
+from nightshift.night.estimates import with_tokens
 from nightshift.night.plan import BudgetSettings, Spent, TablePlan, plan_table
 from nightshift.prompts.base import Prompt
 from nightshift.storage.ledger import ANSWERS, REJECTED, Ledgers
@@ -436,3 +437,13 @@ def test_a_retried_row_gets_two_more_attempts_and_what_it_cost_stays(ledgers: Le
     assert Spent.of(ledgers, AS_OF).tokens == 2 * 104
     ledgers.rejects.append([entry(REJECTED, "key one", attempt=n, reason="empty") for n in (3, 4)], "r")
     assert "a" not in pending(plan(ledgers))
+
+
+def test_prompts_that_a_server_counted_as_nothing_teach_no_worst_case() -> None:
+    rows = requests(a="one two three four")
+    zero = pl.DataFrame({"text": [f"text {n}" for n in range(64)], "prompt_tokens": [0] * 64})
+    mixed = pl.concat([zero, pl.DataFrame({"text": ["some other text"], "prompt_tokens": [6]})])
+    fresh, taught, both = (with_tokens(prompt(), rows, None, seen) for seen in (zero.clear(), zero, mixed))
+    assert taught.equals(fresh)
+    assert both["most_prompt_tokens"].item() == fresh["most_prompt_tokens"].item()
+    assert both["prompt_tokens"].item() > 0

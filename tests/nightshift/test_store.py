@@ -264,7 +264,7 @@ def test_rejects_that_are_replaced_while_they_are_read_are_read_again(
     store.publish(ITEM_FEATURES, NIGHT, features(), rejects=rejected("x"))
     read = pl.read_parquet
 
-    def vanished(path: Path) -> pl.DataFrame:
+    def vanished(path: Path, glob: bool) -> pl.DataFrame:
         monkeypatch.setattr(pl, "read_parquet", read)
         raise FileNotFoundError(path)
 
@@ -359,3 +359,12 @@ def test_moments_and_lists_survive_the_round_trip(store: Store) -> None:
     )
     store.publish(ITEMS, NIGHT, frame)
     assert store.read(ITEMS, NIGHT).equals(ITEMS.conform(frame))
+
+
+@pytest.mark.parametrize("home", ["home [v2]", "home [!a]", "a*b?c", "{x}"])
+def test_a_home_whose_name_looks_like_a_pattern_is_a_home(tmp_path: Path, home: str) -> None:
+    store = Store(tmp_path / home)
+    store.publish(ITEM_FEATURES, NIGHT, features(), rejects=rejected("x"))
+    assert store.read(ITEM_FEATURES, NIGHT).equals(ITEM_FEATURES.conform(features()))
+    assert store.rejects(ITEM_FEATURES, NIGHT)["reason"].to_list() == ["x"]
+    assert store.nights(ITEM_FEATURES) == [NIGHT]

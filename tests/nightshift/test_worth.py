@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nightshift.enrichments.base import midnight
 from nightshift.enrichments.priority import worth
-from nightshift.night.night import midnight
 from nightshift.storage.ledger import ANSWERS, Ledgers
 
 NIGHT = date(2024, 3, 1)

@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from nightshift.enrichments import views
+from nightshift.enrichments.base import midnight
 from nightshift.enrichments.engine import Assembled, assembled
 from nightshift.enrichments.entities import ITEM, USER
 from nightshift.enrichments.item_tag_scores.enrichment import chosen_tags
 from nightshift.night.checks import one_row_each, vectors_are_sound
 from nightshift.night.config import Settings
-from nightshift.night.night import Night, midnight
+from nightshift.night.night import Night
 from nightshift.night.plan import BudgetSettings, Spent, plan_table
 from nightshift.tables import (
     GROUP_FACTS,

@@ -309,3 +309,17 @@ def test_a_budget_is_a_hard_stop_that_buys_what_it_can_and_pays_for_every_attemp
     spent = Spent.of(tonight.ledgers, AS_OF)
     assert 1200 < spent.tokens <= 1500
     assert plan.deferred == 200 - plan.answered - plan.rejected
+
+
+def test_rows_that_another_run_has_answered_since_they_were_planned_are_not_paid_again(
+    tmp_path: Path,
+) -> None:
+    first, second = night(tmp_path), night(tmp_path, run_id="second")
+    plan = planned(second)
+    answer(first, planned(first))
+    assert (
+        Batch(second.settings, "item_facts", AS_OF, "second").do(next(batches(plan.pending, 100))) == NOTHING
+    )
+    assert second.ledgers.answers.payments(lambda rows: rows.select("run_id").unique())[
+        "run_id"
+    ].to_list() == ["first"]

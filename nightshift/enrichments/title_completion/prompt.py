@@ -76,7 +76,7 @@ def _asked(beginning: str) -> str:
 class TitlePrompt(Prompt[Completion]):
     """A prompt whose keys are older than its table."""
 
-    def key(self, identity: ModelIdentity, text: str) -> str:
+    def key(self, identity: ModelIdentity, text: str, questions: str | None = None) -> str:
         """Content key of the worked titles and the one that is asked."""
         shown, _, asked = text.rpartition(BREAK)
         said = (DECODING.model_dump_json(), shown + BREAK, asked)

@@ -47,6 +47,19 @@ class ModelIdentity(BaseModel, extra="forbid", frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A question put after a request's text, and the closed list of answers to weigh.
+
+    `stem` begins where the request's text ends (`"\\nMood:"`), each choice begins where the stem ends (`"
+    dark"`).
+    """
+
+    name: str
+    stem: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One row for a model."""
 
@@ -58,6 +71,9 @@ class Request:
     text: str
     """The row's own part. Plain completion backends read `instructions + text`."""
     decoding: Decoding = field(default_factory=Decoding)
+    questions: tuple[Question, ...] = ()
+    """The row's own questions, weighed by `score` instead of those that all rows share. `answer` does not
+    read them."""
 
     @property
     def prompt(self) -> str:
@@ -84,29 +100,18 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question put after every request's text, and the closed list of answers to weigh.
-
-    `stem` begins where the request's text ends (`"\\nMood:"`), each choice begins where the stem ends (`"
-    dark"`).
-    """
-
-    name: str
-    stem: str
-    choices: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Scored:
     """How likely the choices are after one request."""
 
     key: str
     log_probabilities: NDArray[np.float32]
-    """(choices of all questions, in order): natural log of P(choice | prompt, stem), whole choice, not
-    length-normalised."""
+    """(choices of all the row's questions, in order): natural log of P(choice | prompt, stem), whole
+    choice, not length-normalised."""
     hidden: NDArray[np.float32] | None
     """(questions, width): last-layer state at the end of each stem, or None when the model cannot show it."""
     prompt_tokens: int
+    """Tokens of the whole prompt, and of the row's own stems and choices where it brings some, each
+    counted alone."""
     cached_tokens: int
     seconds: float
 
@@ -133,5 +138,9 @@ class LLM(Protocol):
         ...
 
     def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
-        """One `Scored` a request, in order. Raises ModelUnavailable when the backend cannot score."""
+        """One `Scored` a request, in order: its own `questions` weighed where it brings some, else these.
+
+        Raises ModelUnavailable when the backend cannot score, ValueError for a row without a question or
+        with an empty choice.
+        """
         ...

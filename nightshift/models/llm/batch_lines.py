@@ -8,10 +8,14 @@ from typing import Any
 
 from nightshift.models.llm.base import Answer, Request
 from nightshift.models.llm.limits import Failed
+from nightshift.models.llm.refusals import hidden_refusal
 from nightshift.models.llm.replies import read_reply
+from nightshift.models.llm.usage import Tokens, billed
+from nightshift.repeats import REPEATS
 from nightshift.storage.content_key import canonical, content_key
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 URLS = {"chat": "/v1/chat/completions", "completions": "/v1/completions"}
 
 
@@ -85,12 +89,15 @@ def _answer(said: dict[str, Any], request: Request) -> Answer:
     given = said.get("response")
     response: dict[str, Any] = given if isinstance(given, dict) else {}
     body = response.get("body")
+    no = hidden_refusal(json.dumps(body)) if response.get("status_code") == 200 else None
+    if no is not None:
+        return lost(request, f"status {no.status}: {no.said[:200]}", billed(json.dumps(body), request.prompt))
     if said.get("error") or response.get("status_code") != 200:
         return lost(request, f"status {response.get('status_code')}: {_told(said.get('error') or body)}")
     try:
         return read_reply(json.dumps(body), request, request.prompt)
     except Failed as failed:
-        return lost(request, str(failed))
+        return lost(request, str(failed), failed.used)
 
 
 def _told(error: Any) -> str:
@@ -98,6 +105,7 @@ def _told(error: Any) -> str:
     return str(inner.get("message") or inner.get("code") or inner if isinstance(inner, dict) else inner)[:200]
 
 
-def lost(request: Request, why: str) -> Answer:
-    """What a row gets for which nothing usable came back: it is asked again by the next run."""
-    return Answer(request.key, why, "error", 0, 0, 0, 0.0)
+def lost(request: Request, why: str, used: Tokens = Tokens()) -> Answer:
+    """What a row gets for which nothing usable came back, and what that cost: it is asked again by the
+    next run."""
+    return Answer(request.key, why, "error", used.prompt, used.cached, used.new, 0.0, used.estimated)

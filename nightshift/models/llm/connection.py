@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Coroutine
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nightshift.errors import ModelUnavailable
 from nightshift.models.llm.limits import LONGEST_WAIT, Failed, Pace, retry_after
+from nightshift.models.llm.refusals import Refusal, about_us, hidden_refusal, refusal
 from nightshift.models.llm.server import ServerSettings, api_key, redacted
+from nightshift.models.llm.usage import billed
 
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIStatusError, AsyncOpenAI
@@ -69,7 +72,13 @@ class Connection:
     async def post(self, payload: dict[str, Any]) -> str:
         """One try: the body of the reply. Raises Failed for this request, ModelUnavailable when all would
         fail alike."""
-        return await self.tried(self._create(**payload))
+        body = await self.tried(self._create(**payload))
+        if no := hidden_refusal(body):
+            failure = self._meant(replace(no, said=redacted(no.said, api_key(self.settings))))
+            if isinstance(failure, Failed):
+                failure.used = billed(body, "")
+            raise failure
+        return body
 
     async def tried(self, call: Awaitable[T], seconds: float | None = None) -> T:
         """One call to its end, within `seconds` or the settings' limit. Raises Failed, or ModelUnavailable
@@ -100,37 +109,26 @@ class Connection:
 
     def _refused(self, error: APIStatusError) -> Failed | ModelUnavailable:
         """A status of 400 and above: about this row, about this moment, or about us."""
-        status, said = error.status_code, redacted(error.message, api_key(self.settings))
-        if about_us := self._hopeless(status, error.code):
-            return ModelUnavailable(f"{self.settings.base_url} {about_us}: {said}")
-        wait = retry_after(error.response.headers.get("retry-after"))
+        bare = (
+            error.message == f"Error code: {error.status_code}"
+        )  # the client knows no words but those of OpenAI's form
+        said = redacted(
+            f"{error.message} {error.response.text}" if bare else error.message, api_key(self.settings)
+        )
+        return self._meant(
+            refusal(error.status_code, error.body, said),
+            retry_after(error.response.headers.get("retry-after")),
+        )
+
+    def _meant(self, no: Refusal, wait: float | None = None) -> Failed | ModelUnavailable:
+        if wrong := about_us(no, self.settings):
+            return ModelUnavailable(f"{self.settings.base_url} {wrong}: {no.said}")
         bearable = wait is None or wait <= LONGEST_WAIT
         if wait is not None and bearable:
             self.pace.pause(wait)
+        told = no.said if str(no.status) in no.said else f"status {no.status}: {no.said}"
         return Failed(
-            said if str(status) in said else f"status {status}: {said}",
-            (status >= 500 or status in PASSING) and bearable,
-            wait,
-        )
-
-    def _hopeless(self, status: int, code: str | None) -> str | None:
-        """What is wrong for every row, with the way out, or None."""
-        if status in (401, 403):
-            return (
-                f"refuses us; is the key in "
-                f"${self.settings.api_key_env or '(llm.server.api_key_env is null)'} right?"
-            )
-        if status == 404:
-            return f"does not know llm.model, or has no endpoint {self.settings.endpoint} there"
-        if code in ("unsupported_parameter", "unsupported_value"):
-            return (
-                "refuses a field; for a model that reasons, set llm.server.reasoning_effort to minimal, "
-                "or to none from gpt-5.1 on"
-            )
-        return (
-            "has no quota left for us; raise it, or lower the budget"
-            if code == "insufficient_quota"
-            else None
+            told, (no.status >= 500 or no.status in PASSING) and bearable, wait, kind=f"status {no.status}"
         )
 
     def _broken(self, error: APIConnectionError) -> Failed:

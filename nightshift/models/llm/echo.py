@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from nightshift.models.llm.base import Answer, FinishReason, ModelIdentity, Question, Request, Scored
+from nightshift.models.llm.choices import asked, count_branches
 from nightshift.models.llm.instances import instance
 from nightshift.models.llm.schema import compact
 from nightshift.storage.content_key import canonical, content_key
@@ -128,7 +129,7 @@ class EchoLLM:
 
     def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
         """Log-probabilities from shared words, normalised per question, ties broken by a hash."""
-        return [self._score(request, questions) for request in requests]
+        return [self._score(request, asked(request, questions)) for request in requests]
 
     def _answer(self, request: Request) -> Answer:
         began = time.perf_counter()
@@ -158,7 +159,9 @@ class EchoLLM:
         hidden = np.stack(
             [_hashed(request.text + question.stem, self.settings.width) for question in questions]
         )
-        tokens = max(1, len(request.prompt.split()))
+        tokens = (
+            max(1, len(request.prompt.split())) + count_branches([request.questions], self.count_tokens)[0]
+        )
         return Scored(request.key, np.concatenate(weighed), hidden, tokens, 0, time.perf_counter() - began)
 
 
@@ -173,8 +176,8 @@ def _cut(text: str, request: Request) -> tuple[str, FinishReason]:
 def _affinity(words: set[str], text: str, question: Question, choice: str) -> float:
     """Two for a choice all of whose words are in the text, less for a part of them, plus a tie break below
     one."""
-    asked = _WORD.findall(choice.lower())
-    overlap = sum(word in words for word in asked) / max(1, len(asked))
+    spoken = _WORD.findall(choice.lower())
+    overlap = sum(word in words for word in spoken) / max(1, len(spoken))
     return 2.0 * overlap + _unit(content_key(text, question.name, choice))
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from nightshift.models.llm.server import ServerSettings
+from nightshift.models.llm.usage import Tokens
 
 LONGEST_WAIT = 300.0
 """Seconds. A server that asks for a longer pause has said no for tonight."""
@@ -22,7 +23,13 @@ class Failed(Exception):
     """One try that brought no usable reply. The text never holds the key."""
 
     def __init__(
-        self, detail: str, again: bool = True, wait: float | None = None, reached: bool = True
+        self,
+        detail: str,
+        again: bool = True,
+        wait: float | None = None,
+        reached: bool = True,
+        kind: str = "",
+        used: Tokens = Tokens(),
     ) -> None:
         super().__init__(detail)
         self.again = again
@@ -31,6 +38,10 @@ class Failed(Exception):
         """Seconds the server asked us to wait, if it did."""
         self.reached = reached
         """Whether a server was there at all."""
+        self.kind = kind or detail
+        """What failures of the same cause share: a status, say. Holds nothing of the row."""
+        self.used = used
+        """What was paid for the reply all the same."""
 
 
 class Pace:

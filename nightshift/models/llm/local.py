@@ -18,8 +18,10 @@ from nightshift.models.llm.chat_template import ChatTemplate
 from nightshift.models.llm.server import Endpoint
 from nightshift.models.weights.tokens import TextTokenizer
 from nightshift.models.weights.weights import prepare_llm
+from nightshift.repeats import REPEATS
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 CONTEXT_TOKENS = 4096
 """Longest prompt plus answer where `llm.context_tokens` is not set and the backend does not read the
 model's own."""
@@ -82,29 +84,25 @@ class LocalLLM:
             f"transformers"
         )
 
-    def _prompts(self, requests: Sequence[Request], reserved: int) -> list[list[int]]:
-        """Tokens of each prompt, cut to leave `reserved` tokens of the context. Raises ValueError when
-        instructions leave no room."""
-        limit, prompts = self.context_tokens - reserved, self._encoded(requests)
-        cut = [
-            request.instructions
-            for request, prompt in zip(requests, prompts, strict=True)
-            if len(prompt) > limit
-        ]
-        for instructions in set(cut):
+    def _prompts(self, requests: Sequence[Request], reserved: int | Sequence[int]) -> list[list[int]]:
+        """Tokens of each prompt, cut to leave `reserved` tokens of the context, the same for all or one
+        number a row.
+
+        Raises ValueError when instructions leave no room.
+        """
+        prompts = self._encoded(requests)
+        each = [reserved] * len(prompts) if isinstance(reserved, int) else reserved
+        limits = [self.context_tokens - own for own in each]
+        cut = [place for place, prompt in enumerate(prompts) if len(prompt) > limits[place]]
+        for instructions, limit in {(requests[place].instructions, limits[place]) for place in cut}:
             self._check_room(instructions, limit)
         if cut:
             self.truncated_rows += len(cut)
-            log.warning(
-                "%d of %d rows were longer than %d tokens; the middle of their text was left out",
-                len(cut),
-                len(prompts),
-                limit,
-            )
-        return [
-            prompt if len(prompt) <= limit else prompt[: limit - KEPT_END] + prompt[-KEPT_END:]
-            for prompt in prompts
-        ]
+            words = "%d of %d rows were longer than %d tokens; the middle of their text was left out"
+            log.warning(words, len(cut), len(prompts), min(limits[place] for place in cut))
+        for place in cut:
+            prompts[place] = prompts[place][: limits[place] - KEPT_END] + prompts[place][-KEPT_END:]
+        return prompts
 
     def _encoded(self, requests: Sequence[Request]) -> list[list[int]]:
         if self._endpoint == "chat":

@@ -19,6 +19,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
@@ -27,13 +28,17 @@ from nightshift.errors import ModelUnavailable
 from nightshift.models.llm.base import Answer, Decoding, ModelIdentity, Question, Request, Scored
 from nightshift.models.llm.connection import Connection
 from nightshift.models.llm.limits import Failed, when_again
-from nightshift.models.llm.replies import CHARS_PER_TOKEN, estimated_tokens, read_reply
+from nightshift.models.llm.replies import UNREADABLE, read_reply
 from nightshift.models.llm.server import ServerSettings, check_server
+from nightshift.models.llm.shared_failures import SharedFailures
+from nightshift.models.llm.usage import CHARS_PER_TOKEN, Tokens, estimated_tokens
+from nightshift.repeats import REPEATS
 
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 CONTEXT_TOKENS = 8192
 """Assumed where `llm.context_tokens` is not set; servers do not say theirs in an agreed way."""
 KEPT_END = 64 * CHARS_PER_TOKEN
@@ -85,6 +90,7 @@ class OpenAILLM:
         self._first_wait = first_wait
         self.connection = Connection(settings.server)
         """Shared with `openai_batch`."""
+        self._watched: dict[tuple[str, Decoding], SharedFailures] = {}
         self.close = weakref.finalize(self, self.connection.close)
 
     @property
@@ -99,17 +105,21 @@ class OpenAILLM:
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One answer a request, in order; `error` where the server failed.
 
-        Raises ModelUnavailable when no server is there or it refuses us, ValueError when instructions
-        leave no room.
+        Raises ModelUnavailable when no server is there, it refuses us, or the first rows all failed alike,
+        with what was answered before; ValueError when instructions leave no room.
         """
         if not requests:
             return []
         check_installed()
         began = time.perf_counter()
-        answers = self.connection.run(self._all(requests))
-        _tell(answers)
+        answers, stopped = self.connection.run(self._all(requests))
+        tell(answers)
         seconds = (time.perf_counter() - began) / len(requests)
-        return [replace(answer, seconds=seconds) for answer in answers]
+        timed = [replace(answer, seconds=seconds) for answer in answers]
+        if stopped is not None:
+            stopped.kept = timed
+            raise stopped
+        return timed
 
     def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
         """Not possible here."""
@@ -117,34 +127,63 @@ class OpenAILLM:
             "the backend openai writes answers and cannot weigh choices; set llm.backend to transformers"
         )
 
-    async def _all(self, requests: Sequence[Request]) -> list[Answer]:
-        """Workers that take rows from one line: at most `concurrency` in flight, retries and pauses
-        included."""
+    async def _all(self, requests: Sequence[Request]) -> tuple[list[Answer], ModelUnavailable | None]:
+        """Workers that take rows from one line: at most `concurrency` in flight, retries and pauses included.
+
+        What stops one of them stops all when what they have in flight has come: it is paid.
+        """
         found: dict[int, Answer] = {}
+        stops: list[ModelUnavailable] = []
         line = iter(enumerate(requests))
+        watch = self._watched.setdefault((requests[0].instructions, requests[0].decoding), SharedFailures())
+        if watch.is_closed:
+            await self._work(islice(line, 1), found, stops, watch, probing=True)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self.settings.server.concurrency, len(requests))):
-                    group.create_task(self._work(line, found))
+                    group.create_task(self._work(line, found, stops, watch))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None  # the first; the others were cancelled with it
-        return [found[place] for place in range(len(requests))]
+        return [found[place] for place in sorted(found)], stops[0] if stops else None
 
-    async def _work(self, line: Iterator[tuple[int, Request]], found: dict[int, Answer]) -> None:
-        for place, request in line:
+    async def _work(
+        self,
+        line: Iterator[tuple[int, Request]],
+        found: dict[int, Answer],
+        stops: list[ModelUnavailable],
+        watch: SharedFailures,
+        probing: bool = False,
+    ) -> None:
+        while not stops and (taken := next(line, None)):
+            place, request = taken
+            if watch.is_closed and not probing:
+                found[place] = _lost(request, Failed(watch.unsent))
+                continue
             try:
-                found[place] = await self._tried(request)
+                found[place] = await self._tried(request, stops)
+                watch.answered()
+            except ModelUnavailable as error:
+                stops.append(error)
             except Failed as failed:
                 if not failed.reached and not found:
-                    raise self._nobody(failed) from None
-                found[place] = Answer(request.key, str(failed), "error", 0, 0, 0, 0.0)
+                    stops.append(self._nobody(failed))
+                    return
+                found[place] = _lost(request, failed)
+                watch.failed(failed)
+                if watch.is_hopeless:
+                    stops.append(watch.error(self.settings.server.base_url, request))
 
-    async def _tried(self, request: Request) -> Answer:
-        """Try until a reply can be read. Raises Failed with the last try's reason."""
+    async def _tried(self, request: Request, stops: list[ModelUnavailable]) -> Answer:
+        """Try until a reply can be read, or cannot be for the same reason twice in a row. Raises Failed
+        with the last try's reason.
+
+        What the tries before it cost is counted with the last one.
+        """
         import stamina
 
         text = self.fitted(request)
         sent, payload = request.instructions + text, self._payload(request, text)
+        before, used = "", Tokens()
         async for attempt in stamina.retry_context(
             on=when_again,
             attempts=self.settings.server.retries + 1,
@@ -155,7 +194,21 @@ class OpenAILLM:
         ):
             with attempt:
                 await self.connection.pace.admit(estimated_tokens(sent) + request.decoding.max_new_tokens)
-                return read_reply(await self.connection.post(payload), request, sent)
+                try:
+                    if stops and before:
+                        raise Failed("the night stopped before it was sent again", again=False)
+                    return _with(read_reply(await self.connection.post(payload), request, sent), used)
+                except ModelUnavailable as error:
+                    if used == Tokens():
+                        raise
+                    stops.append(error)  # the row is kept, for its earlier try was paid
+                    raise Failed(str(error), again=False, used=used) from None
+                except Failed as failed:
+                    is_known = failed.kind == before and failed.kind.startswith(UNREADABLE)
+                    failed.again = failed.again and not is_known and not stops
+                    before, used = failed.kind, used + failed.used
+                    failed.used = used
+                    raise
         raise AssertionError("stamina ends with an answer or an exception")
 
     def _payload(self, request: Request, text: str) -> dict[str, Any]:
@@ -182,6 +235,23 @@ class OpenAILLM:
             f"({failed}); "
             "is it running, and does the address end in /v1?"
         )
+
+
+def _with(answer: Answer, used: Tokens) -> Answer:
+    """The answer, and what earlier tries of it cost."""
+    every = used + Tokens(answer.prompt_tokens, answer.cached_tokens, answer.new_tokens, answer.estimated)
+    return replace(
+        answer,
+        prompt_tokens=every.prompt,
+        cached_tokens=every.cached,
+        new_tokens=every.new,
+        estimated=every.estimated,
+    )
+
+
+def _lost(request: Request, failed: Failed) -> Answer:
+    used = failed.used
+    return Answer(request.key, str(failed), "error", used.prompt, used.cached, used.new, 0.0, used.estimated)
 
 
 def payload(model: str, server: ServerSettings, request: Request, text: str) -> dict[str, Any]:
@@ -224,7 +294,8 @@ def _thinking(decoding: Decoding, effort: str) -> dict[str, Any]:
     return {"max_completion_tokens": decoding.max_new_tokens, "reasoning_effort": effort}
 
 
-def _tell(answers: Sequence[Answer]) -> None:
+def tell(answers: Sequence[Answer]) -> None:
+    """Say how many rows got nothing, and how many counts are estimates."""
     lost = [answer for answer in answers if answer.finish_reason == "error"]
     if lost:
         log.warning("%d of %d rows got no usable reply; the first: %s", len(lost), len(answers), lost[0].text)

@@ -36,9 +36,14 @@ from nightshift.models.llm.openai import (
     OpenAISettings,
     check_installed,
     payload,
+    tell,
 )
+from nightshift.models.llm.refusals import told_about_us
+from nightshift.models.llm.shared_failures import all_alike, stopped
+from nightshift.repeats import REPEATS
 
 log = logging.getLogger(__name__)
+log.addFilter(REPEATS)
 GROWTH = 1.5
 """Each look at a batch comes so much later than the one before, up to `llm.batch.poll_seconds`."""
 FIRST_POLL = 5.0
@@ -75,6 +80,7 @@ class OpenAIBatchLLM:
         self.identity = self._direct.identity
         self.context_tokens = self._direct.context_tokens
         self._folder = BatchFolder(folder)
+        self._told: dict[str, tuple[str, int]] = {}
         self._server = BatchServer(self._direct.connection, first_wait, LONGEST_BACKOFF)
         self.close = weakref.finalize(self, self._direct.close)
 
@@ -87,8 +93,8 @@ class OpenAIBatchLLM:
         are over.
 
         `error` where the provider failed a row, `waiting` where its batch is still worked on.
-        Raises ModelUnavailable when no provider is there or it refuses us, ValueError when instructions
-        leave no room.
+        Raises ModelUnavailable, with what was answered, when no provider is there, it refuses us or all
+        rows fail alike; ValueError when instructions leave no room.
         """
         if not requests:
             return []
@@ -97,14 +103,28 @@ class OpenAIBatchLLM:
         wanted = {custom_id(request): request for request in requests}
         found = self._direct.connection.run(self._all(wanted))
         seconds = (time.perf_counter() - began) / len(requests)
-        return [
+        answers = [
             replace(found[name], key=request.key, seconds=seconds)
             for name, request in zip(map(custom_id, requests), requests, strict=True)
         ]
+        tell(answers)
+        if wrong := self._about_us(answers, requests[0]):
+            wrong.kept = [answer for answer in answers if answer.finish_reason != "waiting"]
+            raise wrong
+        return answers
 
     def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
         """Not possible here."""
         return self._direct.score(requests, questions)
+
+    def _about_us(self, answers: Sequence[Answer], request: Request) -> ModelUnavailable | None:
+        """What every row would hear again: no balance, a refused key, or one failure that all rows share."""
+        lost = [answer for answer in answers if answer.finish_reason == "error"]
+        server = self.settings.server
+        for answer in lost:
+            if wrong := told_about_us(answer.text, server):
+                return ModelUnavailable(f"{server.base_url} {wrong}: {answer.text}")
+        return stopped(server.base_url, len(lost), lost[0].text, request) if all_alike(answers) else None
 
     async def _all(self, wanted: dict[str, Request]) -> dict[str, Answer]:
         try:
@@ -223,14 +243,19 @@ class OpenAIBatchLLM:
         if progress and state.ended is None:
             counts = progress.request_counts or {}
             done = counts.get("completed", 0) + counts.get("failed", 0)
-            log.info(
-                "batch %s: %s, %d/%d rows, waited %.0f min",
-                state.batch_id,
+            if self._told.get(state.intent) != (
                 progress.status,
                 done,
-                len(state.rows),
-                waited / 60,
-            )
+            ):  # a look that shows nothing new is not told
+                self._told[state.intent] = progress.status, done
+                log.info(
+                    "batch %s: %s, %d/%d rows, waited %.0f min",
+                    state.batch_id,
+                    progress.status,
+                    done,
+                    len(state.rows),
+                    waited / 60,
+                )
         return 0.0
 
     async def _looked_at(self, state: BatchState) -> Progress | None:

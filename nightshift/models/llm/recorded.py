@@ -15,15 +15,13 @@ from pydantic import BaseModel
 
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.models.llm.base import Answer, ModelIdentity, Question, Request, Scored
+from nightshift.sources.columns import id_of
+from nightshift.sources.files import SourceFile, guarded
 from nightshift.storage.content_key import content_key
 from nightshift.storage.ledger import SEPARATOR
 
-READERS = {
-    ".parquet": pl.read_parquet,
-    ".csv": lambda path: pl.read_csv(path, infer_schema=False),
-    ".jsonl": pl.read_ndjson,
-}
-"""How each kind of file is opened, by its ending."""
+ENDINGS = (".parquet", ".csv", ".jsonl")
+"""Kinds of files; they are read as sources are."""
 CONTEXT_TOKENS = 1_000_000
 """Nothing is prompted, so nothing is too long."""
 
@@ -67,7 +65,8 @@ def identify(model: str, setting: str = "llm.model") -> ModelIdentity:
 def read_recorded(block: RecordedFiles, table: str, root: Path) -> pl.DataFrame:
     """`row_id, answer`: what is recorded for a table; no rows for a table that has no file.
 
-    Raises ConfigError for a file that is not there, a column that it lacks, a row with two different answers.
+    Raises ConfigError for a file that is not there, a column that it lacks, a row with two different
+    answers; SourceError for a file that cannot be read.
     """
     source = block.tables.get(table, RecordedAnswers())
     return answers_of(source, f"llm.recorded.{table}", root, (source.key,))
@@ -84,7 +83,8 @@ def answers_of(source: RecordedAnswers, setting: str, root: Path, keys: Sequence
             raise ConfigError(
                 f"{setting}: {source.path} has no column {name!r}; it has {', '.join(rows.columns)}"
             )
-    row_id = pl.concat_str([pl.col(name).cast(pl.String) for name in keys], separator=SEPARATOR)
+    ids = [_part(setting, name, rows.schema[name], source.path) for name in keys]
+    row_id = ids[0] if len(ids) == 1 else pl.concat_str(ids, separator=SEPARATOR)
     said = rows.select(row_id=row_id, answer=pl.col(source.answer).cast(pl.String)).drop_nulls().unique()
     twice = said.filter(pl.col("row_id").is_duplicated())["row_id"].sort()
     if twice.len():
@@ -95,14 +95,21 @@ def answers_of(source: RecordedAnswers, setting: str, root: Path, keys: Sequence
     return said.sort("row_id")
 
 
+def _part(setting: str, name: str, dtype: pl.DataType, place: str) -> pl.Expr:
+    """A column of a row's id as the ledger spells it: moments are microseconds since 1970."""
+    if isinstance(dtype, pl.Datetime):
+        return pl.col(name).dt.timestamp("us").cast(pl.String)
+    return id_of(setting, name, dtype, place)
+
+
 def _read(setting: str, path: Path) -> pl.DataFrame:
-    if path.suffix.lower() not in READERS:
-        raise ConfigError(f"{setting}: {path} must end in {', '.join(READERS)}")
+    if path.suffix.lower() not in ENDINGS:
+        raise ConfigError(f"{setting}: {path} must end in {', '.join(ENDINGS)}")
     if not path.is_file():
         raise ConfigError(
             f"{setting}: {path} is not there; paths are relative to the folder of nightshift.yaml"
         )
-    return READERS[path.suffix.lower()](path)
+    return guarded(SourceFile(path, str(path), 0), lambda file: file.scan().collect())
 
 
 def keyed(requests: pl.DataFrame, recorded: pl.DataFrame) -> pl.DataFrame:

@@ -2,68 +2,105 @@
 try."""
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from nightshift.models.llm.base import Answer, FinishReason, Request
 from nightshift.models.llm.limits import Failed
+from nightshift.models.llm.usage import Usage, UsageBlock, billed, is_stream, tokens_of
 
-CHARS_PER_TOKEN = 4
-"""English text per token of a byte-pair vocabulary; a server shows no tokenizer."""
+TEXT_PARTS = ("text", "output_text", "refusal")
+"""Kinds of a content's parts that are the answer; thoughts, pictures and the like are not."""
+UNREADABLE = "unreadable"
+"""How `Failed.kind` begins for a reply that came whole, was paid, and cannot be read: the next one will
+probably be like it."""
+NO_JSON = "not JSON"
+"""The kind of a body that is a gateway's page, empty or cut: it passes."""
 
 
-class _Details(BaseModel):
-    cached_tokens: int | None = Field(None, ge=0)
+def _joined(content: Any) -> Any:
+    """The text of a content that is a part or a list of parts; anything else as it is."""
+    if not isinstance(content, list | dict):
+        return content
+    return "".join(map(_part, content if isinstance(content, list) else [content]))
 
 
-class _Usage(BaseModel):
-    prompt_tokens: int | None = Field(None, ge=0)
-    completion_tokens: int | None = Field(None, ge=0)
-    prompt_tokens_details: _Details | None = None
+def _part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    kind = part.get("type", "text") if isinstance(part, dict) else None
+    text = (
+        part.get("refusal" if kind == "refusal" else "text")
+        if kind in TEXT_PARTS
+        else ""
+        if isinstance(kind, str)
+        else None
+    )
+    if not isinstance(text, str):
+        raise ValueError(f"a part of the content is no text: {part!r:.60}")  # pydantic tells ValueErrors
+    return text
+
+
+def _words(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+Words = Annotated[str | None, BeforeValidator(_words)]
+"""A text that may be missing: one of another form is, and costs no answer."""
 
 
 class _Message(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
+    content: Annotated[str | None, BeforeValidator(_joined)] = None
+    refusal: Words = None
+    reasoning: Words = None
+    reasoning_content: Words = None
 
 
 class _Choice(BaseModel):
     message: _Message | None = None
     text: str | None = None
-    finish_reason: str | None = None
+    finish_reason: Words = None
+
+    @property
+    def written(self) -> str:
+        """All that the model wrote, thoughts included."""
+        said = self.message or _Message(content=self.text)
+        return "".join(
+            words or "" for words in (said.content, said.refusal, said.reasoning_content or said.reasoning)
+        )
+
+
+def _first(choices: Any) -> Any:
+    """The one that is read: another of odd form costs nothing."""
+    return choices[:1] if isinstance(choices, list) else choices
 
 
 class _Reply(BaseModel):
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
-
-
-def estimated_tokens(text: str) -> int:
-    """Tokens by the usual four characters each, rounded up.
-
-    >>> estimated_tokens(""), estimated_tokens("dark"), estimated_tokens("dark and stormy night")
-    (0, 1, 6)
-    """
-    return -(-len(text) // CHARS_PER_TOKEN)
+    choices: Annotated[list[_Choice], BeforeValidator(_first)] = Field(min_length=1)
+    usage: UsageBlock = Usage()
 
 
 def read_reply(body: str, request: Request, sent: str) -> Answer:
     """The answer in a reply's body; `seconds` is left 0. Raises Failed for half a body or one of another
     form.
 
-    A refusal keeps the words it was given in. Missing token counts are estimated and marked.
+    A refusal keeps the words it was given in. Token counts that are missing or cannot be true are
+    estimated and marked; what a reply that cannot be read says that it cost is in the Failed.
     """
     try:
         reply = _Reply.model_validate_json(body)
     except ValidationError as error:
-        raise Failed(f"the reply cannot be read: {error.errors()[0]['msg']}"[:200]) from None
-    choice, usage = reply.choices[0], reply.usage or _Usage()
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the start"
+        passes = first["type"] == "json_invalid" and not is_stream(body)
+        kind = NO_JSON if passes else f"{UNREADABLE}: {first['type']} at {where}"
+        told = f"the reply cannot be read: {first['msg']}"[:200]
+        raise Failed(told, kind=kind, used=billed(body, sent)) from None
+    choice = reply.choices[0]
     text, reason = _said(choice, request.decoding.stop)
-    prompt = usage.prompt_tokens if usage.prompt_tokens is not None else estimated_tokens(sent)
-    new = usage.completion_tokens if usage.completion_tokens is not None else max(1, estimated_tokens(text))
-    cached = (usage.prompt_tokens_details or _Details()).cached_tokens or 0
-    estimated = usage.prompt_tokens is None or usage.completion_tokens is None
-    return Answer(request.key, text, reason, prompt, min(cached, prompt), new, 0.0, estimated)
+    used = tokens_of(reply.usage, sent, choice.written)
+    return Answer(request.key, text, reason, used.prompt, used.cached, used.new, 0.0, used.estimated)
 
 
 def _said(choice: _Choice, stop: Sequence[str]) -> tuple[str, FinishReason]:

@@ -41,8 +41,8 @@ class ServerSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     timeout_seconds: float = Field(120.0, gt=0)
     """Longest time for one whole reply, in seconds; then the request is sent again."""
     retries: int = Field(5, ge=0)
-    """How often a request is sent again after 429, 5xx, a timeout, a broken connection or an unreadable
-    reply."""
+    """How often a request is sent again after 429, 5xx, a timeout, a broken connection or a reply that is
+    no JSON; once after a whole reply that cannot be read, for it was paid."""
     usd_per_million_prompt: float | None = Field(None, ge=0)
     """Price of a million prompt tokens in US dollars, cached ones included. None: that of the price list
     in the package genai-prices, by `base_url` and model name; a model that the list does not know has no

@@ -29,12 +29,13 @@ from nightshift.models.llm.base import (
     Request,
     Scored,
 )
+from nightshift.models.llm.choices import asked, count_branches
 from nightshift.models.llm.decode import Decoder, Row
 from nightshift.models.llm.grammar import Grammars
 from nightshift.models.llm.local import LocalLLM
 from nightshift.models.llm.network import Network
 from nightshift.models.llm.score import weigh
-from nightshift.models.llm.tree import Joint, Tree, grow, joints
+from nightshift.models.llm.tree import Joint, Tree, grow, joints_by_row
 from nightshift.models.weights.arithmetic import Dtype, number_type
 from nightshift.models.weights.tokens import TextTokenizer, common_length
 from nightshift.models.weights.weights import model_id, prepared_folder
@@ -47,6 +48,10 @@ TOKENS_IN_FLIGHT = 32_768
 PAIRS_IN_FLIGHT = 1 << 26
 """Pairs of a row's own tokens in one pass, whatever the batch size: one mask of 8192 tokens squared, 128
 MiB."""
+
+NODES_OF_A_ROW = 8192
+"""Tokens of one row's tree of questions, shared beginnings once: a row alone fits PAIRS_IN_FLIGHT up to
+there."""
 
 
 class TransformersSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -133,15 +138,13 @@ class TransformersLLM(LocalLLM):
         return [found[place] for place in range(len(requests))]
 
     def score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
-        """One `Scored` a request, in order, all questions in one pass a batch.
+        """One `Scored` a request, in order, all questions of a row in one pass, its own ones or the shared
+        ones.
 
         Exact in float32 (1e-3 of a plain pass over the whole text); bfloat16 is off by about 0.1.
-        Raises ValueError for a question without choices or with an empty one.
+        Raises ValueError for a question without choices or with an empty one, and for a tree of more than
+        NODES_OF_A_ROW tokens.
         """
-        if not questions or any(not question.choices or "" in question.choices for question in questions):
-            raise ValueError(
-                "score needs at least one question, and every question at least one choice that is not empty"
-            )
         found: dict[int, Scored] = {}
         for places in _by_instructions(requests):
             scored = self._score([requests[place] for place in places], questions)
@@ -201,41 +204,63 @@ class TransformersLLM(LocalLLM):
 
     def _score(self, requests: Sequence[Request], questions: Sequence[Question]) -> list[Scored]:
         began = time.perf_counter()
-        found = joints([request.prompt for request in requests], questions, self._parts)
-        trees = {
-            joint: grow(joint, requests[place].prompt, questions, self._parts)
-            for place, joint in enumerate(found)
-        }
-        deepest = max([1, *(depth for tree in trees.values() for depth in tree.depths())])
-        prompts = self._prompts(requests, deepest)
-        trunks = [prompt[: len(prompt) - joint.lost] for prompt, joint in zip(prompts, found, strict=True)]
+        trees, lost = self._trees(requests, questions)
+        prompts = self._prompts(requests, _depths(requests, trees))
+        trunks = [prompt[: len(prompt) - each] for prompt, each in zip(prompts, lost, strict=True)]
         prefix, fresh = self._prefix(requests[0].instructions, trunks)
         shared = len(prefix.tokens) if prefix else 0
+        own = [trunk[shared:] for trunk in trunks]
         weights: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        for places, tree in self._score_batches(trunks, shared, found, trees):
-            numbers, states = weigh(self._network, [trunks[place][shared:] for place in places], tree, prefix)
-            weights.update((place, (numbers[row], states[row])) for row, place in enumerate(places))
+        for places in self._score_batches(own, trees, [bool(request.questions) for request in requests]):
+            weighed = weigh(
+                self._network, [own[place] for place in places], [trees[place] for place in places], prefix
+            )
+            weights.update(zip(places, weighed, strict=True))
+        counted = count_branches([request.questions for request in requests], self.count_tokens)
         seconds = (time.perf_counter() - began) / len(requests)
         return [
             Scored(
-                request.key, *weights[place], len(prompts[place]), shared * (place > 0 or not fresh), seconds
+                request.key,
+                *weights[place],
+                len(prompts[place]) + counted[place],
+                shared * (place > 0 or not fresh),
+                seconds,
             )
             for place, request in enumerate(requests)
         ]
 
+    def _trees(
+        self, requests: Sequence[Request], questions: Sequence[Question]
+    ) -> tuple[list[Tree], list[int]]:
+        """The tree of each row, one object where rows join equal questions alike, and the tokens its
+        prompt loses to it."""
+        wanted = [asked(request, questions) for request in requests]
+        found = joints_by_row([request.prompt for request in requests], wanted, self._parts)
+        kinds = list(zip(found, wanted, strict=True))
+        trees: dict[tuple[Joint, tuple[Question, ...]], Tree] = {}
+        for request, kind in zip(requests, kinds, strict=True):
+            if kind not in trees:
+                trees[kind] = grow(kind[0], request.prompt, kind[1], self._parts)
+                _check_size(request.key, trees[kind])
+        return [trees[kind] for kind in kinds], [joint.lost for joint in found]
+
     def _score_batches(
-        self, trunks: Sequence[Sequence[int]], shared: int, found: Sequence[Joint], trees: dict[Joint, Tree]
-    ) -> Iterator[tuple[list[int], Tree]]:
-        """Places of rows of one tree and of similar length."""
-        for joint, tree in trees.items():
-            places = sorted(
-                (place for place in range(len(trunks)) if found[place] == joint),
-                key=lambda place: len(trunks[place]),
-            )
+        self, trunks: Sequence[Sequence[int]], trees: Sequence[Tree], mixed: Sequence[bool]
+    ) -> Iterator[list[int]]:
+        """Places of rows of similar length: of one tree where it is shared, of trees of similar size where
+        rows bring their own."""
+        groups: dict[int | None, list[int]] = {}
+        for place, tree in enumerate(trees):
+            groups.setdefault(None if mixed[place] else id(tree), []).append(place)
+        for group in groups.values():
+            places = sorted(group, key=lambda place: len(trunks[place]) + len(trees[place].tokens))
             while places:
-                longest = len(trunks[places[-1]]) - shared + len(tree.tokens)
-                size = self._places(longest)
-                yield places[-size:], tree
+                last = places[-self._places(len(trunks[places[-1]]) + len(trees[places[-1]].tokens)) :]
+                padded = max(len(trunks[place]) for place in last) + max(
+                    len(trees[place].tokens) for place in last
+                )
+                size = min(len(last), self._places(padded))
+                yield places[-size:]
                 del places[-size:]
 
     def _places(self, longest: int) -> int:
@@ -253,6 +278,25 @@ class TransformersLLM(LocalLLM):
         probes = self._tokenizer.encode([instructions + probe for probe in PROBES])
         tokens = probes[0][: min(common_length(probes[0], probe) for probe in probes)]
         return self._network.prefix(instructions, tokens, prompts) if tokens else (None, False)
+
+
+def _check_size(row: str, tree: Tree) -> None:
+    if len(tree.tokens) > NODES_OF_A_ROW:
+        raise ValueError(
+            f"row {row!r}: its choices are a tree of {len(tree.tokens):,} tokens, at most "
+            f"{NODES_OF_A_ROW:,}; "
+            "give it fewer or shorter choices"
+        )
+
+
+def _depths(requests: Sequence[Request], trees: Sequence[Tree]) -> list[int]:
+    """Tokens of the context that each row's deepest branch takes; rows that share their questions keep the
+    same room."""
+    deep = [max([1, *tree.depths()]) for tree in trees]
+    together = max(
+        [1, *(depth for depth, request in zip(deep, requests, strict=True) if not request.questions)]
+    )
+    return [depth if request.questions else together for depth, request in zip(deep, requests, strict=True)]
 
 
 def _by_instructions(requests: Sequence[Request]) -> list[list[int]]:

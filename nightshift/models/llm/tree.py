@@ -1,4 +1,4 @@
-"""All questions after a text as one tree, so that a single forward pass weighs every choice of every
+"""All questions after a row's text as one tree, so that a single forward pass weighs every choice of every
 question.
 
 The trunk is the row's prompt. Each question's stem branches off it, each choice off its stem; tokens that
@@ -10,6 +10,7 @@ from its parent.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,14 @@ class Tree:
             path.append(self._children[step])
         return path
 
+    def edges(self) -> dict[int, list[tuple[int, int]]]:
+        """Of each node that a choice passes: the places of these choices and the token each takes there."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for place, choice in enumerate(self.choices):
+            for node, token in choice:
+                found.setdefault(node, []).append((place, token))
+        return found
+
     @property
     def needed(self) -> list[int]:
         """Nodes whose next-token distribution or state is asked for, each once."""
@@ -92,11 +101,19 @@ class Joint:
 def joints(prompts: Sequence[str], questions: Sequence[Question], encode: Encode) -> list[Joint]:
     """One a prompt. Found by difference, so that a token reaching over the border is met as the model
     would meet it."""
+    return joints_by_row(prompts, [questions] * len(prompts), encode)
+
+
+def joints_by_row(
+    prompts: Sequence[str], questions: Sequence[Sequence[Question]], encode: Encode
+) -> list[Joint]:
+    """The same where each prompt has questions of its own."""
     tails = [prompt[-TAIL:] for prompt in prompts]
     alone = encode(tails)
-    joined = encode([tail + question.stem for tail in tails for question in questions])
-    width = len(questions)
-    return [_joint(alone[row], joined[row * width : (row + 1) * width]) for row in range(len(tails))]
+    joined = iter(
+        encode([tail + each.stem for tail, own in zip(tails, questions, strict=True) for each in own])
+    )
+    return [_joint(alone[row], list(islice(joined, len(own)))) for row, own in enumerate(questions)]
 
 
 def _joint(alone: Sequence[int], joined: Sequence[Sequence[int]]) -> Joint:

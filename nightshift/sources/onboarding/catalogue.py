@@ -6,6 +6,7 @@ from nightshift.sources.onboarding import words
 from nightshift.sources.onboarding.columns import Column, counted, number
 from nightshift.sources.onboarding.guess import Answers, Guess, answered, existing, names, share
 from nightshift.sources.onboarding.samples import Sample
+from nightshift.sources.text_lists import are_lists
 
 LONG_TEXT, MANY_TEXTS = 40, 4
 """Characters (median) from which text describes; text columns taken at most."""
@@ -15,7 +16,10 @@ STRONG = (" > ", "|")
 READ_WITHOUT_ASKING = ("|", ", ")
 """What splits attributes when nothing is set."""
 FEW_VALUES = 0.2
-"""Distinct attributes over rows, above which a column tells items apart instead of grouping them."""
+"""Distinct attributes over rows, above which a column tells items apart instead of grouping them ..."""
+SHARED_BY, MOST = 5, 0.5
+"""... unless most rows hold a value that as many rows share: brands have a long tail, and a head worth
+grouping by."""
 
 
 def guess_title(items: Sample, answers: Answers, taken: set[str]) -> Guess:
@@ -97,11 +101,10 @@ def _said(setting: str, answers: Answers, items: Sample) -> Guess:
 
 
 def _prose(items: Sample, taken: set[str]) -> list[Column]:
-    return [
-        one
-        for one in items.columns.values()
-        if one.name not in taken and one.is_prose and not one.named(*words.NEVER)
-    ]
+    """Columns that a model could read. Lists that were written as text and hold more than texts and
+    numbers are none."""
+    free = [one for one in items.columns.values() if one.name not in taken and not one.named(*words.NEVER)]
+    return [one for one in free if one.is_prose and (one.is_list or not are_lists(one.text))]
 
 
 def _rank(column: Column, stems: tuple[str, ...]) -> int:
@@ -139,9 +142,17 @@ def _parts(column: Column) -> pl.Series:
 
 
 def _groups(column: Column) -> bool:
-    parts = _parts(column)
-    few = max(20, FEW_VALUES * len(column.text))
-    return 2 <= parts.n_unique() <= few and number(parts.str.len_chars().median()) <= LONG_TEXT
+    """Few values, or a long tail of rare ones behind common ones; never one value alone, never sentences."""
+    parts = _parts(column).drop_nulls()
+    if parts.n_unique() < 2 or number(parts.str.len_chars().median()) > LONG_TEXT:
+        return False
+    sizes = parts.value_counts()["count"]
+    return parts.n_unique() <= max(20, FEW_VALUES * len(column.text)) or _shared(sizes) > MOST
+
+
+def _shared(sizes: pl.Series) -> float:
+    """Share of the values, counted with their rows, that at least `SHARED_BY` rows have."""
+    return float(sizes.filter(sizes >= SHARED_BY).sum()) / max(float(sizes.sum()), 1.0)
 
 
 def _separator(column: Column | None, answers: Answers) -> Guess:

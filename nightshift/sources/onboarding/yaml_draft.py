@@ -29,9 +29,9 @@ encoder:
   # Reads English. Changing it embeds every text again.
   model: all-minilm-l6-v2
 tags:
-  # The closed list of tags that is scored for every item. Write it with
-  #   nightshift vocabulary --noun {noun} > vocabulary.yaml
-  # then read and edit it: it is part of the prompt, and changing it later asks every item again.
+  # The closed list of tags that is scored for every item, proposed from the catalogue's own words. Read and edit it before the
+  # first night: it is part of the prompt, and changing it later asks every item again. Anew, on the screen:
+  #   nightshift vocabulary --noun {noun}
   vocabulary: vocabulary.yaml
 
 # A night stops at the first limit it meets and still publishes; what was not afforded carries a fallback. `nightshift plan` says

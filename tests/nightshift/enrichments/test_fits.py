@@ -122,7 +122,10 @@ def test_dealing_everything_from_the_birthday_on_anew_leaves_the_digest(tmp_path
     true = fit_of(context(tmp_path / "a"), keep=True)
     dealt = Frames(interactions=shuffled_future(events(), MONDAY))
     other = fit_of(context(tmp_path / "b", tables=dealt), keep=True)
-    cut = fit_of(context(tmp_path / "c", tables=Frames(interactions=events().filter(pl.col("timestamp") < MONDAY))), keep=True)
+    cut = fit_of(
+        context(tmp_path / "c", tables=Frames(interactions=events().filter(pl.col("timestamp") < MONDAY))),
+        keep=True,
+    )
     assert true is not None
     assert other is not None
     assert cut is not None

@@ -1,5 +1,6 @@
 """The SQL file in DuckDB itself."""
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -7,6 +8,7 @@ import polars as pl
 
 from nightshift.export import export
 from nightshift.features.asof import join_features
+from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_FEATURES, USER_FEATURES
 from tests.served import NIGHTS, Served
 
@@ -53,3 +55,11 @@ def test_an_earlier_night_knows_no_later_one(home: Served, tmp_path: Path) -> No
     assert connection.execute("SELECT max(as_of) FROM item_features_nights").fetchone() == (NIGHTS[1],)
     [rows] = connection.execute("SELECT count(*) FROM interactions").fetchone() or ()
     assert rows == home.store.read(INTERACTIONS, NIGHTS[1]).height
+
+
+def test_a_home_in_a_folder_with_brackets_is_read(home: Served, tmp_path: Path) -> None:
+    shutil.copytree(home.store.root, tmp_path / "home [v2]" / "tables")
+    done = export(Store(tmp_path / "home [v2]"), "duckdb", tmp_path / "out [1]")
+    connection = duckdb.connect()
+    connection.execute((done.out / "nightshift.sql").read_text())
+    assert connection.execute("SELECT max(as_of) FROM item_features_nights").fetchone() == (NIGHTS[-1],)

@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ from nightshift.enrichments.item_tag_scores.settings import TagSettings
 from nightshift.enrichments.user_preferences.enrichment import user_preferences
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
+from nightshift.prompts.stopwords import folded
 from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary, propose
 
 
@@ -139,3 +141,144 @@ def test_an_example_must_answer_every_facet() -> None:
                 "examples": [{"title": "T", "tags": {}, "summary": "s"}],
             }
         )
+
+
+PLURALS = {
+    "en": (
+        "A lamp in one color",
+        "Lamps with colors each",
+        {"lamp", "color"},
+        {"lamps", "colors", "each", "with"},
+    ),
+    "de": (
+        "Tasche mit Muster für jeden",
+        "Taschen ohne Muster und diese",
+        {"tasche"},
+        {"taschen", "jeden", "diese", "ohne"},
+    ),
+    "fr": (
+        "Une lampe avec abat-jour pour cette",
+        "Des lampes avec abat-jour",
+        {"lampe"},
+        {"lampes", "avec", "cette"},
+    ),
+    "es": (
+        "Una camisa blanca para estos",
+        "Las camisas blancas con estas",
+        {"camisa"},
+        {"camisas", "para", "estos", "estas"},
+    ),
+    "it": ("La scarpa della sera", "Le scarpe della sera", {"scarpa"}, {"scarpe", "della"}),
+    "nl": (
+        "Een schoen voor elke dag",
+        "De schoenen met deze",
+        {"schoen"},
+        {"schoenen", "voor", "elke", "deze"},
+    ),
+}
+"""Two texts that a catalogue repeats, the forms that should be proposed, and what should not."""
+
+
+@pytest.mark.parametrize("language", PLURALS)
+def test_stop_words_are_never_tags_and_a_plural_is_its_singular(language: str) -> None:
+    one, many, wanted, unwanted = PLURALS[language]
+    rows: list[tuple[str, str | None, list[str] | None]] = [
+        (f"N{n}", one if n < 5 else many if n < 8 else f"{'koala' if n % 2 else 'tukan'}", None)
+        for n in range(60)
+    ]
+    tags = set(propose(catalogue(rows)).tags)
+    assert wanted <= tags
+    assert not unwanted & tags
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("brass", "bras"), ("cape", "cap"), ("pine", "pin"), ("glass", "gla"), ("wine", "win")]
+)
+def test_words_that_only_look_like_plurals_stay_two(one: str, other: str) -> None:
+    assert folded(Counter({one: 3, other: 3})) == {one: one, other: other}
+
+
+def test_letters_of_any_alphabet_make_words() -> None:
+    rows: list[tuple[str, str | None, list[str] | None]] = [
+        (f"N{n}", ("größe" if n < 5 else "лампа" if n < 9 else None), None) for n in range(50)
+    ]
+    assert set(propose(catalogue(rows)).tags) == {"größe", "лампа"}
+
+
+TITLES = catalogue(
+    [(f"{['Red', 'Blue', 'Green'][n % 3]} {['Lipstick', 'Shampoo'][n // 3 % 2]} {n}" if n < 12 else f"Thing {n}x", None, None)
+     for n in range(60)]
+)  # fmt: skip
+BOOKS = catalogue(
+    [(["The Dragon", "A Voyage", "One Murder"][n % 3] if n < 18 else f"Untitled {n}x",
+      ["A castle falls to its siege in one night.", "Sailors meet a storm far from home."][n % 2] if n < 18 else None, None)
+     for n in range(120)]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("items", [TITLES, BOOKS], ids=["titles alone", "titles and texts"])
+def test_a_catalogue_without_attributes_has_two_facets_all_the_same(items: pl.DataFrame) -> None:
+    assert [facet.name for facet in propose(items).facets] == ["subject", "word"]
+
+
+@pytest.mark.parametrize(
+    "items", [TITLES, BOOKS, LAMPS], ids=["titles alone", "titles and texts", "attributes"]
+)
+def test_a_worked_example_has_tags_that_its_own_words_hold_and_no_title_for_a_summary(
+    items: pl.DataFrame,
+) -> None:
+    proposed = propose(items)
+    assert len({tuple(example.tags.values()) for example in proposed.examples}) > 1, "not one answer for all"
+    for example in proposed.examples:
+        said = f"{example.title} {example.text} {' '.join(example.attributes)}".lower()
+        assert all(tag in said for tag in example.tags.values()), example
+        assert example.title.lower() not in example.summary.lower()
+
+
+def test_an_example_is_tagged_by_its_title_before_its_text() -> None:
+    """Dividers with a pocket for a pen are no pen."""
+    rows: list[tuple[str, str | None, list[str] | None]] = [
+        (
+            "Dividers" if n < 4 else "Pen" if n < 9 else f"Q{n}x",
+            "Has a place for your pen." if n < 4 else None,
+            None,
+        )
+        for n in range(60)
+    ]
+    titles = {example.title: example.tags["word"] for example in propose(catalogue(rows)).examples}
+    assert titles == {"Dividers": "dividers", "Pen": "pen"} | titles
+
+
+def test_what_an_item_is_called_tells_no_item_apart() -> None:
+    rows: list[tuple[str, str | None, list[str] | None]] = [
+        (f"N{n}", ["a book of dragons", "books of robots"][n % 2] if n < 9 else None, None) for n in range(60)
+    ]
+    assert not {"book", "books"} & set(propose(catalogue(rows), noun="Book").tags)
+
+
+@pytest.mark.parametrize(
+    ("facets", "words"),
+    [
+        ([("mood", ["a", "b", "a"])], "tag of facet 'mood': 'a' stands twice"),
+        ([("mood", ["a", "b"]), ("mood", ["a", "c"])], "facet: 'mood' stands twice"),
+    ],
+)
+def test_a_facet_or_a_tag_that_stands_twice_is_refused(
+    tmp_path: Path, facets: list[tuple[str, list[str]]], words: str
+) -> None:
+    example = {"title": "t", "tags": {"mood": "a"}, "summary": "s"}
+    raw = {
+        "name": "v",
+        "version": 1,
+        "facets": [{"name": name, "tags": tags} for name, tags in facets],
+        "examples": [example],
+    }
+    (tmp_path / "v.yaml").write_text(yaml.safe_dump(raw))
+    with pytest.raises(ConfigError, match=words):
+        load_vocabulary("v.yaml", tmp_path)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "v.yaml").write_text("name: v\nversion: 1\nname: w\n")
+    with pytest.raises(ConfigError, match=r"vocabulary v\.yaml: key 'name' stands twice, in lines 1 and 3"):
+        load_vocabulary("v.yaml", tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from nightshift.enrichments.item_facts.enrichment import item_facts
 from nightshift.enrichments.item_facts.settings import FactsSettings
-from nightshift.errors import ConfigError, ModelUnavailable, RejectedAnswer
+from nightshift.errors import ConfigError, ModelUnavailable, RejectedAnswer, SourceError
 from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import Question, Request
 from nightshift.models.llm.recorded import RecordedAnswers, RecordedFiles, RecordedLLM, keyed, read_recorded
@@ -36,6 +36,43 @@ def test_a_file_of_any_kind_gives_row_ids_as_text_and_leaves_out_rows_without_an
         ("1", "A film."),
         ("3", SAID["said"][2]),
     ]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_brackets_in_a_path_are_letters(tmp_path: Path, ending: str) -> None:
+    root = tmp_path / "shop [v2]"
+    root.mkdir()
+    writers: dict[str, Callable[[Path], object]] = {
+        "parquet": SAID.write_parquet,
+        "csv": SAID.write_csv,
+        "jsonl": SAID.write_ndjson,
+    }
+    writers[ending](root / f"said [1].{ending}")
+    assert read_recorded(block(f"said [1].{ending}"), "item_facts", root).height == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("said.jsonl", b'{"id": 1, "said": "a"}\n{"id": 2,\n', "line 2 is not JSON"),
+        ("said.csv", "id,said\n1,a\n".encode("utf-16"), "said.csv is UTF-16; save it as UTF-8"),
+        ("said.parquet", b"torn", "cannot be read as parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_as_a_source_is(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=words):
+        read_recorded(block(name), "item_facts", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "ids", [pl.Series([7.0]), pl.Series(["7"]).cast(pl.Decimal(38, 0)), pl.Series([b"7"]), pl.Series([" 7 "])]
+)
+def test_ids_are_spelt_as_the_sources_spell_them(tmp_path: Path, ids: pl.Series) -> None:
+    pl.DataFrame({"id": ids, "said": ["A film."]}).write_parquet(tmp_path / "said.parquet")
+    assert read_recorded(block("said.parquet"), "item_facts", tmp_path).rows() == [("7", "A film.")]
 
 
 def test_a_table_without_a_file_has_nothing_recorded(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The embedded backend against transformers itself, in float32 where equality is meant."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,84 @@ def test_hidden_is_the_last_state_at_the_end_of_each_stem(
         with torch.inference_mode():
             state = model.model(ids).last_hidden_state[0, -1].numpy()
         np.testing.assert_allclose(scored.hidden[place], state, atol=1e-3)
+
+
+OWN = [
+    (Question("next", "\nNext:", (" Alien (1979)", " Aliens (1986)", " Heat (1995)")),),
+    (Question("next", "\nNext:", (" Casino",)), *QUESTIONS),
+    (Question("next", "\nNext:", tuple(f" The Film of {year}" for year in range(1970, 1990))),),
+    QUESTIONS[:1],
+    (Question("bare", "", (" dark", " funny and sad")),),
+]
+
+
+def _with_own(texts: list[str] = TEXTS) -> list[Request]:
+    return [
+        replace(request, questions=tuple(own)) for request, own in zip(_requests(texts), OWN, strict=True)
+    ]
+
+
+def _states(rows: list[Any]) -> np.ndarray:
+    return np.concatenate([row.hidden for row in rows])
+
+
+def test_a_rows_own_choices_equal_the_shared_path_asked_of_each_row_alone(exact: TransformersLLM) -> None:
+    together = exact.score(_with_own(), QUESTIONS)
+    alone = [exact.score([row], own)[0] for row, own in zip(_requests(TEXTS), OWN, strict=True)]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.log_probabilities, other.log_probabilities, atol=1e-3)
+    np.testing.assert_allclose(_states(together), _states(alone), atol=1e-3)
+
+
+def test_a_rows_own_choices_equal_a_plain_pass_over_the_whole_text(
+    exact: TransformersLLM, reference: tuple[Any, Any]
+) -> None:
+    import torch
+
+    model, tokenizer = reference
+    for scored, request in zip(exact.score(_with_own(), ()), _with_own(), strict=True):
+        expected = []
+        for question in request.questions:
+            stem = tokenizer(request.prompt + question.stem).input_ids
+            for choice in question.choices:
+                whole = tokenizer(request.prompt + question.stem + choice).input_ids
+                with torch.inference_mode():
+                    shares = model(torch.tensor([whole])).logits[0].log_softmax(-1)
+                expected.append(
+                    sum(float(shares[place - 1, whole[place]]) for place in range(len(stem), len(whole)))
+                )
+        np.testing.assert_allclose(scored.log_probabilities, expected, atol=1e-3)
+
+
+def test_order_and_padding_move_no_score_of_a_rows_own_choices(
+    exact: TransformersLLM, model_cache: Path
+) -> None:
+    forward, backward = exact.score(_with_own(), ()), exact.score(_with_own()[::-1], ())[::-1]
+    one_by_one = TransformersLLM(TransformersSettings(dtype="float32", batch_size=1), model_cache).score(
+        _with_own(), ()
+    )
+    for other in (backward, one_by_one):
+        for one, two in zip(forward, other, strict=True):
+            np.testing.assert_allclose(one.log_probabilities, two.log_probabilities, atol=1e-3)
+        np.testing.assert_allclose(_states(forward), _states(other), atol=1e-3)
+
+
+def test_an_overlong_row_leaves_room_for_its_own_branches_only(model_cache: Path) -> None:
+    llm = TransformersLLM(TransformersSettings(dtype="float32", context_tokens=256), model_cache)
+    long = replace(_requests(["plot " * 3000 + "\nMood:"])[0], questions=(Question("mood", "", (" dark",)),))
+    deep = replace(
+        _requests(TEXTS[:1])[0], key="deep", questions=(Question("next", "\nNext:", (" and so on" * 20,)),)
+    )
+    alone, together = llm.score([long], ())[0], llm.score([long, deep], ())[0]
+    np.testing.assert_allclose(alone.log_probabilities, together.log_probabilities, atol=1e-3)
+    assert alone.prompt_tokens == together.prompt_tokens
+
+
+def test_choices_beyond_one_pass_are_refused_with_their_row(model_cache: Path) -> None:
+    llm = TransformersLLM(TransformersSettings(), model_cache)
+    many = Question("next", "\nNext:", tuple(f" {place} {place}" for place in range(6000)))
+    with pytest.raises(ValueError, match=r"row '0': its choices are a tree of [\d,]+ tokens, at most 8,192"):
+        llm.score([replace(_requests(TEXTS[:1])[0], questions=(many,))], ())
 
 
 def test_a_sampled_answer_does_not_depend_on_its_neighbours(exact: TransformersLLM) -> None:

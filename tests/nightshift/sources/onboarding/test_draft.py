@@ -1,6 +1,8 @@
 """Guesses on the shapes that people really have: in every format, and without the help of names."""
 
 import random
+import uuid
+from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -43,6 +45,30 @@ def test_a_shape_is_recognised_and_its_mapping_reads_every_row(name: str, tmp_pa
     catalogue = read_items(sources.items, tmp_path)
     read = read_interactions(sources.interactions, tmp_path, catalogue.frame, before=None, now=NOW)
     assert (catalogue.dropped, read.dropped) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda number: Decimal(number),
+        lambda number: Decimal(10**30 + number),
+        lambda number: uuid.uuid5(uuid.NAMESPACE_OID, str(number)).bytes,
+        float,
+    ],
+    ids=["decimals", "decimals beyond 64 bits", "uuids", "floats"],
+)
+def test_ids_of_a_warehouse_are_recognised_and_read(spell: Callable[[int], Any], tmp_path: Path) -> None:
+    items, events = shop(random.Random(3))
+    number = pl.col("sku").str.slice(4).cast(pl.Int64)
+    items, events = (
+        frame.with_columns(sku=pl.Series([spell(one) for one in frame.select(number).to_series()]))
+        for frame in (items, events)
+    )
+    draft = drafted(tmp_path, (items, events))
+    sources = draft.sources()
+    catalogue = read_items(sources.items, tmp_path)
+    read = read_interactions(sources.interactions, tmp_path, catalogue.frame, before=None, now=NOW)
+    assert (sources.items.item_id, sources.interactions.item_id, read.dropped) == ("sku", "sku", {})
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
@@ -180,3 +206,39 @@ def test_ids_beyond_the_first_rows_of_a_large_catalogue_are_found(tmp_path: Path
     events = pl.DataFrame({"who": ["a", "b"] * 500, "id": ids[-1000:], "at": [NOW] * 1000})
     write(tmp_path, (items, events))
     assert Samples.of("items.parquet", "events.parquet", tmp_path).overlap("id", "id") == (1.0, 1000)
+
+
+LONG_TAIL = [f"Brand {n % 60}" if n < 600 else f"Rare {n}" for n in range(900)]
+"""360 brands of 900 items, two items in three in a brand of ten."""
+
+
+@pytest.mark.parametrize(
+    ("values", "grouping"),
+    [
+        (LONG_TAIL, True),
+        ([f"Brand {n % 12}" for n in range(900)], True),
+        ([f"Only {n}" for n in range(900)], False),
+        ([f"Pair {n // 2}" for n in range(900)], False),
+        (["One"] * 900, False),
+    ],
+    ids=["a head and a long tail", "few", "one each", "pairs", "one for all"],
+)
+def test_a_column_groups_items_where_most_of_them_share_a_value_with_four_others(
+    values: list[str], grouping: bool, tmp_path: Path
+) -> None:
+    items = pl.DataFrame(
+        {
+            "sku": [f"S{n}" for n in range(900)],
+            "name": [f"A thing of number {n}" for n in range(900)],
+            "brand": values,
+        }
+    )
+    events = pl.DataFrame(
+        {
+            "customer": [f"c{n % 50}" for n in range(900)],
+            "sku": items["sku"],
+            "time": [NOW - timedelta(hours=n + 1) for n in range(900)],
+        }
+    )
+    draft = drafted(tmp_path, (items, events))
+    assert ("attributes" in draft.blocks()["items"]) is grouping

@@ -1,5 +1,6 @@
 """The file that is written: it loads, says what was guessed, and its nights fit the events."""
 
+import itertools
 import random
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_fresh_data_goes_on_and_its_first_night_knows_a_tenth() -> None:
     assert not nights.ended
     assert nights.newest == date(2026, 11, 23)
     assert (nights.first - (NOW - timedelta(days=100)).date()).days == 11
-    assert nights.of_a_judgement == [nights.first, nights.middle, nights.newest]
+    assert nights.of_a_judgement == sorted({nights.first, *nights.between, nights.middle, nights.newest})
     assert "the first night knows 10% of them" in nights.why[0]
 
 
@@ -88,11 +89,27 @@ def test_old_data_ends_with_the_night_after_its_newest_event() -> None:
     assert (nights.first, nights.newest) == (date(2014, 1, 7), date(2014, 2, 20))
 
 
+@pytest.mark.parametrize("gap", [timedelta(0), timedelta(days=200)])
+def test_no_row_after_the_first_night_reads_a_night_that_lacks_more_than_a_fifth_of_the_events(
+    gap: timedelta,
+) -> None:
+    """Also where events come in bursts: nights are spread over events, not over days."""
+    early, late = hourly(NOW - timedelta(days=60) - gap, 30), hourly(NOW - timedelta(days=30), 30)
+    events = pl.concat([early, late])
+    nights = choose_nights(events, NOW)
+    days = [datetime.combine(night, datetime.min.time(), UTC) for night in nights.of_a_judgement]
+    for one, after in itertools.pairwise(days):
+        missed = events.filter(pl.col("timestamp").is_between(one, after, closed="left")).height
+        assert missed / events.height <= 0.22, f"{one.date()} to {after.date()}"
+    assert nights.middle in nights.of_a_judgement
+    assert all(str(night) in nights.why[2] for night in nights.of_a_judgement[:-1])
+
+
 @pytest.mark.parametrize("days", [1, 2, 3])
 def test_a_few_days_of_events_give_nights_that_are_in_order_and_not_in_the_future(days: int) -> None:
     nights = choose_nights(hourly(NOW - timedelta(days=days), days), NOW)
     assert nights.first <= nights.middle <= nights.newest <= NOW.date()
-    assert 1 <= len(nights.of_a_judgement) <= 3
+    assert 1 <= len(nights.of_a_judgement) <= days + 1
 
 
 @pytest.mark.parametrize(
