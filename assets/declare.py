@@ -90,7 +90,7 @@ def table_asset(
     `warn:` only warn."""
 
     def declare(body: Body) -> TableAsset:
-        about = inspect.cleandoc(body.__doc__ or "")
+        about = inspect.getdoc(body) or ""  # Markdown: an indented line would be code
         made = frozenset(kinds), tuple(deps), checks or {}
         return TableAsset(table, body, group, *made, pool, about, body, more_checks)
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.answering import MODEL_POOL, ask
 from assets.declare import Events, TableAsset, manifests, publish
-from assets.night_comparisons import COST, FALLBACK_SHARE, fallen_back, spending
+from assets.night_comparisons import COST, FALLBACK_SHARE, OPENINGS, REPEATED, fallen_back, spending
 from assets.pictures import frequencies
 from assets.resources import Nightshift
 from assets.samples import each_origin
@@ -23,6 +23,8 @@ from nightshift.night.checks import (
     nothing_from_the_future,
     one_row_each,
     reject_share,
+    repeated_answers,
+    similar_openings,
 )
 from nightshift.night.night import Night
 from nightshift.storage.store import Manifest
@@ -80,7 +82,9 @@ def _checks(each: Enrichment[Any]) -> dict[str, str]:
     if each.complete:
         every[_named("reject_share", not each.entity.few)] = REJECT_SHARE
         every |= {} if each.entity.few else {"warn:fallback_share": FALLBACK_SHARE}
-    elif each.is_asked:
+    if each.written_text:
+        every |= {"warn:repeated_answers": REPEATED, "warn:similar_openings": OPENINGS}
+    if each.is_asked and not each.complete:
         every["coverage"] = COVERAGE.format(each.entity.name)
     every |= {"future_shuffle": BIRTHDAY} if each.is_fitted else {}
     every |= {_named(check.name, check.blocking): check.says for check in each.checks}
@@ -135,7 +139,9 @@ def _held(night: Night, step: Step, made: Assembled, deferred: int) -> list[Chec
         found += [one_row_each(*rows, key)]
         found += [dataclasses.replace(refused, blocking=not each.entity.few)]
         found += [] if each.entity.few else [fallen_back(night, each.table, frame, deferred)]
-    elif each.is_asked:
+    if each.written_text:
+        found += [look(frame, limits, each.written_text) for look in (repeated_answers, similar_openings)]
+    if each.is_asked and not each.complete:
         found += [_covered(night, step, frame, deferred)]
     found += [_birthday(made)] if each.is_fitted else []
     found += [_own(step, check, frame, limits) for check in each.checks]

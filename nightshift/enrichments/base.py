@@ -347,6 +347,13 @@ class Enrichment(Generic[S]):
         return self.is_written and self.fallback.template is not None
 
     @property
+    def written_text(self) -> str | None:
+        """The column of free text that a model writes; None where it chooses, or writes none."""
+        if not isinstance(self.maker, Asked) or self.maker.values is not None:
+            return None
+        return next((name for name, column in self.columns.items() if column.dtype == pl.String), None)
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Tables of the same night whose values its rows are made of."""
         return self.reads or self.entity.reads

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -202,10 +203,17 @@ class Settings(BaseSettings):
         """The environment wins over the file."""
         return _Environment(settings_cls), init_settings
 
+    @field_validator("home", "cache", mode="before")
+    @classmethod
+    def _named(cls, folder: object) -> object:
+        if isinstance(folder, str) and not folder.strip():
+            raise ValueError("an empty path would be the current folder; name a folder, or leave it out")
+        return folder
+
     @property
     def home_folder(self) -> Path:
-        """The home, absolute."""
-        return (self.root / (self.home or Path(".nightshift")).expanduser()).resolve()
+        """The home, absolute. Raises ConfigError when the path leads nowhere."""
+        return _absolute("home", self.root, self.home or Path(".nightshift"))
 
     @property
     def declared(self) -> Registry:
@@ -230,8 +238,26 @@ class Settings(BaseSettings):
 
     @property
     def cache_folder(self) -> Path:
-        """The cache, absolute."""
-        return self.cache.expanduser().resolve()
+        """The cache, absolute. Raises ConfigError when the path leads nowhere."""
+        return _absolute("cache", Path(), self.cache)
+
+
+def _absolute(name: str, root: Path, folder: Path) -> Path:
+    """The path with `~` and symlinks followed."""
+    try:
+        return (root / folder.expanduser()).resolve()
+    except (RuntimeError, OSError) as error:  # no home of that user, symlinks in a circle, a name too long
+        raise ConfigError(
+            f"{name} {folder} leads nowhere: {error}; set {name} to the absolute path of a folder"
+        ) from error
+
+
+def refuse_empty(environment: Mapping[str, str]) -> None:
+    """Raise ConfigError for a path in the environment that is empty: an unset variable of a script, which
+    names nothing."""
+    for name in ("NIGHTSHIFT_CONFIG", "NIGHTSHIFT_HOME", "NIGHTSHIFT_CACHE"):
+        if name in environment and not environment[name].strip():
+            raise ConfigError(f"{name} is empty; unset it, or give it a path")
 
 
 def load_settings(path: Path, home: Path | None = None) -> Settings:
@@ -251,7 +277,7 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold `key: value` lines, found a {type(raw).__name__}")
     refuse_unknown(Settings, raw, path.name)
-    given = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
+    given = {"root": path.resolve().parent} | ({"home": _absolute("home", Path(), home)} if home else {})
     try:
         settings = Settings(**_by_block(raw, path.name)).model_copy(update=given)
     except ValidationError as error:
@@ -263,6 +289,7 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
             f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is "
             f"NIGHTSHIFT_LLM__MODEL=..."
         ) from error
+    _refuse_files(settings.home_folder)
     return _known(settings, path.name)
 
 
@@ -312,6 +339,21 @@ def _hint(problem: Any, raw: dict[str, Any], root: Path) -> str:
     from nightshift.sources.onboarding.missing import nights_block  # reads sources, which most loads need not
 
     return f"; {nights_block(raw.get('sources'), root)}"
+
+
+def _refuse_files(home: Path) -> None:
+    """Raise ConfigError for a home that is a file, or lies under one."""
+    try:
+        nearest = next(path for path in (home, *home.parents) if path.exists())
+    except OSError as error:
+        raise ConfigError(
+            f"home {home} cannot be looked at: {error.strerror}; name another folder"
+        ) from error
+    if not nearest.is_dir():
+        raise ConfigError(
+            f"home {home}: {nearest} is a file, not a folder; name a folder: --home, NIGHTSHIFT_HOME "
+            f"or `home`"
+        )
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:

@@ -113,10 +113,11 @@ def load_vocabulary(name: str, root: Path) -> Vocabulary:
         raise ConfigError(f"vocabulary {name}: {error}") from error
 
 
-def as_yaml(vocabulary: Vocabulary) -> str:
-    """The vocabulary as the file `load_vocabulary` reads."""
+def as_yaml(vocabulary: Vocabulary, unicode: bool = True) -> str:
+    """The vocabulary as the file `load_vocabulary` reads; without `unicode`, characters beyond ASCII are
+    escaped."""
     plain = vocabulary.model_dump(mode="json", exclude_defaults=True)
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=unicode, default_flow_style=None, width=120)
 
 
 def propose(

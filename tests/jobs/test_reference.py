@@ -106,7 +106,7 @@ def test_every_page_tells_of_every_check_command_and_exception() -> None:
 
 def test_exit_codes_are_named_for_commands_that_exist() -> None:
     assert {*ENDS, *PASSED_ON} <= set(commands())
-    assert set(exit_codes()) == {0, 1, 2, 3}
+    assert set(exit_codes()) == {0, 1, 2, 3, 130}
     assert {kind.exit_code for _, kind in family(NightshiftError)} <= set(exit_codes())
 
 

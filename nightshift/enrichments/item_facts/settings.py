@@ -22,6 +22,11 @@ class FactsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstr
     max_summary_chars: int = Field(200, ge=40)
     """Longest summary of the form `json`, in characters: part of its schema, and of its token limit. Not
     read by `line`."""
+    opening: str = Field("", pattern=r"^(?:[^\n{}]*\{title\}[^\n{}]*)?$")
+    """How the sentence begins in the form `line`, `{title}` for the item's title without its year: `In
+    {title},` lets a small model go on about this item instead of its genre. The worked examples begin so
+    too; the summary is what follows. Part of the prompt: changing it asks every item again. Empty: the
+    sentence begins with the model's first word."""
     max_input_chars: int = Field(400, ge=40)
     """Longest title or description given to the model, in characters. Part of the prompt: changing it asks
     longer items again."""
