@@ -9,6 +9,7 @@ import polars as pl
 from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
 from assets.samples import each_family
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.registry import Registry, fitted
 from nightshift.night.checks import Checked, one_row_each
 from nightshift.night.night import Night
@@ -18,7 +19,6 @@ from nightshift.tables import (
     ITEM_CODES,
     ITEM_EMBEDDINGS,
     ITEM_FEATURES,
-    ITEM_TAG_SCORES,
     ITEMS,
     RANKING_EXAMPLES,
     USER_EMBEDDINGS,
@@ -57,9 +57,8 @@ def snapshot(night: Night, as_of: date) -> "Snapshot":
     """What the models had written by a night; a table that night did not publish is empty."""
     from nightshift.features.content import Snapshot
 
-    return Snapshot(
-        **{table.name: night.store.read_or_empty(table, as_of) for table in night.read_by_rankers()}
-    )
+    wanted = [night.tables[name] for name in night.content_spec.tables]
+    return Snapshot({table.name: night.store.read_or_empty(table, as_of) for table in wanted})
 
 
 def example_inputs(night: Night) -> "ExampleInputs":
@@ -69,7 +68,11 @@ def example_inputs(night: Night) -> "ExampleInputs":
     nights = night.nights_with_content()
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
     return ExampleInputs(
-        items, events, {day: snapshot(night, day) for day in nights}, implicit=implicit(night)
+        items,
+        events,
+        {day: snapshot(night, day) for day in nights},
+        implicit=implicit(night),
+        spec=night.content_spec,
     )
 
 
@@ -78,19 +81,27 @@ def implicit(night: Night) -> bool:
     return night.settings.sources.interactions.feedback == "implicit"
 
 
-@table_asset(ITEM_CODES, group="features", kinds={"faiss"}, deps=[ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES])
+def scored(registry: Registry) -> list[Table]:
+    """Tables whose scores are vectors of their own."""
+    tables = content_spec(registry).scores.values()
+    return [registry[name].table for name in tables]
+
+
+@table_asset(ITEM_CODES, group="features", kinds={"faiss"}, deps=[ITEMS, ITEM_EMBEDDINGS, scored])
 def item_codes(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """The night's vectors quantized by frozen codebooks. Says how often ids collide, how even codes are,
     how stable a refit is."""
-    from nightshift.features.codebooks import code_items
+    from nightshift.features.codebooks import Codebooks
     from nightshift.features.codes import vectors_of
 
     night = nightshift.night(context)
-    sources = vectors_of(
-        night.store.read(ITEM_EMBEDDINGS, night.as_of), night.store.read(ITEM_TAG_SCORES, night.as_of)
+    read, tables = night.store.read, night.content_spec.scores
+    scores = {view: read(night.tables[name], night.as_of) for view, name in tables.items()}
+    books = Codebooks(night.settings.home_folder, night.as_of, night.settings.codes, night.run_id)
+    coded = books.code(
+        vectors_of(read(ITEM_EMBEDDINGS, night.as_of), scores), read(ITEMS, night.as_of).height
     )
-    coded = code_items(night, sources, night.store.read(ITEMS, night.as_of).height)
-    inputs = manifests(night, ITEMS, ITEM_EMBEDDINGS, ITEM_TAG_SCORES)
+    inputs = manifests(night, ITEMS, ITEM_EMBEDDINGS, *scored(night.registry))
     yield from publish(night, ITEM_CODES, coded.table, inputs=inputs, numbers=coded.numbers)
 
 
@@ -108,7 +119,8 @@ def item_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
 
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    frame = build(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
+    settings, spec = night.settings.examples.features, night.content_spec
+    frame = build(items, events, snapshot(night, night.as_of), night.as_of, settings, spec)
     inputs = manifests(night, ITEMS, INTERACTIONS, *written(night.registry))
     numbers = {"features": len(frame.columns) - 1}
     checks = [one_row_each(frame, items, "item_id")]
@@ -131,7 +143,8 @@ def user_features(context: dg.AssetExecutionContext, nightshift: Nightshift) -> 
 
     night = nightshift.night(context)
     items, events = night.store.read(ITEMS, night.as_of), night.store.read(INTERACTIONS, night.as_of)
-    frame = build(items, events, snapshot(night, night.as_of), night.as_of, night.settings.examples.features)
+    settings, spec = night.settings.examples.features, night.content_spec
+    frame = build(items, events, snapshot(night, night.as_of), night.as_of, settings, spec)
     users = events.select("user_id").unique()
     inputs = manifests(night, ITEMS, INTERACTIONS, *written(night.registry))
     numbers = {"features": len(frame.columns) - 1}
@@ -180,6 +193,7 @@ def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
         night.as_of,
         settings.candidates,
         settings.features.similarity,
+        night.content_spec,
     )
     last = night.store.before(CANDIDATES, night.as_of)
     numbers: dict[str, Any] = {"users": frame["user_id"].n_unique()} | dict(

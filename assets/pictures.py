@@ -59,14 +59,15 @@ def by_origin(night: Night, table: Table, manifest: Manifest) -> dict[str, int |
 
 
 def frequencies(night: Night, table: Table, column: str, frame: pl.DataFrame, title: str) -> Shown:
-    """The most frequent values of a column of lists; a tick marks what each was the night before."""
+    """The most frequent values of a column of words or lists; a tick marks what each was the night before."""
     before = night.store.read_or_empty(table, night.store.before(table, night.as_of))
     counts = _counts(frame[column])
     return {title: dg.MetadataValue.md(bars.ranked(title, counts, _counts(before[column])))} if counts else {}
 
 
-def _counts(lists: pl.Series) -> Mapping[str, float]:
-    return dict(lists.explode().drop_nulls().value_counts().iter_rows())
+def _counts(values: pl.Series) -> Mapping[str, float]:
+    words = values.explode() if values.dtype == pl.List else values
+    return dict(words.drop_nulls().value_counts().iter_rows())
 
 
 def item_map(items: pl.DataFrame, embeddings: pl.DataFrame) -> Shown:

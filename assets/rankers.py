@@ -53,11 +53,11 @@ def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) ->
     folder = night.settings.home_folder / "models"
     checkpoints = folder / "checkpoints" / f"as_of={night.as_of}"
     trained = train_arms(examples, night.settings.lift, context.log.info, _context(night), checkpoints)
-    chosen = night.settings.examples
+    chosen, spec = night.settings.examples, night.content_spec
     for arms in trained.rankers.values():
         for arm, ranker in arms.items():
             stage = chosen.candidates if implicit(night) else None
-            save_ranker(night.settings.home_folder, ranker, arm, night.as_of, chosen.features, stage)
+            save_ranker(night.settings.home_folder, ranker, arm, night.as_of, chosen.features, stage, spec)
     numbers = {
         "rankers": ", ".join(trained.rankers),
         "arms": len(next(iter(trained.rankers.values()))),

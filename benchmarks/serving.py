@@ -27,8 +27,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nightshift.features.content import NightContent, TagScores, View
+from nightshift.features.content import NightContent, Stated, TagScores, View
+from nightshift.features.content_spec import first_spec
 from nightshift.features.history import EventLog, Floats
+from nightshift.features.parts import Named
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.whitening import Whitening, unit
 from nightshift.rankers.lightgbm import LightGBMRanker
@@ -199,10 +201,11 @@ def made_up(items: int, users: int, events: int) -> tuple[pl.DataFrame, pl.DataF
     )
     people = pl.Series("user_id", [f"u{n}" for n in range(users)])
     marks = (random.random((users, 66)) < 0.05).astype(np.float32)
+    stated = Stated(Named(people), marks, marks[::-1], unit_rows(random, users, 32))
     return (
         catalogue,
         interactions,
-        NightContent(AS_OF, views, tags, people, marks, marks[::-1], unit_rows(random, users, 32)),
+        NightContent(AS_OF, first_spec(), views, tags, stated),
     )
 
 

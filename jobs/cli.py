@@ -14,6 +14,7 @@ from jobs.commands.clean import clean
 from jobs.commands.costs import costs
 from jobs.commands.dataset import dataset
 from jobs.commands.demo import demo
+from jobs.commands.enrichments import enrichments_app
 from jobs.commands.export import export_command
 from jobs.commands.group import Commands
 from jobs.commands.options import BEGIN, NIGHTS, RESULTS, UPKEEP, named
@@ -92,6 +93,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
 }
 """Every command below its heading of `nightshift --help`."""
 app.add_typer(show_app, name="show", rich_help_panel=RESULTS)
+app.add_typer(enrichments_app, name="enrichments", rich_help_panel=BEGIN)
 for _heading, _commands in COMMANDS.items():
     for _command in _commands:
         app.command(_command.__name__.removesuffix("_command"), rich_help_panel=_heading)(_command)

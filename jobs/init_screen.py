@@ -71,6 +71,8 @@ def show_written(
         "that no row reads an old one:"
     )
     _commands(_judgement(nights))
+    console.print("\nTo ask a model something of your own, in one file:")
+    _commands(_own())
 
 
 def _show_tags(tags: Tags) -> None:
@@ -115,3 +117,8 @@ def _judgement(nights: Nights) -> Iterator[tuple[str, str]]:
     for night in nights.of_a_judgement:
         yield f"nightshift run --as-of {night}", about[night]
     yield "nightshift train", "the features against placebos, in words and as a page"
+
+
+def _own() -> Iterator[tuple[str, str]]:
+    yield "nightshift enrichments new NAME", "a first file for what a model shall say of your items or users"
+    yield "nightshift enrichments check NAME", "what it would ask; calls nothing"

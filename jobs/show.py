@@ -27,12 +27,15 @@ from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, 
 
 def show_plan(plan: NightPlan) -> None:
     """The plan as a table, why its rows are asked, and what it leaves out."""
-    names = ("table", "rows", "answered", "pending", "deferred", "tokens", "USD", "minutes")
-    console.print(
-        stacked(names, [_planned(table) for table in plan.tables], console.width, f"Night {plan.as_of}")
-    )
+    console.print(plan_of_tables(plan.tables, f"Night {plan.as_of}"))
     for line in _said_of(plan):
         console.print(f"[dim]{escape(line)}[/dim]")
+
+
+def plan_of_tables(tables: Sequence[TablePlan], title: str) -> Group:
+    """Plans of tables, one a line."""
+    names = ("table", "rows", "answered", "pending", "deferred", "tokens", "USD", "minutes")
+    return stacked(names, [_planned(table) for table in tables], console.width, title)
 
 
 def _planned(table: TablePlan) -> list[str]:

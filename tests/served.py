@@ -1,7 +1,7 @@
 """A home with published nights and a trained ranker, made without models, pipelines or orchestration: what
 serving finds."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ import polars as pl
 
 from nightshift.features.codes import Codebook, codes_table, fit_codebook, vectors_of
 from nightshift.features.content import Snapshot
+from nightshift.features.content_spec import ContentSpec, first_spec
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.night import item_features, user_features
 from nightshift.features.settings import CodesSettings, ExampleSettings
@@ -30,11 +31,11 @@ from nightshift.tables import (
     ITEM_TAG_SCORES,
     ITEMS,
     RANKING_EXAMPLES,
-    TABLES,
     USER_EMBEDDINGS,
     USER_FEATURES,
     USER_PREFERENCES,
 )  # fmt: skip
+from tests.every_kind import MADE_UP, all_kinds, made_up
 
 NIGHTS = (date(2024, 1, 8), date(2024, 1, 15), date(2024, 1, 21))
 SMALL = SyntheticSettings(n_users=50, n_items=120, days=20)
@@ -80,6 +81,8 @@ class Served:
     """Newest events that the published nights lack: another version of the same night."""
     codes: bool = False
     """Publishes `item_codes`."""
+    spec: ContentSpec = field(default_factory=first_spec)
+    """What rankers read of a night; with more than always, nights have tables of every kind."""
     implicit: bool = False
     """Only what users chose was logged; rows are candidates of the stage."""
 
@@ -100,19 +103,20 @@ class Served:
     def codebooks(self) -> dict[str, Codebook]:
         """Fitted on the first night, as they would be."""
         written = snapshot(self.world, NIGHTS[0])
-        views = vectors_of(written.item_embeddings, written.item_tag_scores)
+        views = vectors_of(written[ITEM_EMBEDDINGS.name], {"tags": written[ITEM_TAG_SCORES.name]})
         fitted = {view.view: fit_codebook(view, str(NIGHTS[0]), CodesSettings(size=8)) for view in views}
         return {name: book for name, book in fitted.items() if book}
 
     def snapshot(self, night: date) -> Snapshot:
         """What models had written by a night, with semantic ids where they are wanted."""
         written = snapshot(self.world, night)
+        if self.spec != first_spec():
+            written = all_kinds(self.world, written, NIGHTS.index(night))
         if not self.codes:
             return written
-        views = vectors_of(written.item_embeddings, written.item_tag_scores)
-        return replace(
-            written, item_codes=pl.concat(codes_table(self.codebooks[view.view], view) for view in views)
-        )
+        views = vectors_of(written[ITEM_EMBEDDINGS.name], {"tags": written[ITEM_TAG_SCORES.name]})
+        coded = pl.concat(codes_table(self.codebooks[view.view], view) for view in views)
+        return Snapshot(written, item_codes=coded)
 
     def events_before(self, night: date) -> pl.DataFrame:
         before = self.events.filter(pl.col("timestamp").dt.date() < night).sort("timestamp")
@@ -122,16 +126,18 @@ class Served:
         """Publish the tables of a night in their order, the last one being `upto`."""
         store, events, written = self.store, self.events_before(night), self.snapshot(night)
         frames = {ITEMS.name: self.world.items, INTERACTIONS.name: events}
-        frames |= {table.name: getattr(written, table.name) for table in WRITTEN}
-        for name, frame in frames.items():
-            store.publish(TABLES[name], night, frame)
-            if name == upto:
+        frames |= {table.name: written[table.name] for table in WRITTEN}
+        more = {name: made_up(name, frame) for name, frame in written.items() if name in MADE_UP}
+        frames |= {name: written[name] for name in more}
+        for table in (ITEMS, INTERACTIONS, *WRITTEN, *more.values()):
+            store.publish(table, night, frames[table.name])
+            if table.name == upto:
                 return
         inputs = digest_of({name: store.manifest(name, night) for name in frames})
         if self.codes:
-            store.publish(ITEM_CODES, night, written.item_codes, inputs=inputs)
+            store.publish(ITEM_CODES, night, written[ITEM_CODES.name], inputs=inputs)
         for table, build in ((ITEM_FEATURES, item_features), (USER_FEATURES, user_features)):
-            frame = build(self.world.items, events, written, night, self.settings.features)
+            frame = build(self.world.items, events, written, night, self.settings.features, self.spec)
             store.publish(table, night, frame, inputs=inputs)
             if table.name == upto:
                 return
@@ -147,6 +153,7 @@ class Served:
             self.events,
             {night: self.snapshot(night) for night in nights},
             implicit=self.implicit,
+            spec=self.spec,
         )
 
     def train(self, *nights: date, arm: str = "llm", rounds: int = 60) -> pl.DataFrame:
@@ -190,4 +197,5 @@ class Served:
             night,
             self.settings.features,
             self.settings.candidates if self.implicit else None,
+            self.spec,
         )

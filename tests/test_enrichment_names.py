@@ -32,14 +32,12 @@ CONSUMERS = (
 """They read the table that they name, and nothing depends on its being an enrichment."""
 TODAY: frozenset[str] = frozenset(
     {
-        "assets/features.py",
         "assets/rankers.py",
-        "nightshift/features/content.py",
+        "nightshift/enrichments/declared/reads.py",
         "nightshift/night/checks/__init__.py",
         "nightshift/night/config.py",
         "nightshift/night/lineage.py",
         "nightshift/serving/complete_night.py",
-        "nightshift/serving/prepare.py",
         "nightshift/tables.py",
     }
 )

@@ -62,9 +62,12 @@ class Judged:
     def _beside(self) -> Beside:
         newest = self.inputs.snapshots[max(self.inputs.snapshots)]
         items = self.inputs.items
-        spaces = spaces_of(items, newest.item_embeddings) if self.inputs.implicit else {}
+        spaces = spaces_of(items, newest["item_embeddings"]) if self.inputs.implicit else {}
         return Beside(
-            about_items(items, newest.item_facts, self.examples), self.users, self.inputs.interactions, spaces
+            about_items(items, newest["item_facts"], self.examples),
+            self.users,
+            self.inputs.interactions,
+            spaces,
         )
 
     def _proved(self) -> dict[str, str]:
@@ -89,9 +92,9 @@ class Judged:
             (RANKING_SCORES, scores),
         )
         written = (
-            (ITEM_FACTS, newest.item_facts),
-            (ITEM_TAG_SCORES, newest.item_tag_scores),
-            (ITEM_EMBEDDINGS, newest.item_embeddings),
+            (ITEM_FACTS, newest["item_facts"]),
+            (ITEM_TAG_SCORES, newest["item_tag_scores"]),
+            (ITEM_EMBEDDINGS, newest["item_embeddings"]),
         )
         for table, frame in (*tables, *written):
             self.night.store.publish(table, self.night.as_of, frame)

@@ -86,12 +86,15 @@ def parse(prompt: Prompt[Any], text: str | None, finish: FinishReason) -> BaseMo
 
 
 def _frame(schema: type[BaseModel], values: dict[str, BaseModel]) -> pl.DataFrame:
-    types = {
-        name: pl.List(pl.String) if "list" in str(f.annotation) else pl.String
-        for name, f in schema.model_fields.items()
-    }
+    types = {name: _dtype(field.annotation) for name, field in schema.model_fields.items()}
     rows = [{"content_key": key, **value.model_dump()} for key, value in values.items()]
     return pl.DataFrame(rows, schema={"content_key": pl.String, **types})
+
+
+def _dtype(annotation: Any) -> Any:
+    if annotation is int:
+        return pl.Int64
+    return pl.List(pl.String) if "list" in str(annotation) else pl.String
 
 
 def _rejected(

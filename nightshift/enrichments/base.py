@@ -68,6 +68,8 @@ class Shared:
     """`row_id, answer` by table, where a backend recalls what was recorded."""
     root: Path = Path()
     """Folder of nightshift.yaml; paths in settings start here."""
+    can_score: bool = True
+    """Whether the model weighs choices; one that does not writes them."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,10 @@ class Context(Generic[S]):
     @cached_property
     def prompt(self) -> Prompt[Any]:
         """The prompt with settings applied."""
-        assert isinstance(self.each.maker, Asked | Recorded)
-        return self.each.maker.prompt(self.settings, self.shared.vocabulary())
+        maker = self.each.maker
+        assert isinstance(maker, Asked | Recorded)
+        instead = maker.written if isinstance(maker, Asked) and not self.shared.can_score else None
+        return (instead or maker.prompt)(self.settings, self.shared.vocabulary())
 
     @property
     def identity(self) -> ModelIdentity:
@@ -155,6 +159,9 @@ class Asked:
     """Rows that are worth a call at all."""
     values: Callable[[Context[Any], pl.DataFrame], pl.DataFrame] | None = None
     """For prompts that choose: `<key>, content_key, scores` in, rows of the table out."""
+    written: Callable[[Any, Vocabulary], Prompt[Any]] | None = None
+    """For prompts that choose: the same choices as an answer to write, where the model cannot weigh them.
+    None: it is asked nothing."""
     freeze: Callable[[Context[Any], pl.DataFrame, int], None] | None = None
     """Fitted once from the answers and kept in the home; called by a run with `<key>, content_key, scores`
     and the number of rows, never by a plan."""
@@ -315,6 +322,8 @@ class Enrichment(Generic[S]):
     """Whether it is worked off at all. What is off has no table, no asset, no row in a plan."""
     turn: int = 50
     """Who draws on the budget first among those whose inputs are there."""
+    budget_tokens: int | None = None
+    """Prompt and new tokens of one night, where `budget.tables` does not. None: no limit of its own."""
     place: str = ""
     """File it was declared in, for messages; empty for ours."""
 

@@ -23,7 +23,7 @@ from nightshift.enrichments.base import (
     recording,
 )
 from nightshift.enrichments.entities import Reader
-from nightshift.enrichments.fallbacks import settle
+from nightshift.enrichments.fallbacks import FROM_A_MODEL, settle
 from nightshift.enrichments.fits import Fit, fit_of, fitted_rows
 from nightshift.enrichments.priority import worth
 from nightshift.errors import ConfigError
@@ -167,10 +167,22 @@ def _chosen(step: Step, maker: Asked) -> Assembled:
     asked = step.each.entity.without_row_id(step.requests.select("row_id"))
     unread = asked.join(step.scored, on=keys, how="anti")
     last = context.last if step.each.fallback.carried else context.last.clear()
-    carried = last.join(unread, on=keys, how="semi").with_columns(origin=pl.lit("carried"))
+    kept = last.filter(pl.col("origin").is_in(FROM_A_MODEL))
+    carried = kept.join(unread, on=keys, how="semi").with_columns(origin=pl.lit("carried"))
     columns = list(table.columns)
-    frame = pl.concat([made.select(columns), carried.select(columns)]).sort(table.key)
+    known = pl.concat([made.select(columns), carried.select(columns)])
+    frame = pl.concat([known, _unknown(step, known).select(columns)]).sort(table.key)
     return Assembled(frame, REJECTS.empty())
+
+
+def _unknown(step: Step, known: pl.DataFrame) -> pl.DataFrame:
+    """The template's rows for what no model has weighed; none where a missing row stays missing."""
+    each, context = step.each, step.context
+    if each.fallback.template is None:
+        return known.clear()
+    left = step.rows.join(known, on=list(each.entity.key_columns), how="anti", maintain_order="left")
+    rows = _named(each.fallback.template(context, left), "template")
+    return each.finish(context, left, rows, known.clear())
 
 
 def _written(step: Step) -> Assembled:
@@ -206,8 +218,13 @@ def _template(step: Step, answered: pl.DataFrame) -> pl.DataFrame:
         rows = pl.DataFrame(schema=schema)
     else:
         rows = each.fallback.template(step.context, step.rows)
-    said = {name: pl.lit("template") for name in ("prompt_id", "model_id")}
-    return rows.with_columns(**said, content_key=pl.lit(None, dtype=pl.String), origin=pl.lit("template"))
+    return _named(rows, "template")
+
+
+def _named(rows: pl.DataFrame, said: str) -> pl.DataFrame:
+    """Rows that no model answered, with the word for where they come from."""
+    who = {name: pl.lit(said) for name in ("prompt_id", "model_id", "origin")}
+    return rows.with_columns(**who, content_key=pl.lit(None, dtype=pl.String))
 
 
 def _provenance(context: Context[Any], values: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,10 @@
 """Every enrichment there is, by name, in the order in which a night works: inputs first, then their turn."""
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,11 +12,16 @@ from typing import Any
 import nightshift.enrichments
 from nightshift.enrichments.base import Enrichment, TextView
 from nightshift.enrichments.entities import NOT_MAPPED
+from nightshift.enrichments.files import Stamp, from_file, installed, stamps
 from nightshift.errors import ConfigError
 from nightshift.features.specs import refuse_unused
 from nightshift.tables import TABLES, Table
 
 Registry = Mapping[str, Enrichment[Any]]
+NOT_ENRICHMENTS = ("declared",)
+"""Packages here that hold none."""
+SOURCE_VIEWS = ("raw", "template")
+"""Views of items that are there without any enrichment."""
 
 
 @cache
@@ -24,7 +30,7 @@ def built_in() -> Registry:
     found = [
         importlib.import_module(f"nightshift.enrichments.{module.name}.enrichment").ENRICHMENT
         for module in pkgutil.iter_modules(nightshift.enrichments.__path__)
-        if module.ispkg
+        if module.ispkg and module.name not in NOT_ENRICHMENTS
     ]
     return registry_of(found)
 
@@ -36,8 +42,18 @@ def by_default() -> Registry:
 
 
 def registry_with(folder: Path | None) -> Registry:
-    """Ours and those of a user's folder."""
-    return built_in()
+    """Ours, those of installed packages, and those of a user's folder, read again when a file of it changes.
+
+    Raises ConfigError that names the file.
+    """
+    return _registry(folder, stamps(folder) if folder else ())
+
+
+@lru_cache(maxsize=16)
+def _registry(folder: Path | None, stamped: tuple[Stamp, ...]) -> Registry:
+    """Ours where nothing else is there: then the very same object."""
+    more = [*installed(), *(from_file(Path(path), folder) for path, *_ in stamped if folder)]
+    return registry_of([*built_in().values(), *more]) if more else built_in()
 
 
 def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
@@ -52,6 +68,7 @@ def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
             )
         refuse_unused(each.name, each.features)
         named[each.name] = each
+    _check_views(named)
     _check_inputs(named)
     return MappingProxyType({each.name: each for each in _ordered(named)})
 
@@ -73,6 +90,18 @@ def _base_tables() -> Mapping[str, Table]:
     return TABLES
 
 
+def _check_views(named: Mapping[str, Enrichment[Any]]) -> None:
+    taken: dict[tuple[str, str], str] = {("item", view): "the sources" for view in SOURCE_VIEWS}
+    for each in named.values():
+        for view in each.views:
+            owner = taken.setdefault((each.entity.name, view.name), each.name)
+            if owner != each.name:
+                raise ConfigError(
+                    f"{each.place or each.name}: a view {view.name!r} of {each.entity.name}s is there "
+                    f"already, by {owner}; take another name"
+                )
+
+
 def _check_inputs(named: Mapping[str, Enrichment[Any]]) -> None:
     known = {*named, *_base_tables()}
     for each in named.values():
@@ -81,9 +110,12 @@ def _check_inputs(named: Mapping[str, Enrichment[Any]]) -> None:
             raise ConfigError(f"{each.place or each.name}: entity {each.entity.name}: {of}")
         for table in each.inputs:
             if table not in known:
-                listed = ", ".join(sorted({*named, "items", "interactions"}))
+                there = sorted({*named, "items", "interactions"})
+                near = difflib.get_close_matches(table, there, n=1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
                 raise ConfigError(
-                    f"{each.place or each.name}: reads {table!r}, which is no table; there are {listed}"
+                    f"{each.place or each.name}: reads {table!r}, which is no table; {hint}there are "
+                    f"{', '.join(there)}"
                 )
 
 
@@ -94,8 +126,10 @@ def _ordered(named: Mapping[str, Enrichment[Any]]) -> list[Enrichment[Any]]:
         ready = [each for each in left.values() if not set(each.inputs) & set(left)]
         if not ready:
             circle = " reads ".join(_circle(left))
+            places = sorted({each.place for each in left.values() if each.place})
+            where = f"{', '.join(places)}: " if places else ""
             raise ConfigError(
-                f"enrichments read each other in a circle: {circle}; take one of the `reads` out"
+                f"{where}enrichments read each other in a circle: {circle}; take one of the `reads` out"
             )
         first = min(ready, key=lambda each: (each.turn, each.name))
         done.append(left.pop(first.name))

@@ -13,12 +13,14 @@ import scipy.sparse as sp
 from nightshift.features.affinity import attribute_columns, attribute_matrix
 from nightshift.features.collaborative import Refits, collaborative_columns
 from nightshift.features.content import NightContent, Snapshot, night_content
+from nightshift.features.content_spec import TEMPLATE, ContentSpec, first_spec
 from nightshift.features.counts import count_columns
 from nightshift.features.dealings import dealings
 from nightshift.features.history import EventLog, Ints, Past, midnight
 from nightshift.features.lists import list_columns
-from nightshift.features.permutation import permutation
-from nightshift.features.preferences import preference_columns
+from nightshift.features.parts import Dealing
+from nightshift.features.permutation import Seen, dealt_on, users_seen
+from nightshift.features.preferences import preference_columns, read_off
 from nightshift.features.prefixes import prefix_columns
 from nightshift.features.rows import Columns, FeatureFunction, Rows, prefixed
 from nightshift.features.settings import FeatureSettings
@@ -44,6 +46,8 @@ class Builder:
     """More families by name: their columns are added as `<name>__<column>`."""
     stage: "Stage | None" = None
     """The candidate stage, where there is one: its scores join the base family."""
+    spec: ContentSpec = field(default_factory=first_spec)
+    """What is read of the snapshots."""
 
     @cached_property
     def dates(self) -> list[date]:
@@ -54,8 +58,8 @@ class Builder:
     def nights(self) -> list[NightContent]:
         """The nights' content in catalogue order; one empty night when there is no snapshot."""
         ids, similarity = self.items["item_id"], self.settings.similarity
-        known = [night_content(day, self.snapshots[day], ids, similarity) for day in self.dates]
-        return known or [night_content(None, MISSING_NIGHT, ids, similarity)]
+        known = [night_content(day, self.snapshots[day], ids, similarity, self.spec) for day in self.dates]
+        return known or [night_content(None, MISSING_NIGHT, ids, similarity, self.spec)]
 
     @cached_property
     def refits(self) -> Refits:
@@ -68,8 +72,12 @@ class Builder:
         return attribute_matrix(self.items)
 
     @cached_property
-    def _placebos(self) -> dict[tuple[int, bytes], NightContent]:
+    def _placebos(self) -> dict[tuple[int, int, bytes], NightContent]:
         return {}
+
+    @cached_property
+    def _users_seen(self) -> Seen:
+        return users_seen(self.nights)
 
     def log(self, interactions: pl.DataFrame) -> EventLog:
         """Encode events against this builder's catalogue."""
@@ -110,6 +118,7 @@ class Builder:
             name: values
             for name, values in columns.items()
             if not name.startswith(("base__user_", "base__item_", "base__list_"))
+            and name.partition("__")[2] not in self.spec.unranked
         }
         return list_columns(scores, rows.group)
 
@@ -121,17 +130,17 @@ class Builder:
             columns |= prefixed("base__", self._base(log, rows, past))
             columns |= prefixed("base__", self.stage.columns(log, rows, content)) if self.stage else {}
         if "text" in families:
-            columns |= prefixed("text__", self._views(log, rows, past, content, ("raw",)))
+            columns |= prefixed("text__", self._read(log, rows, past, content, "text"))
         if "llm" in families:
-            columns |= prefixed("llm__", self._written(log, rows, past, content))
+            columns |= prefixed("llm__", self._read(log, rows, past, content, "llm"))
         for dealing, name in enumerate(
             dealings(self.settings.permutations) if "permuted" in families else ()
         ):
             columns |= prefixed(
-                f"{name}__", self._written(log, rows, past, self.placebo(log, number, dealing))
+                f"{name}__", self._read(log, rows, past, self.placebo(log, number, dealing), "llm")
             )
         if "template" in families:
-            columns |= prefixed("template__", self._views(log, rows, past, content, ("template",)))
+            columns |= prefixed("template__", self._views(log, rows, past, content, (TEMPLATE,)))
         for name, function in self.extra.items():
             columns |= prefixed(f"{name}__", function(log, rows, content))
         return columns
@@ -159,20 +168,24 @@ class Builder:
                 )
         return columns
 
-    def _written(self, log: EventLog, rows: Rows, past: Past, content: NightContent) -> Columns:
-        """What the language model wrote, as columns; the same code serves the placebo."""
-        columns = self._views(log, rows, past, content, ("hidden", "tags", "facts"))
-        return (
-            columns
-            | tag_columns(content.tags, rows.item, past, self.settings.similarity.facets)
-            | preference_columns(rows, content)
-        )
+    def _read(self, log: EventLog, rows: Rows, past: Past, content: NightContent, family: str) -> Columns:
+        """What an encoder or a language model made, as columns."""
+        columns = self._views(log, rows, past, content, self.spec.similar(family))
+        affinity, preference = self.spec.affinity, self.spec.preference
+        if affinity and affinity.family == family:
+            columns |= tag_columns(content.tags, rows.item, past, self.settings.similarity.facets)
+        if preference and preference.family == family:
+            columns |= preference_columns(rows, content)
+        return columns | read_off(content, family, rows.user_ids, rows.item)
 
     def placebo(self, log: EventLog, number: int, dealing: int = 0) -> NightContent:
-        """A night's content with the answers dealt to other items of like popularity; `dealing` numbers
-        independent draws."""
-        mapping = permutation(log, self.nights, self.seed, dealing)
-        key = (number, mapping.tobytes())
+        """A night's content with the answers dealt to other items of like popularity and other users of
+        like activity; `dealing` numbers independent draws."""
+        dealt = self._dealing(log, number, dealing)
+        key = (number, dealing, dealt.key)
         if key not in self._placebos:
-            self._placebos[key] = self.nights[number].permuted(mapping)
+            self._placebos[key] = self.nights[number].dealt(dealt)
         return self._placebos[key]
+
+    def _dealing(self, log: EventLog, number: int, dealing: int) -> Dealing:
+        return dealt_on(log, self.nights, number, self._users_seen, self.seed, dealing)

@@ -7,6 +7,8 @@ again.
 """
 
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,7 +16,6 @@ import polars as pl
 from nightshift.features.code_quality import collisions, entropy, stability
 from nightshift.features.codes import Codebook, Vectors, codes_table, fit_codebook
 from nightshift.features.settings import CodesSettings
-from nightshift.night.night import Night
 from nightshift.storage.content_key import canonical, content_key
 from nightshift.storage.durable import rename, sync
 from nightshift.tables import ITEM_CODES
@@ -30,18 +31,31 @@ class Coded:
     """Collisions, entropy and stability by view."""
 
 
-def code_items(night: Night, sources: list[Vectors], items: int) -> Coded:
-    """Codes of every view that has a codebook, or can be given one tonight; `items` is the size of the
-    catalogue."""
+@dataclass(frozen=True)
+class Codebooks:
+    """The codebooks of a home, as one night finds them."""
+
+    home: Path
+    as_of: date
+    settings: CodesSettings
+    run_id: str = "local"
+
+    def code(self, sources: list[Vectors], items: int) -> Coded:
+        """Codes of every view that has a codebook, or can be given one tonight; `items` is the size of the
+        catalogue."""
+        return _coded(self, sources, items)
+
+
+def _coded(night: Codebooks, sources: list[Vectors], items: int) -> Coded:
     parts, numbers = [ITEM_CODES.empty()], dict[str, float | str]()
-    for vectors in sources if night.settings.codes.enabled else []:
+    for vectors in sources if night.settings.enabled else []:
         codebook = _frozen(night, vectors, items)
         if codebook is None:
             continue
         parts.append(codes_table(codebook, vectors))
         numbers |= {
             f"{vectors.view}: {name}": value
-            for name, value in quality(codebook, vectors, night.settings.codes).items()
+            for name, value in quality(codebook, vectors, night.settings).items()
         }
     return Coded(ITEM_CODES.conform(pl.concat(parts)), numbers)
 
@@ -61,10 +75,10 @@ def quality(codebook: Codebook, vectors: Vectors, settings: CodesSettings) -> di
     }
 
 
-def _frozen(night: Night, vectors: Vectors, items: int) -> Codebook | None:
+def _frozen(night: Codebooks, vectors: Vectors, items: int) -> Codebook | None:
     """The kept codebook of these vectors, or one fitted now, when enough items have a vector."""
-    settings = night.settings.codes
-    folder = night.settings.home_folder / "models" / "item_codes"
+    settings = night.settings
+    folder = night.home / "models" / "item_codes"
     chosen = canonical(settings.model_dump(include={"levels", "size", "dimensions"}))
     path = folder / f"{vectors.view}-{content_key(vectors.view, vectors.encoder_id, chosen)}.npz"
     if path.exists():

@@ -13,6 +13,7 @@ between processes.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -163,14 +164,15 @@ def codes_table(codebook: Codebook, vectors: Vectors) -> pl.DataFrame:
     )
 
 
-def vectors_of(embeddings: pl.DataFrame, tag_scores: pl.DataFrame) -> list[Vectors]:
-    """What a night's `item_embeddings` and `item_tag_scores` give to quantize: one `Vectors` a view that
-    has rows.
+def vectors_of(embeddings: pl.DataFrame, scores: Mapping[str, pl.DataFrame]) -> list[Vectors]:
+    """What a night's `item_embeddings` and its tables of scores, by view, give to quantize: one `Vectors` a
+    view that has rows.
 
     Raises VectorMismatch when a view mixes encoders.
     """
     found = [_embedded(str(view), part) for (view,), part in embeddings.group_by("view", maintain_order=True)]
-    return sorted([*found, *_scored(tag_scores)], key=lambda vectors: vectors.view)
+    scored = [vectors for view, rows in scores.items() for vectors in _scored(view, rows)]
+    return sorted([*found, *scored], key=lambda vectors: vectors.view)
 
 
 def _embedded(view: str, rows: pl.DataFrame) -> Vectors:
@@ -181,7 +183,7 @@ def _embedded(view: str, rows: pl.DataFrame) -> Vectors:
     return Vectors(view, encoders[0], rows["item_id"], raw)
 
 
-def _scored(tag_scores: pl.DataFrame) -> list[Vectors]:
+def _scored(view: str, tag_scores: pl.DataFrame) -> list[Vectors]:
     """The tag scores as a view of their own; its encoder is the vocabulary's tags and the model that most
     rows come from."""
     if not tag_scores.height:
@@ -198,4 +200,4 @@ def _scored(tag_scores: pl.DataFrame) -> list[Vectors]:
         .row(0)
     )
     names = content_key(*(text for row in tags.select("facet", "tag").iter_rows() for text in row))[:12]
-    return [Vectors("tags", f"{model[0]}|{model[1]}|{names}", items, raw)]
+    return [Vectors(view, f"{model[0]}|{model[1]}|{names}", items, raw)]

@@ -5,7 +5,7 @@ Tables come in as snapshots (frames of `nightshift.tables`, any may be empty) an
 catalogue order, with a mask for the items they do not cover.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
@@ -15,17 +15,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nightshift.errors import VectorMismatch
+from nightshift.features.content_spec import ContentSpec, first_spec
 from nightshift.features.history import Floats, Ints, encode
+from nightshift.features.parts import Dealing, Named, Part, Users, part_of
 from nightshift.features.settings import SimilaritySettings
+from nightshift.features.specs import PreferenceMatch, TagAffinity
 from nightshift.features.whitening import Whitening, fit_whitening, settled, unit
-from nightshift.tables import (
-    ITEM_CODES,
-    ITEM_EMBEDDINGS,
-    ITEM_FACTS,
-    ITEM_TAG_SCORES,
-    USER_EMBEDDINGS,
-    USER_PREFERENCES,
-)
+from nightshift.tables import ITEM_CODES, ITEM_EMBEDDINGS, USER_EMBEDDINGS, Table
 
 FEW_ITEMS = 5000
 """Items from which a view keeps 128 dimensions."""
@@ -37,9 +33,12 @@ LARGEST_SQUARE = 6000
 they are asked."""
 
 
-UNWRITTEN = ("raw", "template")
-"""Views that no language model wrote: they are never dealt to other items."""
-
+NO_SCORES = pl.DataFrame(
+    schema={"item_id": pl.String, "facet": pl.String, "tag": pl.String, "score": pl.Float32}
+)
+NO_LISTS = pl.DataFrame(
+    schema={"user_id": pl.String, "liked": pl.List(pl.String), "disliked": pl.List(pl.String)}
+)
 TIE_BREAK = 1e-12
 """Added for each place in the catalogue; far below the last decimal of a cosine for catalogues under a
 million items."""
@@ -50,17 +49,13 @@ def cosines(left: Floats, right: Floats) -> Floats:
     return settled(left.astype(np.float64) @ right.astype(np.float64).T)
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One night's model-written tables. The features of a row come from the newest snapshot at or before
-    its day."""
+class Snapshot(dict[str, pl.DataFrame]):
+    """One night's tables by name; one that the night lacks has no rows. The features of a row come from the
+    newest snapshot at or before its day."""
 
-    item_tag_scores: pl.DataFrame = field(default_factory=ITEM_TAG_SCORES.empty)
-    item_embeddings: pl.DataFrame = field(default_factory=ITEM_EMBEDDINGS.empty)
-    item_facts: pl.DataFrame = field(default_factory=ITEM_FACTS.empty)
-    user_preferences: pl.DataFrame = field(default_factory=USER_PREFERENCES.empty)
-    user_embeddings: pl.DataFrame = field(default_factory=USER_EMBEDDINGS.empty)
-    item_codes: pl.DataFrame = field(default_factory=ITEM_CODES.empty)
+    def rows(self, table: Table) -> pl.DataFrame:
+        """A table's rows."""
+        return self.get(table.name, table.empty())
 
 
 def dimensions_for(items: int) -> int:
@@ -175,36 +170,47 @@ class ItemCodes:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What users' rows say: tags they name, and their text."""
+
+    users: Users
+    """Users with a row, or with a vector."""
+    liked: Floats
+    disliked: Floats
+    """(users, tags) 1 where the user's row names the tag."""
+    vectors: Floats
+    """(users, d) unit vectors in the whitened space of the items' view; zero where missing."""
+
+
+NOTHING_STATED = Stated(Named(pl.Series([], dtype=pl.String)), *(np.zeros((0, 1), np.float32),) * 3)
+"""Where no feature reads what users' rows say."""
+
+
+@dataclass(frozen=True)
 class NightContent:
     """A snapshot in catalogue order."""
 
     as_of: date | None
+    spec: ContentSpec
     views: dict[str, View]
     tags: TagScores
-    user_ids: pl.Series
-    """Users with preferences or a `facts` vector."""
-    liked_tags: Floats
-    disliked_tags: Floats
-    """(users, tags) 1 where the user's preferences name the tag."""
-    user_facts: Floats
-    """(users, d) unit vectors in the `facts` view's whitened space; zero where missing."""
+    stated: Stated
     codes: dict[str, ItemCodes] = field(default_factory=dict)
     """Semantic ids by view."""
+    parts: tuple[Part, ...] = ()
+    """One for each of `spec.read_off`."""
 
-    def permuted(self, mapping: Ints) -> "NightContent":
-        """The placebo: every item gets the answers of item mapping[i]; users keep theirs."""
-        views = {name: view.permuted(mapping) for name, view in self.views.items() if name not in UNWRITTEN}
-        tags = self.tags.permuted(mapping)
-        codes = {name: codes.permuted(mapping) for name, codes in self.codes.items() if name not in UNWRITTEN}
-        return NightContent(
-            self.as_of,
-            views,
-            tags,
-            self.user_ids,
-            self.liked_tags,
-            self.disliked_tags,
-            self.user_facts,
-            codes,
+    def dealt(self, dealing: Dealing) -> "NightContent":
+        """The placebo: every item gets the answers of another item, and every user those of another user
+        where the feature says so."""
+        written, items = self.spec.written, dealing.items
+        pairs = zip(self.spec.read_off, self.parts, strict=True)
+        return replace(
+            self,
+            views={name: view.permuted(items) for name, view in self.views.items() if name in written},
+            tags=self.tags.permuted(items),
+            codes={name: codes.permuted(items) for name, codes in self.codes.items() if name in written},
+            parts=tuple(part.dealt(dealing, one) if one.family == "llm" else part for one, part in pairs),
         )
 
 
@@ -241,15 +247,17 @@ def _tag_scores(frame: pl.DataFrame, items: pl.Series) -> TagScores:
 
 
 def _item_views(
-    snapshot: Snapshot, items: pl.Series, tags: TagScores, settings: SimilaritySettings
+    snapshot: Snapshot, items: pl.Series, tags: TagScores, settings: SimilaritySettings, spec: ContentSpec
 ) -> dict[str, View]:
-    views = {}
-    for name in ("raw", "template", "facts", "hidden"):
-        rows = snapshot.item_embeddings.filter(pl.col("view") == name)
+    views, embedded = {}, snapshot.rows(ITEM_EMBEDDINGS)
+    for name in spec.embedded:
+        rows = embedded.filter(pl.col("view") == name)
         if rows.height:
             views[name] = View.of(name, *_vectors(rows, "item", items), settings)
-    if tags.present.any():
-        views["tags"] = View.of("tags", tags.scores, tags.present, settings)
+    if spec.affinity and tags.present.any():
+        assert isinstance(spec.affinity.spec, TagAffinity)
+        name = spec.affinity.spec.view
+        views[name] = View.of(name, tags.scores, tags.present, settings)
     return views
 
 
@@ -269,20 +277,29 @@ def _named_tags(frame: pl.DataFrame, column: str, users: pl.Series, tags: TagSco
     return marks
 
 
-def _user_facts(snapshot: Snapshot, users: pl.Series, views: dict[str, View]) -> Floats:
-    rows = snapshot.user_embeddings.filter(pl.col("view") == "facts")
-    if not rows.height or "facts" not in views:
+def _stated(
+    snapshot: Snapshot, tags: TagScores, views: dict[str, View], spec: PreferenceMatch, table: str
+) -> Stated:
+    texts = snapshot.rows(USER_EMBEDDINGS).filter(pl.col("view") == spec.view)
+    rows = snapshot.get(table, NO_LISTS.rename({"liked": spec.liked, "disliked": spec.disliked}))
+    users = pl.concat([rows["user_id"], texts["user_id"]]).unique().sort()
+    liked, disliked = (_named_tags(rows, column, users, tags) for column in (spec.liked, spec.disliked))
+    return Stated(Named(users), liked, disliked, _user_texts(snapshot, texts, users, views, spec.view))
+
+
+def _user_texts(
+    snapshot: Snapshot, rows: pl.DataFrame, users: pl.Series, views: dict[str, View], view: str
+) -> Floats:
+    if not rows.height or view not in views:
         return np.zeros((users.len(), 1), np.float32)
-    encoders = {
-        *rows["encoder_id"],
-        *snapshot.item_embeddings.filter(pl.col("view") == "facts")["encoder_id"],
-    }
+    embedded = snapshot.rows(ITEM_EMBEDDINGS).filter(pl.col("view") == view)
+    encoders = {*rows["encoder_id"], *embedded["encoder_id"]}
     if len(encoders) > 1:
         raise VectorMismatch(
-            f"view 'facts' of items and users comes from different encoders: {sorted(encoders)}"
+            f"view {view!r} of items and users comes from different encoders: {sorted(encoders)}"
         )
     vectors, present = _vectors(rows, "user", users)
-    return np.asarray(unit(views["facts"].whitening(vectors)) * present[:, None], np.float32)
+    return np.asarray(unit(views[view].whitening(vectors)) * present[:, None], np.float32)
 
 
 def _item_codes(frame: pl.DataFrame, items: pl.Series) -> dict[str, ItemCodes]:
@@ -301,15 +318,22 @@ def _item_codes(frame: pl.DataFrame, items: pl.Series) -> dict[str, ItemCodes]:
 
 
 def night_content(
-    as_of: date | None, snapshot: Snapshot, items: pl.Series, settings: SimilaritySettings
+    as_of: date | None,
+    snapshot: Snapshot,
+    items: pl.Series,
+    settings: SimilaritySettings,
+    spec: ContentSpec | None = None,
 ) -> NightContent:
     """Align a snapshot to the catalogue's item ids. Raises VectorMismatch when one view mixes encoders."""
-    tags = _tag_scores(snapshot.item_tag_scores, items)
-    views = _item_views(snapshot, items, tags, settings)
-    preferences = snapshot.user_preferences
-    users = pl.concat([preferences["user_id"], snapshot.user_embeddings["user_id"]]).unique().sort()
-    likes, dislikes = (_named_tags(preferences, column, users, tags) for column in ("likes", "dislikes"))
-    codes = _item_codes(snapshot.item_codes, items)
+    spec = spec or first_spec()
+    scored = snapshot.get(spec.affinity.table, NO_SCORES) if spec.affinity else NO_SCORES
+    tags = _tag_scores(scored, items)
+    views = _item_views(snapshot, items, tags, settings, spec)
+    stated = NOTHING_STATED
+    if spec.preference:
+        assert isinstance(spec.preference.spec, PreferenceMatch)
+        stated = _stated(snapshot, tags, views, spec.preference.spec, spec.preference.table)
+    parts = tuple(part_of(one, snapshot, items) for one in spec.read_off)
     return NightContent(
-        as_of, views, tags, users, likes, dislikes, _user_facts(snapshot, users, views), codes
+        as_of, spec, views, tags, stated, _item_codes(snapshot.rows(ITEM_CODES), items), parts
     )

@@ -24,6 +24,7 @@ import polars as pl
 from nightshift.errors import SourceError
 from nightshift.features.builder import Builder
 from nightshift.features.content import Snapshot
+from nightshift.features.content_spec import ContentSpec, first_spec
 from nightshift.features.history import EventLog, without_duplicates
 from nightshift.features.rows import Columns, FeatureFunction, Rows
 from nightshift.features.settings import ExampleSettings
@@ -49,6 +50,8 @@ class ExampleInputs:
     """More feature families by name, held to the same proofs."""
     implicit: bool = False
     """Every event is a choice; what else could have been chosen comes from the candidate stage."""
+    spec: ContentSpec = field(default_factory=first_spec)
+    """What is read of the snapshots."""
 
     def builder(self, settings: ExampleSettings) -> Builder:
         """A builder for these inputs; pass it along to reuse the nights' content and the refits."""
@@ -57,7 +60,9 @@ class ExampleInputs:
         )
 
         stage = Stage(settings.candidates) if self.implicit else None
-        return Builder(self.items, self.snapshots, settings.features, settings.seed, self.extra, stage)
+        return Builder(
+            self.items, self.snapshots, settings.features, settings.seed, self.extra, stage, self.spec
+        )
 
 
 def asked_rows(interactions: pl.DataFrame) -> pl.DataFrame:

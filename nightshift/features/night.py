@@ -12,16 +12,17 @@ import polars as pl
 
 from nightshift.features.affinity import SHRINKAGE, attribute_lists, signed, weights_of
 from nightshift.features.content import NightContent, Snapshot, View, night_content
+from nightshift.features.content_spec import TEMPLATE, ContentSpec
 from nightshift.features.counts import overall_rate, side_columns
-from nightshift.features.history import EventLog, Floats, Ints, Past, encode, midnight
+from nightshift.features.history import EventLog, Floats, Ints, Past, midnight
 from nightshift.features.names import column_labels
+from nightshift.features.parts import Values
 from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.similarity import neighbour_columns
 from nightshift.tables import ITEM_FEATURES, USER_FEATURES
 
-FAMILY_OF = {"raw": "text__"}
-"""Who pays for a view's columns, where it is not the language model."""
+NOBODY = pl.Series([], dtype=pl.String)
 TOP_ATTRIBUTES = 32
 """Most common attributes that get a column in the users' table."""
 TOLD_DIMENSIONS = 32
@@ -34,22 +35,24 @@ def item_features(
     snapshot: Snapshot,
     as_of: date,
     settings: FeatureSettings | None = None,
+    spec: ContentSpec | None = None,
 ) -> pl.DataFrame:
     """The `item_features` table: counts and rates, tag scores, whitened vectors, click rates of the
     nearest items."""
     settings = settings or FeatureSettings()
-    log, content = _opened(items, interactions, snapshot, as_of, settings)
+    log, content = _opened(items, interactions, snapshot, as_of, settings, spec)
     item = np.arange(items.height)
     moment = np.full(items.height, midnight(as_of))
     columns = prefixed(
         "base__", side_columns(log.by_item, item, moment, overall_rate(log, moment), settings.counts)
     )
     for name, view in _told(content).items():
-        family = FAMILY_OF.get(name, "llm__")
+        family = _family(content, name)
         near = neighbour_columns(log, view, item, moment, settings.counts)
         columns |= prefixed(f"{family}{name}_", near | _dimensions(view))
     tags = np.where(content.tags.present[:, None], content.tags.scores, np.float32(np.nan))
     columns |= _named("llm__tag_", _tag_labels(content), tags) if tags.shape[1] else {}
+    columns |= _own(content, "item", NOBODY, item)
     return ITEM_FEATURES.conform(_table("item_id", items["item_id"], columns))
 
 
@@ -59,11 +62,12 @@ def user_features(
     snapshot: Snapshot,
     as_of: date,
     settings: FeatureSettings | None = None,
+    spec: ContentSpec | None = None,
 ) -> pl.DataFrame:
     """The `user_features` table: counts and rates, liking of common attributes and of tags, the mean liked
     vector of every view."""
     settings = settings or FeatureSettings()
-    log, content = _opened(items, interactions, snapshot, as_of, settings)
+    log, content = _opened(items, interactions, snapshot, as_of, settings, spec)
     user, moment = np.arange(log.users.len()), np.full(log.users.len(), midnight(as_of))
     past = log.past(user, moment, settings.history_length)
     columns = prefixed(
@@ -71,8 +75,9 @@ def user_features(
     )
     columns |= _attribute_likings(items, past)
     for name, view in _told(content).items():
-        columns |= prefixed(FAMILY_OF.get(name, "llm__"), _mean_liked(view, past))
+        columns |= prefixed(_family(content, name), _mean_liked(view, past))
     columns |= prefixed("llm__", _tag_likings(content, past) | _written_preferences(log.users, content))
+    columns |= _own(content, "user", log.users, user)
     known = np.bincount(log.user, minlength=log.users.len()) > 0
     return USER_FEATURES.conform(
         _table("user_id", log.users, columns).filter(pl.Series(known, dtype=pl.Boolean))
@@ -85,14 +90,29 @@ def _opened(
     snapshot: Snapshot,
     as_of: date,
     settings: FeatureSettings,
+    spec: ContentSpec | None,
 ) -> tuple[EventLog, NightContent]:
     log = EventLog.of(interactions, items["item_id"]).before(midnight(as_of))
-    return log, night_content(as_of, snapshot, items["item_id"], settings.similarity)
+    return log, night_content(as_of, snapshot, items["item_id"], settings.similarity, spec)
 
 
 def _told(content: NightContent) -> dict[str, View]:
     """The views of the tables: the template's is a placebo, which is judged and not published."""
-    return {name: view for name, view in content.views.items() if name != "template"}
+    return {name: view for name, view in content.views.items() if name != TEMPLATE}
+
+
+def _family(content: NightContent, view: str) -> str:
+    """Who pays for a view's columns."""
+    return "llm__" if view in content.spec.written else "text__"
+
+
+def _own(content: NightContent, entity: str, users: pl.Series, item: Ints) -> Columns:
+    """Columns of the features that speak of an item or of a user alone."""
+    columns: Columns = {}
+    for one, part in zip(content.spec.read_off, content.parts, strict=True):
+        if isinstance(part, Values) and one.entity == entity:
+            columns |= prefixed(f"{one.family}__", part.columns(users, item))
+    return columns
 
 
 def _table(key: str, ids: pl.Series, columns: Columns) -> pl.DataFrame:
@@ -163,13 +183,12 @@ def _tag_likings(content: NightContent, past: Past) -> Columns:
 def _written_preferences(users: pl.Series, content: NightContent) -> Columns:
     """`prefers_<facet>_<tag>`: 1 the model wrote that the user likes it, -1 dislikes, 0 neither; NaN
     without preferences."""
-    code: Ints = encode(users, content.user_ids)
-    missing = code >= content.user_ids.len()
+    stated = content.stated
+    code: Ints = stated.users.of(users)
+    missing = code >= len(stated.users)
     columns = float32({"preferences_missing": missing})
-    if not content.tags.names or content.user_ids.len() == 0:
+    if not content.tags.names or len(stated.users) == 0:
         return columns
     code = np.where(missing, 0, code)
-    marks = np.where(
-        missing[:, None], np.float32(np.nan), content.liked_tags[code] - content.disliked_tags[code]
-    )
+    marks = np.where(missing[:, None], np.float32(np.nan), stated.liked[code] - stated.disliked[code])
     return columns | _named("prefers_", _tag_labels(content), marks)

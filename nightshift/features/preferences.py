@@ -5,8 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightshift.features.content import NightContent
-from nightshift.features.history import Floats, Ints, encode
-from nightshift.features.rows import Columns, Doubles, Rows, blanked, float32
+from nightshift.features.history import Floats, Ints
+from nightshift.features.parts import Names
+from nightshift.features.rows import Columns, Doubles, Rows, blanked, float32, prefixed
+from nightshift.features.specs import PreferenceMatch
 
 
 def _inner(one: Floats, other: NDArray[np.floating]) -> Doubles:
@@ -22,34 +24,48 @@ def _named(marks: Floats, scores: Doubles) -> Doubles:
 
 
 def preference_columns(rows: Rows, content: NightContent) -> Columns:
-    """Scores of the tags the user likes and dislikes, cosine of user and item `facts`; NaN and an
-    indicator for unknown users."""
-    return preferred(encode(rows.user_ids, content.user_ids), rows.item, content)
+    """Scores of the tags the user likes and dislikes, cosine of user and item text; NaN and an indicator
+    for unknown users."""
+    return preferred(rows.user_ids, rows.item, content)
 
 
-def preferred(user: Ints, candidate: Ints, content: NightContent) -> Columns:
-    """The same for users by their number in the night's content: one for each candidate (rows,), or one
-    that all share."""
-    missing = user >= len(content.liked_tags)
+def preferred(users: Names, candidate: Ints, content: NightContent) -> Columns:
+    """The same for users by id: one for each candidate (rows,), or one that all share."""
+    assert content.spec.preference is not None
+    spec = content.spec.preference.spec
+    assert isinstance(spec, PreferenceMatch)
+    return prefixed(f"{spec.prefix}_", _preferred(content.stated.users.of(users), candidate, content, spec))
+
+
+def _preferred(user: Ints, candidate: Ints, content: NightContent, spec: PreferenceMatch) -> Columns:
+    stated = content.stated
+    missing = user >= len(stated.liked)
     alone = np.broadcast_to(missing, len(candidate))
-    if len(content.liked_tags) == 0:
-        return float32({"preference_missing": alone})
+    if len(stated.liked) == 0:
+        return float32({"missing": alone})
     user = np.where(missing, 0, user)
     scores = content.tags.scores[candidate].astype(np.float64)
     unknown = missing | ~content.tags.present[candidate]
-    liked, disliked = _named(content.liked_tags[user], scores), _named(content.disliked_tags[user], scores)
+    liked, disliked = _named(stated.liked[user], scores), _named(stated.disliked[user], scores)
     difference = np.where(np.isnan(liked), 0.0, liked) - np.where(np.isnan(disliked), 0.0, disliked)
-    columns = float32(
-        {"preference_liked": liked, "preference_disliked": disliked, "preference_difference": difference}
-    )
-    summary = float32({"preference_summary": _summary(user, candidate, content, missing)})
-    return blanked(columns, unknown) | summary | {"preference_missing": alone.astype(np.float32)}
+    columns = float32({"liked": liked, "disliked": disliked, "difference": difference})
+    summary = float32({"summary": _summary(user, candidate, content, missing, spec.view)})
+    return blanked(columns, unknown) | summary | {"missing": alone.astype(np.float32)}
 
 
-def _summary(user: Ints, candidate: Ints, content: NightContent, missing: np.ndarray) -> Doubles:
-    facts = content.views.get("facts")
-    if facts is None or content.user_facts.shape[1] != facts.vectors.shape[1]:
+def _summary(user: Ints, candidate: Ints, content: NightContent, missing: np.ndarray, name: str) -> Doubles:
+    view, told = content.views.get(name), content.stated.vectors
+    if view is None or told.shape[1] != view.vectors.shape[1]:
         return np.full(len(candidate), np.nan)
-    vectors = content.user_facts[user]
-    known = ~missing & facts.present[candidate] & vectors.any(1)
-    return np.where(known, _inner(vectors, facts.vectors[candidate]), np.nan)
+    vectors = told[user]
+    known = ~missing & view.present[candidate] & vectors.any(1)
+    return np.where(known, _inner(vectors, view.vectors[candidate]), np.nan)
+
+
+def read_off(content: NightContent, family: str, users: Names, candidate: Ints) -> Columns:
+    """Columns of the features of a family that are read off a table by itself."""
+    columns: Columns = {}
+    for one, part in zip(content.spec.read_off, content.parts, strict=True):
+        if one.family == family:
+            columns |= part.columns(users, candidate)
+    return columns

@@ -325,7 +325,16 @@ def _known(settings: Settings, place: str) -> Settings:
     for each in names.values():
         settings.of(each)
     _ = settings.registry
-    return settings
+    return _with_their_budgets(settings, names)
+
+
+def _with_their_budgets(settings: Settings, registry: Registry) -> Settings:
+    """The settings with the token limits that declarations bring; what nightshift.yaml says counts."""
+    said = {each.name: each.budget_tokens for each in registry.values() if each.budget_tokens is not None}
+    if not said:
+        return settings
+    tables = said | settings.budget.tables
+    return settings.model_copy(update={"budget": settings.budget.model_copy(update={"tables": tables})})
 
 
 def _hint(problem: Any, raw: dict[str, Any], root: Path) -> str:

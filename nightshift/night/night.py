@@ -13,7 +13,9 @@ import polars as pl
 from nightshift.enrichments.base import Context, Shared, midnight
 from nightshift.enrichments.engine import Step, tonight
 from nightshift.enrichments.entities import Reader
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.registry import Registry, asked, tables_of
+from nightshift.features.content_spec import ContentSpec
 from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm import identify, token_counter
 from nightshift.models.llm.base import ModelIdentity
@@ -81,6 +83,11 @@ class Night:
         return tables_of(self.registry)
 
     @cached_property
+    def content_spec(self) -> ContentSpec:
+        """What rankers read of the enrichments."""
+        return content_spec(self.registry)
+
+    @cached_property
     def shared(self) -> Shared:
         """What all enrichments share tonight."""
         return Shared(
@@ -95,6 +102,7 @@ class Night:
             settings={each.name: self.settings.of(each) for each in self.registry.values()},
             recorded=self.recorded if self.settings.llm.is_recorded else None,
             root=self.settings.root,
+            can_score=self.settings.llm.can_score,
         )
 
     @cached_property

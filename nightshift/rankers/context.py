@@ -19,9 +19,6 @@ from nightshift.features.history import EventLog, Ints
 from nightshift.features.settings import ExampleSettings
 
 T = TypeVar("T")
-WRITTEN = ("hidden", "tags", "facts")
-VIEWS_OF = {"text": ("raw",), "template": ("template",), "llm": WRITTEN}
-"""The views a column family may look at; every dealing of the placebo looks at those of `llm`."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +67,10 @@ class Context:
 
     def _open(self, night: int) -> list[tuple[str, tuple[str, ...], NightContent]]:
         """(family, its views, the content to read them from) of every family that has views."""
-        dealt = {family: dealing_of(family) for family in self.families}
+        dealt, spec = {family: dealing_of(family) for family in self.families}, self.builder.spec
         return [
-            (family, WRITTEN, self.builder.placebo(self.log, night, dealing))
+            (family, spec.similar("llm"), self.builder.placebo(self.log, night, dealing))
             if dealing is not None
-            else (family, VIEWS_OF[family], self.builder.nights[night])
+            else (family, spec.similar(family), self.builder.nights[night])
             for family, dealing in dealt.items()
-            if dealing is not None or family in VIEWS_OF
         ]

@@ -4,20 +4,17 @@ Clicks of a head are those of its items, so they are summed once a night and, wh
 once more for the heads of those events; a request looks them up.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightshift.features.content import ItemCodes
-from nightshift.features.counts import smoothed
-from nightshift.features.history import EventLog, Ints, Past
-from nightshift.features.prefixes import DEPTHS, head_columns, head_name
-from nightshift.features.rows import Columns, Doubles, float32, prefixed
+from nightshift.features.history import EventLog, Ints
+from nightshift.features.prefixes import DEPTHS
+from nightshift.features.rows import Doubles
 from nightshift.serving.memory_map import Arrays
-
-if TYPE_CHECKING:
-    from nightshift.serving.live import Live
-    from nightshift.serving.night import ServedNight
 
 
 def code_arrays(codes: dict[str, ItemCodes], tallies: Doubles, heads: bool) -> Arrays:
@@ -45,31 +42,16 @@ def _summed(head: Ints, events: Doubles, positives: Doubles, heads: int) -> Doub
     return np.stack(sums, axis=1).astype(np.float64)
 
 
-def with_added(night: "ServedNight", added: EventLog) -> dict[tuple[str, int], Doubles]:
+def with_added(
+    arrays: Mapping[str, NDArray[Any]], views: Iterable[str], added: EventLog
+) -> dict[tuple[str, int], Doubles]:
     """(heads, 2) events and positive ones by view and depth: the night's, and those since."""
-    return {
-        (view, depth): _since(night, view, depth, added)
-        for view in night.about["codebooks"]
-        for depth in DEPTHS
-    }
+    return {(view, depth): _since(arrays, view, depth, added) for view in views for depth in DEPTHS}
 
 
-def _since(night: "ServedNight", view: str, depth: int, added: EventLog) -> Doubles:
-    base: Doubles = night.arrays[f"codes_{view}_events{depth}"]
+def _since(arrays: Mapping[str, NDArray[Any]], view: str, depth: int, added: EventLog) -> Doubles:
+    base: Doubles = arrays[f"codes_{view}_events{depth}"]
     if not len(added.time):
         return base
-    head = night.arrays[f"codes_{view}_head{depth}"][added.item]
+    head = arrays[f"codes_{view}_head{depth}"][added.item]
     return base + _summed(head, np.ones(len(head)), added.label.astype(np.float64), len(base))
-
-
-def code_columns(live: "Live", view: str, item: Ints, past: Past) -> Columns:
-    """What `nightshift.features.prefixes.prefix_columns` gives for candidates (rows,) of one moment, after
-    all known events."""
-    columns: Columns = {}
-    for depth in DEPTHS:
-        head = live.night.arrays[f"codes_{view}_head{depth}"]
-        wanted = head[item]
-        events, positives = live.heads[view, depth][wanted].T
-        rate = smoothed(positives, events, live.prior, live.night.settings.counts.smoothing)
-        columns |= prefixed(f"{head_name(depth)}_", head_columns(head, wanted, past, rate, events))
-    return columns | float32({"codes_missing": wanted < 0})

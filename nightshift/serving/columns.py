@@ -5,19 +5,19 @@ import numpy as np
 
 from nightshift.features.affinity import attribute_columns
 from nightshift.features.collaborative import NAMES, applied
-from nightshift.features.counts import tally_columns
+from nightshift.features.counts import smoothed, tally_columns
 from nightshift.features.history import Ints, Past
 from nightshift.features.lists import is_placed, one_list
-from nightshift.features.preferences import preferred
+from nightshift.features.preferences import preferred, read_off
+from nightshift.features.prefixes import DEPTHS, head_columns, head_name
 from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.similarity import borrowed, dimension_columns, history_columns
 from nightshift.features.tags import tag_columns
-from nightshift.serving.codes import code_columns
 from nightshift.serving.live import History, Live, beside, past_of, user_tally
 from nightshift.serving.stage import stage_columns
 
-FAMILIES = {"base": (), "text": ("raw",), "llm": ("hidden", "tags", "facts")}
-"""Families that can be served, and the views each of them reads. The placebo cannot."""
+FAMILIES = ("base", "text", "llm")
+"""Families that can be served. The placebo cannot."""
 
 
 def candidate_columns(
@@ -33,15 +33,15 @@ def candidate_columns(
     columns: Columns = {}
     if "base" in families:
         counted = _counts(live, item, user_tally(times, labels, moment, live), moment)
-        columns |= prefixed(
-            "base__", counted | _base(live, item, moment, past) | stage_columns(live.night, item, history)
-        )
+        columns |= prefixed("base__", counted | _base(live, item, moment, past) | _stage(live, item, history))
     for family in ("text", "llm"):
         if family in families:
-            columns |= prefixed(f"{family}__", _views(live, item, past, FAMILIES[family]))
-    if "llm" in families:
-        columns |= prefixed("llm__", _written(live, user_id, item, past))
-    return columns | _listed(columns, len(item)) if live.night.settings.lists else columns
+            columns |= prefixed(f"{family}__", _read(live, user_id, item, past, family))
+    return columns | _listed(live, columns, len(item)) if live.night.settings.lists else columns
+
+
+def _stage(live: Live, item: Ints, history: History) -> Columns:
+    return stage_columns(live.night.arrays, live.night.about["stage"], item, history)
 
 
 def _counts(live: Live, item: Ints, user: dict[str, float], moment: int) -> Columns:
@@ -77,23 +77,42 @@ def _views(live: Live, item: Ints, past: Past, names: tuple[str, ...]) -> Column
             found = history_columns(view, item, past, settings) | _borrowed(live, name, item)
             columns |= prefixed(f"{name}_", found | dimension_columns(view, item, settings.emit_dimensions))
         if live.night.settings.codes and name in live.night.about["codebooks"]:
-            columns |= prefixed(f"{name}_", code_columns(live, name, item, past))
+            columns |= prefixed(f"{name}_", _codes(live, name, item, past))
     return columns
+
+
+def _codes(live: Live, view: str, item: Ints, past: Past) -> Columns:
+    """What `nightshift.features.prefixes.prefix_columns` gives for candidates (rows,) of one moment, after
+    all known events."""
+    columns: Columns = {}
+    for depth in DEPTHS:
+        head = live.night.arrays[f"codes_{view}_head{depth}"]
+        wanted = head[item]
+        events, positives = live.heads[view, depth][wanted].T
+        rate = smoothed(positives, events, live.prior, live.night.settings.counts.smoothing)
+        columns |= prefixed(f"{head_name(depth)}_", head_columns(head, wanted, past, rate, events))
+    return columns | float32({"codes_missing": wanted < 0})
 
 
 def _borrowed(live: Live, name: str, item: Ints) -> Columns:
     return borrowed(*live.borrowed(name, item), live.prior, live.night.settings.counts)
 
 
-def _written(live: Live, user_id: str, item: Ints, past: Past) -> Columns:
-    night = live.night
-    tagged = tag_columns(night.marked, item, past, night.settings.similarity.facets)
-    return tagged | preferred(night.preferring.of([user_id]), item, night.content)
+def _read(live: Live, user_id: str, item: Ints, past: Past, family: str) -> Columns:
+    """What an encoder or a language model made."""
+    night, spec = live.night, live.night.spec
+    columns = _views(live, item, past, spec.similar(family))
+    if spec.affinity and spec.affinity.family == family:
+        columns |= tag_columns(night.marked, item, past, night.settings.similarity.facets)
+    if spec.preference and spec.preference.family == family:
+        columns |= preferred([user_id], item, night.content)
+    return columns | read_off(night.content, family, [user_id], item)
 
 
-def _listed(columns: Columns, rows: int) -> Columns:
+def _listed(live: Live, columns: Columns, rows: int) -> Columns:
     """Rank and z-score of every score among the candidates."""
-    names = [name for name in columns if is_placed(name)]
+    unranked = live.night.spec.unranked
+    names = [name for name in columns if is_placed(name) and name.partition("__")[2] not in unranked]
     if rows < 2 or not names:
         return {f"{name}_{kind}": np.full(1, np.nan, np.float32) for name in names for kind in ("rank", "z")}
     scores = np.empty((len(names), rows), np.float32)

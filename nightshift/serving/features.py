@@ -18,6 +18,7 @@ import polars as pl
 
 from nightshift.errors import ArgumentError, NightshiftError
 from nightshift.features.candidates.settings import CandidateSettings
+from nightshift.features.content_spec import ContentSpec
 from nightshift.features.history import EventLog, Ints, without_duplicates
 from nightshift.features.rows import Columns
 from nightshift.features.settings import FeatureSettings
@@ -41,6 +42,7 @@ class Opened:
     only: date | None
     codes: bool
     candidates: CandidateSettings | None
+    spec: ContentSpec
 
     def whole(self, store: Store) -> WholeNight:
         """The night there is. Raises NightshiftError when it is not whole."""
@@ -105,6 +107,7 @@ class Features:
         folder: Path | str | None = None,
         codes: bool = False,
         candidates: CandidateSettings | None = None,
+        spec: ContentSpec | None = None,
     ) -> "Features":
         """Open the newest whole night of a home, or the night `as_of`.
 
@@ -112,7 +115,8 @@ class Features:
         `folder` holds the mapped arrays, `<home>/serving` unless another is named; where they are missing
         they are made, in seconds to minutes. `codes`: nights count as whole only with their semantic ids,
         for a ranker that embeds them (columns of them ask by themselves). `candidates`: settings of the
-        candidate stage, for a ranker that reads its scores.
+        candidate stage, for a ranker that reads its scores. `spec`: what of a night is read (None: what the
+        newest saved ranker reads).
         Raises NightshiftError when no night is whole, IntegrityError when a table of it is damaged.
         """
         home = Path(home)
@@ -120,9 +124,12 @@ class Features:
             raise NightshiftError(
                 f"{home} is not there; name the folder that holds tables/ and models/ (default: .nightshift)"
             )
-        settings, folder = settings or newest_recipe(home), Path(folder) if folder else home / FOLDER
-        store, opened = Store(home), Opened(as_of, codes or settings.codes, candidates)
-        night = open_night(store, opened.whole(store), settings, folder, candidates)
+        folder = Path(folder) if folder else home / FOLDER
+        if settings is None or spec is None:
+            newest, read = newest_recipe(home)
+            settings, spec = settings or newest, spec or read
+        store, opened = Store(home), Opened(as_of, codes or settings.codes, candidates, spec)
+        night = open_night(store, opened.whole(store), settings, folder, candidates, spec)
         return cls(store, settings, folder, _live(night), opened)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -149,6 +156,11 @@ class Features:
     def candidates(self) -> CandidateSettings | None:
         """Settings of the candidate stage whose scores are served; None for none."""
         return self._opened.candidates
+
+    @property
+    def spec(self) -> ContentSpec:
+        """What of a night is read."""
+        return self._opened.spec
 
     @property
     def as_of(self) -> date:
@@ -178,10 +190,10 @@ class Features:
         with self._writing:
             try:
                 whole = self._opened.whole(self._store)
-                same = key_of(whole, self.settings, self.candidates) == self._live.night.key
+                same = key_of(whole, self.settings, self.candidates, self.spec) == self._live.night.key
                 if same or whole.as_of < self._live.night.as_of:
                     return False
-                night = open_night(self._store, whole, self.settings, self.folder, self.candidates)
+                night = open_night(self._store, whole, self.settings, self.folder, self.candidates, self.spec)
                 for reader in self._readers:
                     reader.read(night)
             except NightshiftError:

@@ -96,7 +96,7 @@ class Live:
     @cached_property
     def heads(self) -> dict[tuple[str, int], Doubles]:
         """Events of semantic-id heads by view and depth; see `nightshift.serving.codes`."""
-        return with_added(self.night, self.added)
+        return with_added(self.night.arrays, self.night.about["codebooks"], self.added)
 
     @cached_property
     def fresh(self) -> Doubles:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import scipy.sparse as sp
 
 from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.collaborative import Fit
-from nightshift.features.content import ItemCodes, NightContent, TagScores, View
+from nightshift.features.content import ItemCodes, NightContent, Stated, TagScores, View
+from nightshift.features.content_spec import ContentSpec, Feature, first_spec
 from nightshift.features.history import midnight
+from nightshift.features.parts import Part, opened_part
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.tags import Marked
 from nightshift.features.whitening import Whitening
@@ -39,6 +40,8 @@ class ServedNight:
     about: dict[str, Any]
     kept: dict[str, Any] = field(default_factory=dict)
     """What rankers keep of this night, by a name of theirs; put there before the night is served."""
+    spec: ContentSpec = field(default_factory=first_spec)
+    """What is read of the night."""
 
     @property
     def moment(self) -> int:
@@ -88,12 +91,20 @@ class ServedNight:
 
     @cached_property
     def content(self) -> NightContent:
-        """Views, tags and preferences; users are those of `preferring`."""
+        """Views, tags, what users' rows say (of `preferring`), and what is read off other tables."""
         views = {name: self._view(name) for name in self.about["views"]}
         tags = TagScores((), tuple(self.about["facets"]), self.marked.scores, self.marked.present)
-        users = pl.Series("user_id", [], pl.String)
-        liked, disliked, facts = (self.arrays[name] for name in ("liked_tags", "disliked_tags", "user_facts"))
-        return NightContent(self.as_of, views, tags, users, liked, disliked, facts)
+        kept = (self.arrays[name] for name in ("liked_tags", "disliked_tags", "user_facts"))
+        parts = tuple(self._part(place, one) for place, one in enumerate(self.spec.read_off))
+        return NightContent(self.as_of, self.spec, views, tags, Stated(self.preferring, *kept), parts=parts)
+
+    def _part(self, place: int, one: Feature) -> Part:
+        head = f"part{place}_"
+        mine = {
+            name.removeprefix(head): values for name, values in self.arrays.items() if name.startswith(head)
+        }
+        known = "users_names" in mine
+        return opened_part(one, mine, Ids(mine["users_names"], mine["users_numbers"]) if known else None)
 
     def _view(self, name: str) -> View:
         vectors, present = self.arrays[f"view_{name}_vectors"], self.arrays[f"view_{name}_present"]
@@ -112,9 +123,16 @@ class ServedNight:
         )
 
 
-def key_of(night: WholeNight, settings: FeatureSettings, candidates: CandidateSettings | None = None) -> str:
-    """Folder name of a night's arrays: the night, and what its tables and the settings say."""
-    key = content_key(str(FORMAT), night.digest, canonical(settings), canonical(candidates or {}))
+def key_of(
+    night: WholeNight,
+    settings: FeatureSettings,
+    candidates: CandidateSettings | None = None,
+    spec: ContentSpec | None = None,
+) -> str:
+    """Folder name of a night's arrays: the night, and what its tables and the settings say, and which of
+    them are read where it is not what was always read."""
+    read = [spec.to_json()] if spec and spec != first_spec() else []
+    key = content_key(str(FORMAT), night.digest, canonical(settings), canonical(candidates or {}), *read)
     return f"as_of={night.as_of}-{key[:16]}"
 
 
@@ -124,9 +142,11 @@ def open_night(
     settings: FeatureSettings,
     folder: Path,
     candidates: CandidateSettings | None = None,
+    spec: ContentSpec | None = None,
 ) -> ServedNight:
     """Map a night's arrays; make them first where they are not there yet (seconds to minutes), or where
     they are damaged."""
-    mine = folder / key_of(night, settings, candidates)
-    arrays, about = opened(mine, lambda: night_arrays(store, night, settings, candidates))
-    return ServedNight(night.as_of, mine.name, settings, arrays, about)
+    spec = spec or first_spec()
+    mine = folder / key_of(night, settings, candidates, spec)
+    arrays, about = opened(mine, lambda: night_arrays(store, night, settings, candidates, spec))
+    return ServedNight(night.as_of, mine.name, settings, arrays, about, spec=spec)

@@ -17,8 +17,10 @@ from nightshift.features.affinity import attribute_lists, attribute_matrix
 from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.collaborative import Fit, fit, refit_moments
 from nightshift.features.content import NightContent, Snapshot, View, night_content
+from nightshift.features.content_spec import ContentSpec, first_spec
 from nightshift.features.counts import tally
 from nightshift.features.history import EventLog, midnight
+from nightshift.features.parts import Named, Users
 from nightshift.features.settings import CountSettings, FeatureSettings
 from nightshift.features.tags import Marked
 from nightshift.serving.codes import code_arrays
@@ -27,9 +29,8 @@ from nightshift.serving.ids import Ids
 from nightshift.serving.memory_map import Arrays
 from nightshift.serving.stage import served_sources, stage_arrays
 from nightshift.storage.store import Store
-from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEMS
+from nightshift.tables import INTERACTIONS, ITEMS
 
-WRITTEN = ("item_tag_scores", "item_embeddings", "item_facts", "user_preferences", "user_embeddings")
 FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
 """Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are
 whole in float64."""
@@ -38,13 +39,18 @@ FORMAT = 4
 
 
 def night_arrays(
-    store: Store, night: WholeNight, settings: FeatureSettings, candidates: CandidateSettings | None = None
+    store: Store,
+    night: WholeNight,
+    settings: FeatureSettings,
+    candidates: CandidateSettings | None = None,
+    spec: ContentSpec | None = None,
 ) -> tuple[Arrays, dict[str, Any]]:
     """The arrays of a whole night, and what is to be said of them; with `candidates`, its stage too.
     IntegrityError: a damaged table."""
+    spec = spec or first_spec()
     items = night.read(store, ITEMS.name)
-    snapshot = Snapshot(**{name: night.read(store, name) for name in (*WRITTEN, ITEM_CODES.name)})
-    content = night_content(night.as_of, snapshot, items["item_id"], settings.similarity)
+    snapshot = Snapshot({name: night.read(store, name) for name in spec.tables if name in night.tables})
+    content = night_content(night.as_of, snapshot, items["item_id"], settings.similarity, spec)
     events = night.read(store, INTERACTIONS.name)
     log = EventLog.of(events, items["item_id"]).before(midnight(night.as_of))
     arrays, about = arrays_of(items, content, log, settings)
@@ -70,6 +76,7 @@ def arrays_of(
             f"view_{name}", _view(view, arrays["item_tallies"], settings.similarity.emit_dimensions)
         )
     arrays |= _prefixed("tags", _tags(Marked.of(content.tags))) | _preferences(content)
+    arrays |= _parts(content)
     arrays |= code_arrays(content.codes, arrays["item_tallies"], settings.codes)
     moments = refit_moments([log.time], settings.collaborative)
     moments = moments[moments <= moment]
@@ -171,11 +178,26 @@ def _tags(marked: Marked) -> dict[str, NDArray[Any]]:
 
 def _preferences(content: NightContent) -> Arrays:
     arrays: Arrays = {
-        "liked_tags": content.liked_tags,
-        "disliked_tags": content.disliked_tags,
-        "user_facts": content.user_facts,
+        "liked_tags": content.stated.liked,
+        "disliked_tags": content.stated.disliked,
+        "user_facts": content.stated.vectors,
     }
-    return _prefixed("preferring", Ids.arrays(content.user_ids)) | arrays
+    return _prefixed("preferring", _names(content.stated.users)) | arrays
+
+
+def _parts(content: NightContent) -> Arrays:
+    """What is read off tables by itself: `part<place>_...`, by the place of the feature in the spec."""
+    arrays: Arrays = {}
+    for place, part in enumerate(content.parts):
+        arrays |= _prefixed(f"part{place}", part.arrays())
+        if part.users is not None:
+            arrays |= _prefixed(f"part{place}_users", _names(part.users))
+    return arrays
+
+
+def _names(users: Users) -> dict[str, NDArray[Any]]:
+    assert isinstance(users, Named)
+    return Ids.arrays(users.ids)
 
 
 def _fit(past: EventLog, settings: FeatureSettings) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,13 @@ from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving.columns import FAMILIES
 from nightshift.serving.features import FOLDER, Features
 from nightshift.serving.ids import listed
-from nightshift.serving.recipe import CANDIDATES_FILE, load_candidates, load_recipe, saved_rankers
+from nightshift.serving.recipe import (
+    CANDIDATES_FILE,
+    load_candidates,
+    load_content,
+    load_recipe,
+    saved_rankers,
+)
 from nightshift.serving.request import Request, Scorer, families_of
 from nightshift.serving.trees import Trees
 
@@ -85,8 +91,12 @@ class Ranker:
         vectors = (features.folder if features else Path(home) / FOLDER) / "din"
         scorer = _scorer(ranker, folder, vectors, compiled)
         candidates = _candidates(folder, scorer.reads)
-        features = features or Features.open(home, recipe, codes=scorer.codes, candidates=candidates)
-        if features.settings != recipe or candidates not in (None, features.candidates):
+        spec = load_content(folder)
+        features = features or Features.open(
+            home, recipe, codes=scorer.codes, candidates=candidates, spec=spec
+        )
+        same = features.settings == recipe and features.spec == spec
+        if not same or candidates not in (None, features.candidates):
             raise ConfigError(
                 f"{folder} was trained on features of other settings than these; open them with "
                 f"Ranker.load(home).features"

@@ -5,20 +5,16 @@ The fit is that of the night (`nightshift.features.candidates.fits`), made once 
 adds up the rows of what the user liked until now, for its candidates alone.
 """
 
+from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nightshift.features.candidates.fits import Fits
 from nightshift.features.candidates.settings import COLLABORATIVE, CandidateSettings
-from nightshift.features.history import EventLog, Ints
+from nightshift.features.history import EventLog, Floats, Ints
 from nightshift.features.rows import Columns, Doubles, float32
 from nightshift.serving.memory_map import Arrays
-
-if TYPE_CHECKING:
-    from nightshift.serving.live import History
-    from nightshift.serving.night import ServedNight
 
 
 def served_sources(settings: CandidateSettings | None) -> list[str]:
@@ -51,11 +47,13 @@ def stage_arrays(log: EventLog, night: date, settings: CandidateSettings | None)
     return arrays
 
 
-def stage_columns(night: "ServedNight", item: Ints, history: "History") -> Columns:
-    """`from_<source>` (rows,) for candidates of one user; NaN where the source has nothing to say, as
-    `Stage.columns` gives it."""
+def stage_columns(
+    arrays: Arrays, sources: Iterable[str], item: Ints, history: tuple[Ints, Ints, Floats]
+) -> Columns:
+    """`from_<source>` (rows,) for candidates of one user with a history of items, moments and labels; NaN
+    where the source has nothing to say, as `Stage.columns` gives it."""
     liked = np.unique(history[0][history[2] > 0.5])
-    found = {f"from_{source}": SCORES[source](night.arrays, item, liked) for source in night.about["stage"]}
+    found = {f"from_{source}": SCORES[source](arrays, item, liked) for source in sources}
     return float32({name: scores.astype(np.float32) for name, scores in found.items()})
 
 

@@ -38,7 +38,16 @@ KNOWN_VARIABLES = {"CONFIG", "HOME", "CACHE"}
 
 def known(config: Any) -> bool:
     """Whether this is (a part of) a nightshift.yaml."""
-    return isinstance(config, dict) and any(key in Settings.model_fields for key in config)
+    return (
+        isinstance(config, dict)
+        and not declares(config)
+        and any(key in Settings.model_fields for key in config)
+    )
+
+
+def declares(config: Any) -> bool:
+    """Whether this is an enrichment's file."""
+    return isinstance(config, dict) and {"about", "prompt"} <= config.keys()
 
 
 def parsed(code: Code) -> Any:
@@ -74,6 +83,7 @@ def feedback_of(config: Any) -> Any:
 @pytest.mark.parametrize("code", configurations(), ids=str)
 def test_every_part_of_a_nightshift_yaml_loads_on_top_of_the_least_one(code: Code, tmp_path: Path) -> None:
     config = parsed(code)
+    (tmp_path / "enrichments").mkdir()  # a folder that is named must be there
     (tmp_path / "nightshift.yaml").write_text(yaml.safe_dump(merged(minimal(feedback_of(config)), config)))
     load_settings(tmp_path / "nightshift.yaml")
 
@@ -142,6 +152,8 @@ def command(said: list[str]) -> tuple[TyperCommand, list[str]]:
     for length in (2, 1):
         if " ".join(said[:length]) in found:
             return found[" ".join(said[:length])], said[length:]
+    if said and f"{said[0]} list" in found:  # a group that lists by default
+        return found[f"{said[0]} list"], said[1:]
     pytest.fail(f"there is no command `nightshift {' '.join(said)}`; there are {', '.join(found)}")
 
 

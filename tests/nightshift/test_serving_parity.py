@@ -9,13 +9,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nightshift.errors import ConfigError
 from nightshift.features.candidates.settings import CandidateSettings
+from nightshift.features.content_spec import first_spec
 from nightshift.features.settings import CountSettings, ExampleSettings, FeatureSettings, SimilaritySettings
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.onnx import OnnxDIN
 from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving import Features, Ranker
+from tests.every_kind import PARTS
 from tests.served import NIGHTS, Served
 
 FAMILIES = ("base", "text", "llm")
@@ -106,6 +109,36 @@ def test_training_rows_rebuilt_through_serving_are_equal(tmp_path: Path, setting
         12 if settings.codes else 0
     )  # 4 views; itself, rank, z
     assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
+
+
+def test_every_kind_of_feature_is_served_as_it_was_trained(tmp_path: Path) -> None:
+    settings = FeatureSettings(families=FAMILIES)
+    home = Served(tmp_path, settings=ExampleSettings(features=settings), spec=PARTS)
+    home.publish(NIGHTS[1])
+    rows = home.examples(*NIGHTS[:2]).filter(pl.col("as_of") == NIGHTS[1])
+    features = Features.open(tmp_path, settings, spec=PARTS)
+    compared, worst = differences(home, features, rows, step=4)
+    assert compared > 200
+    assert {name: gap for name, gap in worst.items() if gap > 1e-6} == {}
+    for one in PARTS.read_off:
+        for name in one.columns:
+            assert rows[f"{one.family}__{name}"].is_not_nan().any()
+
+
+def test_a_ranker_brings_what_it_reads_and_refuses_features_of_something_else(tmp_path: Path) -> None:
+    home = Served(tmp_path, spec=PARTS)
+    home.publish(NIGHTS[1])
+    rows = home.train(*NIGHTS[:2])
+    ranker = Ranker.load(tmp_path)
+    assert ranker.features.spec == PARTS
+    items = rows["item_id"].head(20).unique().to_list()
+    found = ranker.features.columns(rows["user_id"][0], [*items, "nobody's"])
+    assert found["llm__mood_length_missing"][-1] == 1
+    assert np.isfinite(ranker.rank("somebody new", items).probabilities).all()
+    (tmp_path / "models" / "lightgbm-llm" / f"as_of={NIGHTS[1]}" / "content.json").unlink()
+    with pytest.raises(ConfigError, match="other settings"):
+        Ranker.load(tmp_path, features=ranker.features)
+    assert Ranker.load(tmp_path).features.spec == first_spec()
 
 
 def test_rows_after_a_collaborative_refit_are_equal_once_the_stream_has_passed_it(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ ENRICHMENT = Enrichment(
     fallback=Fallback(group=_of_their_groups, template=_template),
     finish=_with_tags,
     views=(TextView("facts", pl.format("{} {}", "summary", pl.col("tags").list.join(", "))),),
-    features=(Similarity("facts"),),
+    features=(Similarity("facts", part="facts"),),
     pictures={"tags": "most frequent tags"},
     sources={
         "summary": ("items.title", "items.text", "items.attributes", "group_facts.summary"),

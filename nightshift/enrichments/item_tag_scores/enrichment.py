@@ -63,7 +63,11 @@ ENRICHMENT = Enrichment(
     block="tags",
     key=("item_id", "facet", "tag"),
     views=(StateView("hidden"), ScoreView("tags")),
-    features=(Similarity("hidden"), Similarity("tags"), TagAffinity("tags")),
+    features=(
+        Similarity("hidden", part="hidden"),
+        Similarity("tags", part="tags"),
+        TagAffinity("tags", part="tags"),
+    ),
     checks=(
         Check(
             "tag_drift",

@@ -9,7 +9,7 @@ import polars as pl
 
 from nightshift.enrichments.base import Asked, Context, Enrichment, Fallback
 from nightshift.enrichments.entities import ITEM
-from nightshift.enrichments.title_completion.prompt import EXAMPLES, halves, title_completion, worked
+from nightshift.enrichments.title_completion.prompt import EXAMPLES, halves, title_completion
 from nightshift.lift.settings import LiftSettings
 from nightshift.tables import ITEMS, Column
 
@@ -19,14 +19,15 @@ def _on(settings: LiftSettings) -> bool:
 
 
 def _rows(context: Context[LiftSettings]) -> pl.DataFrame:
-    """As many cut titles as are set: `item_id, title, text, beginning, end`; the first three are shown whole
-    to all the others."""
+    """As many cut titles as are set: `item_id, title, attributes, beginning, end`; the first three are shown
+    whole to all the others."""
     cut = halves(context.read(ITEMS.name))
-    shown, chosen = worked(cut[:EXAMPLES]), cut[EXAMPLES : EXAMPLES + context.settings.probe_titles]
+    chosen = cut[EXAMPLES : EXAMPLES + context.settings.probe_titles]
+    shown = pl.lit([each.whole for each in cut[:EXAMPLES]], dtype=pl.List(pl.String))
     rows = [(each.item_id, each.beginning, each.end) for each in chosen]
     names = ("item_id", "beginning", "end")
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-    return frame.with_columns(title="beginning", text=pl.lit(shown))
+    return frame.with_columns(title="beginning", attributes=shown)
 
 
 def _beside_the_truth(

@@ -1,7 +1,7 @@
 """Prompt `title_completion`: the beginning of a title, after three whole ones of the same catalogue.
 
-A row's text holds the worked titles as well: they are the catalogue's own, so that only the titles, not the
-task, are unknown.
+A row carries the worked titles as well: they are the catalogue's own, so that only the titles, not the task,
+are unknown.
 """
 
 import re
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import polars as pl
 from pydantic import BaseModel
 
-from nightshift.errors import RejectedAnswer
 from nightshift.lift.settings import LiftSettings
 from nightshift.models.llm.base import Decoding, FinishReason, ModelIdentity
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.item_text import one_line
+from nightshift.prompts.parsing import accept
 from nightshift.prompts.vocabulary import Vocabulary
 from nightshift.storage.content_key import content_key
 
@@ -46,6 +46,11 @@ class Halves:
     beginning: str
     end: str
 
+    @property
+    def whole(self) -> str:
+        """Both together."""
+        return f"{self.beginning} {self.end}"
+
 
 def halves(items: pl.DataFrame) -> list[Halves]:
     """Titles of four words or more, years and other asides dropped, cut in the middle; in an order that is
@@ -55,16 +60,22 @@ def halves(items: pl.DataFrame) -> list[Halves]:
     """
     found = []
     for item_id, title in items.select("item_id", "title").iter_rows():
-        words = _ASIDE.sub("", one_line(title, MAX_CHARS)).split()
-        if len(words) >= LEAST_WORDS:
-            middle = len(words) // 2
-            found.append(Halves(item_id, " ".join(words[:middle]), " ".join(words[middle:])))
+        known = _ASIDE.sub("", one_line(title, MAX_CHARS))
+        if len(known.split()) >= LEAST_WORDS:
+            found.append(Halves(item_id, *_cut(known)))
     return sorted(found, key=lambda each: content_key(KEY, each.item_id))
 
 
-def worked(examples: Sequence[Halves]) -> str:
+def _cut(title: str) -> tuple[str, str]:
+    words = title.split()
+    middle = len(words) // 2
+    return " ".join(words[:middle]), " ".join(words[middle:])
+
+
+def worked(titles: Sequence[str]) -> str:
     """Whole titles from the same catalogue, cut and put together again."""
-    shown = "".join(f"{_asked(each.beginning)} {each.end}{BREAK}" for each in examples)
+    halved = [_cut(one_line(title, MAX_CHARS)) for title in titles]
+    shown = "".join(f"{_asked(beginning)} {end}{BREAK}" for beginning, end in halved)
     return f"Titles from a catalogue, cut in half and put together again.{BREAK}{shown}"
 
 
@@ -84,14 +95,14 @@ class TitlePrompt(Prompt[Completion]):
 
 
 def title_completion(settings: LiftSettings, vocabulary: Vocabulary) -> TitlePrompt:
-    """The prompt. Of a row it reads the beginning (as `title`) and the worked titles (as `text`)."""
+    """The prompt. Of a row it reads the beginning (as `title`) and the worked titles (as `attributes`)."""
     return TitlePrompt(
         name="title_completion",
         version=VERSION,
         row_key="item_id",
-        fields=("title", "text"),
+        fields=("title", "attributes"),
         instructions="",
-        build=lambda row: row["text"] + _asked(row["title"]),
+        build=lambda row: worked(row["attributes"] or ()) + _asked(one_line(row["title"], MAX_CHARS)),
         parse=_parse,
         schema=Completion,
         decoding=DECODING,
@@ -99,7 +110,7 @@ def title_completion(settings: LiftSettings, vocabulary: Vocabulary) -> TitlePro
 
 
 def _parse(answer: str, finish: FinishReason) -> Completion:
-    """Whatever was said: a title that is not known is no fault, and one that was cut may be begun."""
-    if finish == "refusal":
-        raise RejectedAnswer("refusal", answer[:200])
-    return Completion(completion=answer.strip())
+    """Whatever was said, or nothing: a title that is not known is no fault, and one that was cut may be
+    begun."""
+    said = answer.strip()
+    return Completion(completion=accept(said, "refusal" if finish == "refusal" else "stop") if said else "")

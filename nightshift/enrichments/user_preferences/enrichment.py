@@ -10,7 +10,7 @@ from nightshift.enrichments.item_tag_scores.enrichment import chosen_tags
 from nightshift.enrichments.user_preferences.json_prompt import preferences_json
 from nightshift.enrichments.user_preferences.line_prompt import preferences_line
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
-from nightshift.features.specs import NamedTags, ViewMatch
+from nightshift.features.specs import PreferenceMatch
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.portraits import portraits
 from nightshift.prompts.vocabulary import Vocabulary
@@ -100,7 +100,7 @@ ENRICHMENT = Enrichment(
     fallback=Fallback(template=_template),
     finish=_with_history,
     views=(TextView("facts", pl.col("summary")),),
-    features=(NamedTags("preference", "likes", "dislikes"), ViewMatch("preference", "facts")),
+    features=(PreferenceMatch("preference", "likes", "dislikes", "facts", part="preferences"),),
     pictures={"likes": "most liked tags"},
     sources={
         "user_id": ("interactions.user_id",),

@@ -9,6 +9,7 @@ from nightshift.features.candidates.asked import Asked, asked_at
 from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.candidates.stage import Found, Stage
 from nightshift.features.content import Snapshot, night_content
+from nightshift.features.content_spec import ContentSpec
 from nightshift.features.history import EventLog, midnight
 from nightshift.features.settings import SimilaritySettings
 from nightshift.tables import CANDIDATES
@@ -21,11 +22,12 @@ def candidates(
     as_of: date,
     settings: CandidateSettings | None = None,
     similarity: SimilaritySettings | None = None,
+    spec: ContentSpec | None = None,
 ) -> pl.DataFrame:
     """The `candidates` table: every source's best items for every user with an event before the night."""
     settings = settings or CandidateSettings()
     log = EventLog.of(interactions, items["item_id"]).before(midnight(as_of))
-    content = night_content(as_of, snapshot, items["item_id"], similarity or SimilaritySettings())
+    content = night_content(as_of, snapshot, items["item_id"], similarity or SimilaritySettings(), spec)
     known = pl.Series(np.bincount(log.user, minlength=log.users.len()) > 0, dtype=pl.Boolean)
     users = log.users.filter(known)
     asked = asked_at(log, users, np.full(users.len(), midnight(as_of)))

@@ -1,11 +1,10 @@
 """What can be set about candidates."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
-SourceName = Literal["popular", "item_knn", "ease", "raw", "facts", "preference"]
-"""Where a candidate comes from; see nightshift.features.candidates.stage."""
+SourceName = str
+"""Where a candidate comes from: `popular`, `item_knn`, `ease`, a view of items, or what users' rows say; see
+nightshift.features.candidates.stage."""
 
 COLLABORATIVE: tuple[SourceName, ...] = ("popular", "item_knn", "ease")
 """Sources that need events only: their scores are columns of the base family, and each is judged as a

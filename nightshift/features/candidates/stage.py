@@ -6,8 +6,8 @@ items.
 | popular | events in a window before the night |
 | item_knn | summed cosine with the items of the user's history |
 | ease | summed EASE weights of the items of the history |
-| raw, facts | cosine with the mean liked vector, newer events weighing more, in the whitened view |
-| preference | cosine with the vector of what was written about the user |
+| a view of items | cosine with the mean liked vector, newer events weighing more, in the whitened view |
+| a preference | cosine with the vector of what was written about the user |
 
 What is learnt (popularity, neighbours, EASE, whitening, written facts) is that of the newest night at or
 before the moment; the history it is applied to ends strictly before the moment itself. Equal scores are
@@ -23,8 +23,9 @@ from nightshift.features.candidates.asked import Asked
 from nightshift.features.candidates.fits import Fit, Fits
 from nightshift.features.candidates.settings import COLLABORATIVE, CandidateSettings, SourceName
 from nightshift.features.content import NightContent
-from nightshift.features.history import EventLog, Floats, Ints, encode
+from nightshift.features.history import EventLog, Floats, Ints
 from nightshift.features.rows import Columns, Rows, float32
+from nightshift.features.specs import PreferenceMatch
 from nightshift.features.whitening import unit
 
 DECIMALS = 6
@@ -62,11 +63,10 @@ class Stage:
         to say."""
         if source in COLLABORATIVE:
             return _collaborative(source, asked, content, self.fits)
-        return (
-            _preference(asked, content)
-            if source == "preference"
-            else _text(source, asked, content, self.settings.half_life)
-        )
+        stated = content.spec.preference
+        if stated and isinstance(stated.spec, PreferenceMatch) and source == stated.spec.prefix:
+            return _preference(asked, content, stated.spec.view)
+        return _text(source, asked, content, self.settings.half_life)
 
     def find(self, asked: Asked, content: NightContent) -> Found:
         """Each source's best items for everybody asked, all of whom read the same night."""
@@ -165,13 +165,13 @@ def _text(view_name: str, asked: Asked, content: NightContent, half_life: float)
     return _near(unit(np.asarray(asked.recent(half_life) @ view.vectors)), view.vectors, view.present)
 
 
-def _preference(asked: Asked, content: NightContent) -> Floats:
-    view = content.views.get("facts")
-    if view is None or content.user_facts.shape[1] != view.vectors.shape[1] or not content.user_ids.len():
+def _preference(asked: Asked, content: NightContent, name: str) -> Floats:
+    view, stated = content.views.get(name), content.stated
+    if view is None or stated.vectors.shape[1] != view.vectors.shape[1] or not len(stated.users):
         return np.full((len(asked), asked.log.items.len()), NOTHING, np.float32)
-    place = encode(asked.user_ids, content.user_ids)
-    known = place < content.user_ids.len()
-    vectors = np.where(known[:, None], content.user_facts[np.where(known, place, 0)], np.float32(0))
+    place = stated.users.of(asked.user_ids)
+    known = place < len(stated.users)
+    vectors = np.where(known[:, None], stated.vectors[np.where(known, place, 0)], np.float32(0))
     return _near(vectors, view.vectors, view.present)
 
 

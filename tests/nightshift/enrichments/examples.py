@@ -21,6 +21,7 @@ from nightshift.enrichments.base import (
 from nightshift.enrichments.entities import EVENT, ITEM, PAIR, Entity
 from nightshift.models.llm.base import Decoding, FinishReason
 from nightshift.prompts.base import Prompt
+from nightshift.prompts.item_text import one_line
 from nightshift.prompts.parsing import accept
 from nightshift.prompts.vocabulary import Vocabulary
 from nightshift.tables import Column
@@ -70,6 +71,11 @@ class Line(BaseModel, extra="forbid", frozen=True):
     caption: str
 
 
+def _shown(value: Any) -> str:
+    """One masked line."""
+    return "; ".join(one_line(one, 100) for one in ([value] if isinstance(value, str) else value or ()))
+
+
 def _line(answer: str, finish: FinishReason) -> Line:
     return Line(caption=accept(answer, finish))
 
@@ -82,7 +88,7 @@ def prompt(name: str, *fields: str) -> Prompt[Line]:
         row_key="row_id",
         fields=fields,
         instructions="Say something.\n",
-        build=lambda row: "\n".join(f"{field}: {row[field]}" for field in fields),
+        build=lambda row: "\n".join(f"{field}: {_shown(row[field])}" for field in fields),
         parse=_line,
         schema=Line,
         decoding=Decoding(max_new_tokens=64),

@@ -55,7 +55,7 @@ def test_titles_are_cut_in_the_middle_without_their_year() -> None:
         ("A Very", "Long Engagement, Really"),
         ("The Long", "Road Home"),
     ]
-    assert worked(found).count("Beginning: ") == 2
+    assert worked([each.whole for each in found]).count("Beginning: ") == 2
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_hostile_title_is_one_masked_line_in_the_probe(
 ) -> None:
     found = [(each.beginning, each.end) for each in halves(titles(title))]
     assert found == ([] if beginning is None else [(beginning, end)])
-    shared = worked(halves(titles(title, "One Two Three Four")))
+    shared = worked([each.whole for each in halves(titles(title, "One Two Three Four"))])
     assert "example.org" not in shared
     assert "7946" not in shared
     assert "<|" not in shared
@@ -136,7 +136,9 @@ def test_what_was_paid_before_there_was_a_table_is_not_paid_again(named: Shop) -
     night = named.night()
     items = night.foreseen().read("items")
     cut = halves(items)
-    shared = worked(cut[:3])
+    shared = "Titles from a catalogue, cut in half and put together again.\n\n" + "".join(
+        f"Beginning: {each.beginning}\nEnd: {each.end}\n\n" for each in cut[:3]
+    )
     identity = night.identity
 
     def old(each: Halves) -> str:
@@ -171,6 +173,8 @@ def test_a_refusal_is_no_completion(named: Shop) -> None:
     assert prompt.parse(" Road Home", "length").completion == "Road Home"
     with pytest.raises(RejectedAnswer):
         prompt.parse("no", "refusal")
+    with pytest.raises(RejectedAnswer):
+        prompt.parse("I'm sorry, as an AI language model I cannot help with that.", "stop")
     assert _asked("A") == "Beginning: A\nEnd:"
 
 

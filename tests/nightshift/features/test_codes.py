@@ -11,11 +11,13 @@ import pytest
 from nightshift.enrichments.item_tag_scores.calibration import freeze_centres
 from nightshift.errors import VectorMismatch
 from nightshift.features.code_quality import collisions, entropy, stability
-from nightshift.features.codebooks import code_items
+from nightshift.features.codebooks import Codebooks, Coded
 from nightshift.features.codes import Codebook, Vectors, codes_table, fit_codebook, size_of, vectors_of
+from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.proofs import future_shuffle, recompute
 from nightshift.features.settings import CodesSettings, ExampleSettings, FeatureSettings
+from nightshift.night.night import Night
 from nightshift.sources.datasets.synthetic import World
 from nightshift.tables import ITEM_CODES
 from tests.shop import Shop
@@ -37,16 +39,24 @@ def fitted(vectors: Vectors, settings: CodesSettings = SMALL, seed: int = 0) -> 
     return codebook
 
 
+def views_of(snapshot: Snapshot) -> list[Vectors]:
+    return vectors_of(snapshot["item_embeddings"], {"tags": snapshot["item_tag_scores"]})
+
+
+def code_items(night: Night, sources: list[Vectors], items: int) -> Coded:
+    settings = night.settings
+    return Codebooks(settings.home_folder, night.as_of, settings.codes, night.run_id).code(sources, items)
+
+
 def coded(inputs: ExampleInputs) -> ExampleInputs:
     """The inputs with a codebook fitted on the first night and codes on every night."""
     first = inputs.snapshots[min(inputs.snapshots)]
-    books = {v.view: fitted(v) for v in vectors_of(first.item_embeddings, first.item_tag_scores)}
+    books = {v.view: fitted(v) for v in views_of(first)}
     snapshots = {}
     for night, snapshot in inputs.snapshots.items():
-        found = vectors_of(snapshot.item_embeddings, snapshot.item_tag_scores)
-        snapshots[night] = replace(
-            snapshot, item_codes=pl.concat(codes_table(books[v.view], v) for v in found)
-        )
+        found = views_of(snapshot)
+        tables = pl.concat(codes_table(books[v.view], v) for v in found)
+        snapshots[night] = Snapshot(snapshot, item_codes=tables)
     return replace(inputs, snapshots=snapshots)
 
 
@@ -116,12 +126,12 @@ def test_quality_is_what_it_says() -> None:
 
 
 def test_views_of_a_night_are_quantized_apart_and_mixed_encoders_refused(world: World) -> None:
-    found = vectors_of(world.embeddings(), world.tag_scores())
+    found = vectors_of(world.embeddings(), {"tags": world.tag_scores()})
     assert [vectors.view for vectors in found] == ["hidden", "raw", "tags"]
     assert found[2].raw.shape == (120, 8)
     mixed = world.embeddings().with_columns(encoder_id=pl.col("item_id"))
     with pytest.raises(VectorMismatch, match="mixes encoders"):
-        vectors_of(mixed, world.tag_scores())
+        vectors_of(mixed, {"tags": world.tag_scores()})
 
 
 def test_prefix_columns_pass_both_proofs_and_the_placebo_has_the_same(inputs: ExampleInputs) -> None:
@@ -160,8 +170,8 @@ def test_the_rate_of_a_prefix_is_that_of_its_items_before_the_row(inputs: Exampl
         .row(-1, named=True)
     )
     codes = (
-        with_codes.snapshots[row["as_of"]]
-        .item_codes.filter(pl.col("view") == "raw")
+        with_codes.snapshots[row["as_of"]]["item_codes"]
+        .filter(pl.col("view") == "raw")
         .with_columns(pl.col("codes").list.first())
     )
     own = codes.filter(pl.col("item_id") == row["item_id"])["codes"].item()

@@ -110,7 +110,7 @@ def test_large_catalogues_get_the_same_cosines_pair_by_pair(monkeypatch: pytest.
 
 
 def test_vectors_of_two_encoders_in_one_view_are_refused(inputs: ExampleInputs) -> None:
-    frame = inputs.snapshots[date(2024, 1, 5)].item_embeddings.filter(pl.col("view") == "raw")
+    frame = inputs.snapshots[date(2024, 1, 5)]["item_embeddings"].filter(pl.col("view") == "raw")
     mixed = frame.with_columns(
         encoder_id=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("other@2")).otherwise("encoder_id")
     )

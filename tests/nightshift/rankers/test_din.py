@@ -52,11 +52,13 @@ class World:
         early = world.items["item_id"].head(100).implode()
         snapshots, books = {}, {}
         for night, kept in ((first, pl.col("item_id").is_in(early)), (second, pl.lit(True))):
-            views = vectors_of(embeddings.filter(kept), scores.filter(kept))
+            views = vectors_of(embeddings.filter(kept), {"tags": scores.filter(kept)})
             for view in views:
                 books.setdefault(view.view, fit_codebook(view, str(night), CodesSettings(size=8)))
             codes = pl.concat(codes_table(books[view.view], view) for view in views)  # type: ignore[arg-type]
-            snapshots[night] = Snapshot(scores.filter(kept), embeddings.filter(kept), item_codes=codes)
+            snapshots[night] = Snapshot(
+                item_tag_scores=scores.filter(kept), item_embeddings=embeddings.filter(kept), item_codes=codes
+            )
         self.inputs = ExampleInputs(world.items, world.interactions, snapshots)
         self.examples = build_examples(self.inputs, ExampleSettings())
         self.context = Context.of(self.inputs)

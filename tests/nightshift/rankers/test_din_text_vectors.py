@@ -36,7 +36,10 @@ class World:
         early = pl.col("item_id").is_in(world.items["item_id"].head(45).implode())
         nights = {first: early, second: pl.lit(True)}
         snapshots = {
-            day: Snapshot(world.tag_scores().filter(kept), world.embeddings().filter(kept))
+            day: Snapshot(
+                item_tag_scores=world.tag_scores().filter(kept),
+                item_embeddings=world.embeddings().filter(kept),
+            )
             for day, kept in nights.items()
         }
         inputs = ExampleInputs(world.items, world.interactions, snapshots)

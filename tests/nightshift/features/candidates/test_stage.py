@@ -96,7 +96,7 @@ def test_a_stranger_gets_what_is_popular_and_nothing_personal(log: EventLog, con
 def test_written_facts_of_a_user_find_items_near_them(
     world: World, snapshot: Snapshot, log: EventLog
 ) -> None:
-    facts = snapshot.item_embeddings.filter(pl.col("view") == "facts")
+    facts = snapshot["item_embeddings"].filter(pl.col("view") == "facts")
     wanted = facts.row(7, named=True)
     user = USER_EMBEDDINGS.conform(
         pl.DataFrame(
@@ -108,7 +108,7 @@ def test_written_facts_of_a_user_find_items_near_them(
             }
         )
     )
-    with_user = Snapshot(item_embeddings=snapshot.item_embeddings, user_embeddings=user)
+    with_user = Snapshot(item_embeddings=snapshot["item_embeddings"], user_embeddings=user)
     content = night_content(NIGHT, with_user, world.items["item_id"], SimilaritySettings())
     found = Stage(CandidateSettings(sources=("preference",))).find(
         asked_at(log, pl.Series(["nobody"]), np.array([midnight(NIGHT)])), content
