@@ -66,14 +66,14 @@ def item_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -
         ITEM_EMBEDDINGS,
         frame,
         [
-            vectors_are_sound(frame),
+            vectors_are_sound(frame, night.content_spec),
             coverage(raw, items.height, 1.0, "items with a vector of their source text"),
             distinct_vectors(frame, texts, night.settings.checks.max_equal_vectors),
             drifted(night, ITEM_EMBEDDINGS, frame),
         ],
         inputs=manifests(night, ITEMS, *seen_of(ITEM, night.registry)),
         numbers=numbers,
-        draw=lambda: item_map(items, frame),
+        draw=lambda: item_map(items, frame, night.content_spec),
     )
 
 
@@ -97,6 +97,6 @@ def user_embeddings(context: dg.AssetExecutionContext, nightshift: Nightshift) -
     numbers = embed(context, night, texts)
     frame = views.embeddings(written, texts, USER_EMBEDDINGS, night.ledgers)
     different = distinct_vectors(frame, texts, night.settings.checks.max_equal_vectors)
-    checks = [vectors_are_sound(frame), different, drifted(night, USER_EMBEDDINGS, frame)]
+    checks = [vectors_are_sound(frame, night.content_spec), different, drifted(night, USER_EMBEDDINGS, frame)]
     inputs = manifests(night, *seen_of(USER, night.registry))
     yield from publish(night, USER_EMBEDDINGS, frame, checks, inputs=inputs, numbers=numbers)

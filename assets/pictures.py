@@ -8,6 +8,7 @@ import polars as pl
 
 from nightshift.enrichments.fallbacks import FROM_A_MODEL
 from nightshift.enrichments.registry import asked
+from nightshift.features.content_spec import ContentSpec
 from nightshift.night.night import Night
 from nightshift.report.pictures import bars, nights
 from nightshift.storage.store import Manifest
@@ -70,11 +71,11 @@ def _counts(values: pl.Series) -> Mapping[str, float]:
     return dict(words.drop_nulls().value_counts().iter_rows())
 
 
-def item_map(items: pl.DataFrame, embeddings: pl.DataFrame) -> Shown:
+def item_map(items: pl.DataFrame, embeddings: pl.DataFrame, spec: ContentSpec) -> Shown:
     """Every view of the items on a plane, coloured by the most common first attributes of the catalogue."""
     from nightshift.report.pictures.items import map_of_items  # NumPy loads where it is drawn
 
-    return {"map": dg.MetadataValue.md(map_of_items(embeddings, items))}
+    return {"map": dg.MetadataValue.md(map_of_items(embeddings, items, spec))}
 
 
 def gains_by_night(night: Night) -> Shown:

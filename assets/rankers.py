@@ -52,8 +52,9 @@ def ranking_scores(context: dg.AssetExecutionContext, nightshift: Nightshift) ->
     examples = night.store.read(RANKING_EXAMPLES, night.as_of)
     folder = night.settings.home_folder / "models"
     checkpoints = folder / "checkpoints" / f"as_of={night.as_of}"
-    trained = train_arms(examples, night.settings.lift, context.log.info, _context(night), checkpoints)
-    chosen, spec = night.settings.examples, night.content_spec
+    spec, tell = night.content_spec, context.log.info
+    trained = train_arms(examples, night.settings.lift, tell, _context(night), checkpoints, spec)
+    chosen = night.settings.examples
     for arms in trained.rankers.values():
         for arm, ranker in arms.items():
             stage = chosen.candidates if implicit(night) else None
@@ -173,7 +174,8 @@ def _beside(night: Night, items: pl.DataFrame, examples: pl.DataFrame) -> "Besid
     about = about_items(
         items, read(ITEM_FACTS, night.as_of), examples, night.settings.lift.model_trained_until
     )
-    spaces = spaces_of(items, read(ITEM_EMBEDDINGS, night.as_of)) if implicit(night) else {}
+    embedded, spec = read(ITEM_EMBEDDINGS, night.as_of), night.content_spec
+    spaces = spaces_of(items, embedded, spec) if implicit(night) else {}
     users = read_users(source, night.settings.root) if source else None
     return Beside(about, users, read(INTERACTIONS, night.as_of), spaces)
 

@@ -30,9 +30,12 @@ class Configured:
     given: Mapping[str, Any] = field(default_factory=dict)
     """Settings of this run only, as `nightshift.night.overrides` takes them."""
 
+    files: tuple[Path, ...] = ()
+    """Files of enrichments beside those that nightshift.yaml names."""
+
     def settings(self) -> Settings:
         """The settings, read afresh. Raises ConfigError for a file, or a value of the run, that is wrong."""
-        settings = load_settings(self.config, self.home)
+        settings = load_settings(self.config, self.home).with_files(self.files)
         return overridden(settings, self.given) if self.given else settings
 
     def night(self, context: dg.AssetExecutionContext) -> Night:
@@ -48,7 +51,9 @@ Hold = Callable[[dg.DagsterRun], AbstractContextManager[object]]
 """What is held as long as a run goes on."""
 
 
-def resource(config: Path, home: Path | None = None, hold: Hold = nullcontext) -> dg.ResourceDefinition:
+def resource(
+    config: Path, home: Path | None = None, hold: Hold = nullcontext, files: tuple[Path, ...] = ()
+) -> dg.ResourceDefinition:
     """The resource `nightshift` of a nightshift.yaml. A run can be given settings; where its tables lie it
     cannot."""
 
@@ -57,6 +62,6 @@ def resource(config: Path, home: Path | None = None, hold: Hold = nullcontext) -
         if given and context.run and context.instance:
             context.instance.add_run_tags(context.run.run_id, {GIVEN: json.dumps(given)})
         with hold(context.run) if context.run else nullcontext():
-            yield Configured(config, home, given)
+            yield Configured(config, home, given, files)
 
     return dg.ResourceDefinition(open_for_a_run, run_config(), description=f"The settings in {config}.")

@@ -5,6 +5,7 @@ use them.
 """
 
 import pkgutil
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
@@ -29,7 +30,7 @@ def build(config: Path, home: Path | None = None) -> dg.Definitions:
     settings = load_settings(config, home)
     hold = partial(known_alive, settings.home_folder / "dagster")
     return dg.Definitions(
-        assets=_on_nights(settings),
+        assets=on_nights(settings, declared_assets(settings.registry)),
         jobs=[nightly_enrichment, weekly_training],
         schedules=schedules(settings.nights),
         sensors=sensors(settings),
@@ -38,8 +39,8 @@ def build(config: Path, home: Path | None = None) -> dg.Definitions:
     )
 
 
-def _on_nights(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Every asset on its nights; nightly ones turn overdue; a backfill of many nights is one run that
+def on_nights(settings: Settings, tables: Sequence[TableAsset]) -> list[dg.AssetsDefinition]:
+    """The assets on their nights; nightly ones turn overdue; a backfill of many nights is one run that
     loads its model once."""
     nights, overdue = partitions(settings.nights), freshness(settings.nights)
 
@@ -49,7 +50,7 @@ def _on_nights(settings: Settings) -> list[dg.AssetsDefinition]:
             partitions_def=nights, freshness_policy=fresh, owners=list(settings.owners)
         )
 
-    loaded = [declared.on(settings.registry) for declared in declared_assets(settings.registry)]
+    loaded = [declared.on(settings.registry) for declared in tables]
     one_run = [asset.with_attributes(backfill_policy=dg.BackfillPolicy.single_run()) for asset in loaded]
     return list(dg.map_asset_specs(placed, one_run))
 

@@ -13,7 +13,7 @@ from jobs.console import console
 from jobs.planning import NightPlan
 from jobs.terminal_tables import bullets, stacked
 from nightshift.errors import InputError
-from nightshift.lift.arms import LEAVE_ONE_OUT
+from nightshift.lift.arms import WITHOUT
 from nightshift.lift.headline import headline, rankers_of
 from nightshift.lift.slices import MAIN_SLICES
 from nightshift.lift.verdict import gaps_told, main_metric, verdict
@@ -173,7 +173,7 @@ def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
     """The main comparisons by the main slices with their 95% intervals, then the verdict in words; the
     report has the others."""
     metric = metric or main_metric(lift)
-    shown = pl.col("slice").is_in(MAIN_SLICES) & ~pl.col("against").is_in(LEAVE_ONE_OUT)
+    shown = pl.col("slice").is_in(MAIN_SLICES) & ~pl.col("against").str.starts_with(WITHOUT)
     rows = lift.filter((pl.col("metric") == metric) & (pl.col("arm") != pl.col("against")) & shown)
     rankers = rankers_of(rows)
     title = f"{metric.upper()} differences in thousandths, 95% intervals over users"

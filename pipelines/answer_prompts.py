@@ -26,7 +26,7 @@ from nightshift.night.night import Night
 from nightshift.night.plan import still_fits
 from nightshift.prompts.base import Prompt
 from nightshift.repeats import REPEATS
-from nightshift.storage.ledger import REJECTED, Ledgers
+from nightshift.storage.ledger import REJECTED, STATE, Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all
 from pipelines.workers import loaded_llm
@@ -195,7 +195,7 @@ class Batch:
             {
                 "content_key": s.key,
                 "encoder_id": encoder_id,
-                "view": "hidden",
+                "view": STATE,
                 "run_id": self.run_id,
                 "vector": s.hidden.reshape(-1).tolist(),
             }

@@ -23,10 +23,16 @@ from nightshift.enrichments.base import Asked, Context, Enrichment, Shared
 from nightshift.enrichments.declared import load
 from nightshift.enrichments.engine import Step, assembled, tonight
 from nightshift.enrichments.fallbacks import FROM_A_MODEL
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.fits import fit_of, fitted_rows, proved
 from nightshift.enrichments.registry import Registry, built_in, registry_of, tables_of
 from nightshift.errors import RejectedAnswer
-from nightshift.features.proofs import fit_birthdays
+from nightshift.features.builder import Builder
+from nightshift.features.content import Snapshot
+from nightshift.features.content_spec import ON_TABLES, ContentSpec
+from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.proofs import fit_birthdays, future_shuffle, recompute
+from nightshift.features.settings import ExampleSettings
 from nightshift.models.llm.base import Request
 from nightshift.models.llm.echo import EchoLLM
 from nightshift.prompts.base import Prompt
@@ -48,17 +54,20 @@ HOSTILE = (
     "word " * 400,
 )
 """Titles and texts as strangers write them."""
+EXAMPLES = ExampleSettings()
 REFUSALS = ("I'm sorry, as an AI language model I cannot help with that.", "", " \n ")
 """What is no answer, whatever was asked."""
 BROKEN = ("{", "null", "[]", "{}", "a sentence", '{"another": 1}')
 """What is no answer where an object was asked for."""
 LEAKS = ("user-secret-id", "item-secret-id", "me@shop.example", "1234567", "<|im_end|>", "[INST]")
 """What no prompt may hold."""
-_LOTS = 12
+_LOTS, _USERS = 36, 20
+FIRST_NIGHT = date(2024, 1, 13)
+"""Night whose answers the training rows read: some events lie before it, most after."""
 
 
 def catalogue() -> pl.DataFrame:
-    """Twelve items with hostile titles, texts and attributes; some share one, so that there is a group."""
+    """Items with hostile titles, texts and attributes; some share one, so that there is a group."""
     rows = [
         {
             "item_id": f"item-secret-id-{number}",
@@ -73,7 +82,7 @@ def catalogue() -> pl.DataFrame:
 
 
 def happened() -> pl.DataFrame:
-    """Events of four users, liked and not, before the night."""
+    """Events of twenty users, liked and not, before the night."""
     rows = [
         {
             "user_id": f"user-secret-id-{user}",
@@ -83,7 +92,7 @@ def happened() -> pl.DataFrame:
             "kind": "rated",
             "request_id": None,
         }
-        for user in range(4)
+        for user in range(_USERS)
         for place in range(6)
     ]
     return pl.DataFrame(rows, schema=INTERACTIONS.schema)
@@ -340,6 +349,47 @@ class EnrichmentConformance:
         assert one.digest == two.digest
         raised = dataclasses.replace(one, version=one.version + 1)
         assert raised.digest != one.digest
+
+    def training_rows(self) -> tuple[ExampleInputs, Builder, pl.DataFrame]:
+        """Rows with the features that are read off its table, in the families `llm` and `permuted`."""
+        bench, name = self.bench(), self.enrichment.name
+        if self.enrichment.is_asked:
+            bench.answer(name)
+        read = tuple(one for one in content_spec(bench.registry).features if one.table == name)
+        read = tuple(one for one in read if isinstance(one.spec, ON_TABLES))
+        tables = {column.partition(".")[0] for one in read for column in one.spec.reads(name)}
+        snapshot = Snapshot({table: bench.read(table) for table in sorted(tables)})
+        spec = ContentSpec((), read)
+        inputs = ExampleInputs(bench.items, bench.events, {FIRST_NIGHT: snapshot}, spec=spec)
+        builder = inputs.builder(EXAMPLES)
+        return inputs, builder, build_examples(inputs, EXAMPLES, builder)
+
+    def test_features_know_nothing_of_the_future(self) -> None:
+        """Rows built again from earlier events, or after later events were dealt anew, are the same."""
+        if not self._read_off_its_table():
+            return
+        inputs, builder, rows = self.training_rows()
+        assert not recompute(inputs, EXAMPLES, rows, rows.height, builder=builder)
+        assert not future_shuffle(
+            inputs, EXAMPLES, MOMENT - timedelta(days=6), builder=builder, examples=rows
+        )
+
+    def test_the_placebo_deals_its_features(self) -> None:
+        """A column that says something says something else where the answers stand with the wrong rows."""
+        if not self._read_off_its_table():
+            return
+        _, _, rows = self.training_rows()
+        own = [column for column in rows.columns if column.startswith(f"llm__{self.enrichment.name}_")]
+        assert own
+        said = {column: rows[column].fill_nan(None) for column in own}
+        varied = [column for column, values in said.items() if values.drop_nulls().n_unique() > 1]
+        dealt = {
+            column: rows[f"permuted__{column.removeprefix('llm__')}"].fill_nan(None) for column in varied
+        }
+        assert not varied or any(not said[column].equals(dealt[column]) for column in varied)
+
+    def _read_off_its_table(self) -> bool:
+        return any(isinstance(one, ON_TABLES) for one in self.enrichment.features)
 
 
 def _filled(dtype: Any, word: str) -> Any:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import polars as pl
+
 from nightshift.enrichments.base import Enrichment, ScoreView, StateView, TextView
 from nightshift.enrichments.entities import ITEM
 from nightshift.errors import ConfigError
@@ -78,10 +80,30 @@ def _refuse_misplaced(one: Feature, registry: Mapping[str, Enrichment[Any]]) -> 
                 f"enrichment {one.table}: feature {spec.kind} reads column {column!r} of {table}, which has "
                 f"{', '.join(known)}"
             )
+    _refuse_type(one, registry)
     if isinstance(spec, Overlap):
         sides = {one.entity, registry[spec.other_table].entity.name}
         if sides != {"item", "user"}:
             raise ConfigError(
                 f"enrichment {one.table}: an overlap compares a user's list with an item's; "
                 f"{spec.other!r} is of the same side"
+            )
+
+
+def _refuse_type(one: Feature, registry: Mapping[str, Enrichment[Any]]) -> None:
+    """Raise ConfigError for a column of a type that the kind cannot read."""
+    spec = one.spec
+    for name in spec.reads(one.table):
+        table, _, column = name.partition(".")
+        dtype = registry[table].columns[column].dtype
+        if isinstance(spec, Number | PairScore):
+            fits, wanted = dtype.is_numeric() or dtype == pl.Boolean, "a number"
+        elif isinstance(spec, OneHot):
+            fits, wanted = dtype == pl.String, "a choice, a String"
+        else:
+            fits, wanted = dtype == pl.List(pl.String), "a list of words, List(String)"
+        if not fits:
+            raise ConfigError(
+                f"enrichment {one.table}: feature {spec.kind} reads {name}, which holds {dtype}; it takes "
+                f"{wanted}"
             )

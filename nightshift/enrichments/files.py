@@ -35,16 +35,24 @@ def stamps(folder: Path) -> tuple[Stamp, ...]:
             f"enrichments new NAME` writes a first file"
         )
     files = (path for path in sorted(folder.iterdir()) if path.suffix in ENDINGS and _declares(path))
-    return tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)
+    return tuple(stamp(path) for path in files)
+
+
+def stamp(path: Path) -> Stamp:
+    """One file's own."""
+    if not path.is_file():
+        raise ConfigError(f"enrichments.files: {path} is not there")
+    found = path.stat()
+    return str(path), found.st_mtime_ns, found.st_size
 
 
 def _declares(path: Path) -> bool:
     return not path.name.startswith(("_", ".", "test_")) and path.stem != "conftest"
 
 
-def from_file(path: Path, folder: Path) -> Enrichment[Any]:
+def from_file(path: Path) -> Enrichment[Any]:
     """The declaration of a file, which messages call `<folder>/<file>`. Raises ConfigError."""
-    place = f"{folder.name}/{path.name}"
+    place = f"{path.parent.name}/{path.name}"
     return _of_module(path, place) if path.suffix == ".py" else load(path, place)
 
 

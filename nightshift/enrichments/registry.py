@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,8 @@ from typing import Any
 import nightshift.enrichments
 from nightshift.enrichments.base import Enrichment, TextView
 from nightshift.enrichments.entities import NOT_MAPPED
-from nightshift.enrichments.files import Stamp, from_file, installed, stamps
+from nightshift.enrichments.features import content_spec
+from nightshift.enrichments.files import Stamp, from_file, installed, stamp, stamps
 from nightshift.errors import ConfigError
 from nightshift.features.specs import refuse_unused
 from nightshift.tables import TABLES, Table
@@ -41,18 +42,18 @@ def by_default() -> Registry:
     return enabled(built_in(), lambda each: each.settings())
 
 
-def registry_with(folder: Path | None) -> Registry:
-    """Ours, those of installed packages, and those of a user's folder, read again when a file of it changes.
+def registry_with(folder: Path | None, files: Sequence[Path] = ()) -> Registry:
+    """Ours, those of installed packages, and those of a user's folder and files, read again when one changes.
 
     Raises ConfigError that names the file.
     """
-    return _registry(folder, stamps(folder) if folder else ())
+    return _registry((*(stamps(folder) if folder else ()), *map(stamp, files)))
 
 
 @lru_cache(maxsize=16)
-def _registry(folder: Path | None, stamped: tuple[Stamp, ...]) -> Registry:
+def _registry(stamped: tuple[Stamp, ...]) -> Registry:
     """Ours where nothing else is there: then the very same object."""
-    more = [*installed(), *(from_file(Path(path), folder) for path, *_ in stamped if folder)]
+    more = [*installed(), *(from_file(Path(path)) for path, *_ in stamped)]
     return registry_of([*built_in().values(), *more]) if more else built_in()
 
 
@@ -70,7 +71,9 @@ def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
         named[each.name] = each
     _check_views(named)
     _check_inputs(named)
-    return MappingProxyType({each.name: each for each in _ordered(named)})
+    whole = MappingProxyType({each.name: each for each in _ordered(named)})
+    content_spec(whole)
+    return whole
 
 
 def enabled(registry: Registry, settings: Callable[[Enrichment[Any]], Any]) -> Registry:

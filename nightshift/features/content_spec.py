@@ -128,6 +128,12 @@ class ContentSpec:
         return {view.name: view.table for view in self.views if view.kind == "scores"}
 
     @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """What candidates may come from beside the events: views of items, and what users' rows say."""
+        stated = [one.spec.prefix for one in self.features if isinstance(one.spec, PreferenceMatch)]
+        return (SOURCE, TEMPLATE, *(view.name for view in self.views), *stated)
+
+    @cached_property
     def written(self) -> frozenset[str]:
         """Views that a language model's answers are behind: a placebo deals them."""
         return frozenset(view.name for view in self.views if view.family == "llm")

@@ -11,7 +11,7 @@ best `per_source` items are all there, so their metrics with a cut up to that ar
 catalogue.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nightshift.features.candidates.settings import COLLABORATIVE
-from nightshift.lift.arms import COMPARISONS, SOURCE
+from nightshift.lift.arms import SOURCE, comparisons
 from nightshift.lift.descriptions import Beside
 from nightshift.lift.exposure import Described, shown_rows
 from nightshift.lift.fairness import Groups, gap_rows, groups_of
@@ -40,8 +40,12 @@ LIST_METRICS: dict[str, Callable[[Ranked], Sums]] = {
 }
 """Metrics of lists; the first is the one that the verdict reads."""
 
-LIST_COMPARISONS = (*COMPARISONS, *(("base", source) for source in COLLABORATIVE))
-"""(arm, against): the arms as everywhere, and whether the base ranker beats the sources it learns from."""
+
+def compared_lists(names: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """(arm, against): the arms as everywhere, and whether the base ranker beats the sources it learns
+    from."""
+    sources = [("base", source) for source in COLLABORATIVE if "base" in names and source in names]
+    return *comparisons(names), *sources
 
 
 @dataclass(frozen=True)
@@ -139,8 +143,7 @@ def _slice_rows(
                     **compared(forms, arm, other, draws),
                     **common,
                 }
-                for arm, other in LIST_COMPARISONS
-                if arm in forms and other in forms
+                for arm, other in compared_lists(forms)
             ]
             judged = {arm: forms[arm] for arm in ranked}
             rows += gap_rows(judged, groupings, draws, {"ranker": ranker, "metric": metric})

@@ -10,6 +10,7 @@ from datetime import date
 
 import polars as pl
 
+from nightshift.features.content_spec import SOURCE, TEMPLATE, ContentSpec, first_spec
 from nightshift.lift.memorization import PROBES
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
@@ -17,8 +18,8 @@ from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS
 
 THOUSANDTH = 0.001
 SPENT = ("prompt_tokens", "new_tokens", "seconds", "cost_usd")
-VIEW_OF = {"text": ("raw",), "llm": ("facts",), "both": ("raw", "facts")}
-"""Views that an encoder made, by the arm that pays for them."""
+PAYING = ("text", "llm", "both")
+"""Arms that pay for something beside base: the encoder of their texts, the language model, or both."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,10 @@ def calls(ledgers: Ledgers, as_of: date) -> pl.DataFrame:
     )
 
 
-def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:
-    """View -> (texts, seconds) of all nights up to this one."""
+def encoder_seconds(store: Store, as_of: date, spec: ContentSpec) -> dict[str, tuple[int, float]]:
+    """View that an encoder made -> (texts, seconds) of all nights up to this one, the template's
+    aside."""
+    others = [TEMPLATE, *(view.name for view in spec.views if view.kind != "text")]
     spent: dict[str, tuple[int, float]] = {}
     for table in (ITEM_EMBEDDINGS, USER_EMBEDDINGS):
         for night in store.nights(table):
@@ -80,7 +83,7 @@ def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:
                 continue
             views = (
                 store.scan(table, night)
-                .filter(pl.col("view").is_in(["raw", "facts"]))
+                .filter(~pl.col("view").is_in(others))
                 .group_by("view")
                 .len()
                 .collect()
@@ -92,18 +95,31 @@ def encoder_seconds(store: Store, as_of: date) -> dict[str, tuple[int, float]]:
     return spent
 
 
-def costs(store: Store, ledgers: Ledgers, as_of: date, gains: dict[str, float | None]) -> list[Cost]:
+def costs(
+    store: Store,
+    ledgers: Ledgers,
+    as_of: date,
+    gains: dict[str, float | None],
+    spec: ContentSpec | None = None,
+) -> list[Cost]:
     """One row for each of the arms `text`, `llm` and `both` that has a gain (or null) in `gains`."""
-    asked, encoded = calls(ledgers, as_of), encoder_seconds(store, as_of)
+    spec = spec or first_spec()
+    asked, encoded = calls(ledgers, as_of), encoder_seconds(store, as_of, spec)
     return [
-        _cost(arm, asked.clear() if arm == "text" else asked, encoded, gains[arm])
-        for arm in VIEW_OF
+        _cost(arm, asked.clear() if arm == "text" else asked, _paid(arm, encoded, spec), gains[arm])
+        for arm in PAYING
         if arm in gains
     ]
 
 
-def _cost(arm: str, asked: pl.DataFrame, encoded: dict[str, tuple[int, float]], gain: float | None) -> Cost:
-    texts, seconds = (sum(encoded.get(view, (0, 0.0))[part] for view in VIEW_OF[arm]) for part in (0, 1))
+def _paid(arm: str, encoded: dict[str, tuple[int, float]], spec: ContentSpec) -> list[tuple[int, float]]:
+    """Texts and seconds of the views that an arm pays for."""
+    cheap = {SOURCE, *(view.name for view in spec.views if view.family == "text")}
+    return [spent for view, spent in encoded.items() if arm == "both" or (view in cheap) == (arm == "text")]
+
+
+def _cost(arm: str, asked: pl.DataFrame, encoded: list[tuple[int, float]], gain: float | None) -> Cost:
+    texts, seconds = (sum(spent[part] for spent in encoded) for part in (0, 1))
     usd = None if asked["unpriced"].sum() else float(asked["cost_usd"].sum())
     return Cost(
         arm=arm,

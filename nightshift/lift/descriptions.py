@@ -12,10 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nightshift.features.content_spec import SOURCE, ContentSpec, first_spec
+
 COMMONEST = 256
 """Attributes that span the space `attributes`, the commonest first."""
-VIEWS = ("raw", "facts")
-"""Views of `item_embeddings` that diversity is measured in."""
+ATTRIBUTES = "attributes"
+"""Space of the catalogue's own attributes."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,13 @@ class Beside:
     """Space by name (`attributes`, `raw`, `facts`): diversity within what is shown."""
 
 
-def spaces_of(items: pl.DataFrame, embeddings: pl.DataFrame) -> dict[str, Space]:
+def spaces_of(
+    items: pl.DataFrame, embeddings: pl.DataFrame, spec: ContentSpec | None = None
+) -> dict[str, Space]:
     """Spaces of a night's `items` and `item_embeddings`: the catalogue's own attributes, the source text,
-    what the model wrote."""
-    found = {"attributes": _attributes(items)} | {view: _view(embeddings, view) for view in VIEWS}
+    what models wrote."""
+    views = (SOURCE, *(view.name for view in (spec or first_spec()).views if view.kind == "text"))
+    found = {ATTRIBUTES: _attributes(items)} | {view: _view(embeddings, view) for view in views}
     return {name: space for name, space in found.items() if space is not None}
 
 

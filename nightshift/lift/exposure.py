@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nightshift.features.content_spec import SOURCE
 from nightshift.lift.beyond_accuracy import (
     coverage,
     diversity,
@@ -26,19 +27,20 @@ from nightshift.lift.beyond_accuracy import (
     novelty,
     popularity_gap,
 )
-from nightshift.lift.descriptions import Beside
+from nightshift.lift.descriptions import ATTRIBUTES, Beside
 from nightshift.lift.metrics import Codes, Doubles
 from nightshift.lift.paired import known
 
 CUT = 10
 """Places of a list that count as shown."""
-READ = {"text": ("raw",), "template": ("raw",), "llm": ("facts",), "both": ("raw", "facts")}
-"""Spaces whose distances an arm ranks by; a template is close to the source text."""
 
 
 def reads(arm: str, space: str) -> bool:
-    """Whether the arm's own similarities are of that space."""
-    return space in READ.get(arm.split("_without_")[0], ())
+    """Whether the arm's own similarities are of that space; a template is close to the source text."""
+    if space == ATTRIBUTES:
+        return False
+    whole = arm.split("_without_")[0]
+    return whole == "both" or whole in (("text", "template") if space == SOURCE else ("llm",))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from nightshift.days import Day
-from nightshift.lift.arms import LEAVE_ONE_OUT
+from nightshift.features.content_spec import ContentSpec
+from nightshift.lift.arms import leave_one_out
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMSettings
 
@@ -22,7 +23,8 @@ class LiftSettings(BaseModel):
     """Arms to judge, by name (see nightshift.lift.arms); one whose columns are absent is left out. Add
     `both` to ask what a model's words add to a ranker that reads the source text already."""
     leave_one_out: bool = False
-    """Adds an arm for each part of what `llm` reads (facts, hidden, tags, preferences) that is left out:
+    """Adds an arm for each part of what `llm` reads (facts, hidden, tags, preferences, and each
+    enrichment of your own that has features) that is left out:
     doubles the time of training. Trees only: `din` reads whole views."""
     rankers: tuple[RankerName, ...] = Field(default=("lightgbm",), min_length=1)
     """Rankers that every arm is trained with. `din` needs torch (extra `din`) and some minutes of
@@ -51,10 +53,9 @@ class LiftSettings(BaseModel):
     din: DINSettings = DINSettings()
     """The network, the same for every arm."""
 
-    @property
-    def all_arms(self) -> tuple[str, ...]:
+    def all_arms(self, spec: ContentSpec | None = None) -> tuple[str, ...]:
         """The arms, with those that leave one part out where they are asked for."""
-        return tuple(dict.fromkeys((*self.arms, *(LEAVE_ONE_OUT if self.leave_one_out else ()))))
+        return tuple(dict.fromkeys((*self.arms, *(leave_one_out(spec) if self.leave_one_out else ()))))
 
     def of(self, ranker: RankerName) -> LightGBMSettings | DINSettings:
         """A ranker's own settings."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from nightshift.features.content_spec import ContentSpec
 from nightshift.features.dealings import dealing_of
-from nightshift.lift.arms import COMPARISONS, pooled
+from nightshift.lift.arms import comparisons, pooled
 from nightshift.lift.calibration import bias, smooth_ece
 from nightshift.lift.candidate_lists import judge_lists
 from nightshift.lift.descriptions import Beside
@@ -78,10 +79,11 @@ def judge(
     progress: Progress | None = None,
     context: "Context | None" = None,
     beside: Beside | None = None,
+    spec: ContentSpec | None = None,
 ) -> Judged:
     """Train and compare the arms whose columns `examples` (the `ranking_examples` table) has:
     `train_arms`, then `measure`."""
-    trained = train_arms(examples, settings, progress, context)
+    trained = train_arms(examples, settings, progress, context, spec=spec)
     return Judged(
         trained.scores, trained.rankers, measure(examples, trained.scores, settings, progress, beside)
     )
@@ -205,16 +207,15 @@ def _slice_rows(
             {"arm": arm, "against": arm, "metric": metric, "value": known(form.values.mean()), **common}
             for arm, form in forms.items()
         ]
-        for arm, against in COMPARISONS:
-            if arm in forms and against in forms:
-                rows.append(
-                    {
-                        "arm": arm,
-                        "against": against,
-                        "metric": metric,
-                        **compared(forms, arm, against, draws),
-                        **common,
-                    }
-                )
+        rows += [
+            {
+                "arm": arm,
+                "against": against,
+                "metric": metric,
+                **compared(forms, arm, against, draws),
+                **common,
+            }
+            for arm, against in comparisons(forms)
+        ]
         rows += gap_rows(forms, groupings, draws, {"ranker": ranker, "metric": metric})
     return rows + [row | common for row in part.calibration()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from nightshift.errors import SourceError
+from nightshift.features.content_spec import ContentSpec
 from nightshift.lift.arms import Arm, arms_of
 from nightshift.lift.settings import LiftSettings, RankerName
 from nightshift.rankers.base import Ranker
@@ -89,12 +90,13 @@ def train_arms(
     progress: Progress | None = None,
     context: "Context | None" = None,
     checkpoints: Path | None = None,
+    spec: ContentSpec | None = None,
 ) -> Trained:
     """Every ranker with every arm and seed on the same split, and what each says about every test row.
 
-    `context` (`Context.of` the inputs that `examples` were built from) is needed by `din`. With a folder
-    `checkpoints`, a killed training goes on where it was. Raises SourceError when the train or the test
-    split has no rows or one kind of label.
+    `spec` says what `llm` is made of, for arms that leave a part out. `context` (`Context.of` the inputs
+    that `examples` were built from) is needed by `din`. With a folder `checkpoints`, a killed training goes
+    on where it was. Raises SourceError when the train or the test split has no rows or one kind of label.
     """
     settings, tell = settings or LiftSettings(), progress or (lambda _: None)
     splits = {name: examples.filter(pl.col("split") == name) for name in ("train", "valid", "test")}
@@ -103,7 +105,7 @@ def train_arms(
     rankers, scores = dict[str, dict[str, Ranker]](), list[pl.DataFrame]()
     for name in settings.rankers:
         rankers[name] = {}
-        for arm in arms_of(settings.all_arms, examples):
+        for arm in arms_of(settings.all_arms(spec), examples, spec):
             if arm.without and name == "din":  # it reads whole views beside the columns
                 continue
             rankers[name][arm.name], part = training.ranker(name, arm)

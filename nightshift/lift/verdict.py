@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from nightshift.lift.arms import COMPARISONS, MEANING, SOURCE, with_interval
+from nightshift.lift.arms import SOURCE, comparisons, meaning, with_interval
 from nightshift.lift.inference import smallest_detectable
 from nightshift.lift.slices import MAIN_SLICES
 
@@ -64,8 +64,9 @@ def _of_one(lift: pl.DataFrame, metric: str) -> list[str]:
 
 
 def _ordered(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    order = {pair: place for place, pair in enumerate(COMPARISONS)}
     named = rows.to_dicts()
+    arms = dict.fromkeys(name for row in named for name in (row["arm"], row["against"]))
+    order = {pair: place for place, pair in enumerate(comparisons(arms))}
     slices = list(dict.fromkeys(row["slice"] for row in named))
     return sorted(
         named,
@@ -74,8 +75,7 @@ def _ordered(rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _sentence(row: dict[str, Any], metric: str) -> str:
-    pair = (row["arm"], row["against"])
-    name = f"{row['arm']} minus {row['against']} ({MEANING.get(pair, 'difference')})"
+    name = f"{row['arm']} minus {row['against']} ({meaning(row['arm'], row['against'])})"
     place = "overall" if row["slice"] == "all" else f"for {row['slice']}"
     if row["ci_low"] is None or row["difference"] is None:
         return f"{name}: no number {place}, {row['n_rows']} rows of {row['n_users']} users do not support one"

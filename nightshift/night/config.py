@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -21,11 +21,13 @@ from pydantic_settings import (
 )
 
 from nightshift.enrichments.base import Enrichment
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.enrichments.item_tag_scores.settings import TagSettings
 from nightshift.enrichments.registry import Registry, built_in, enabled, registry_with
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
+from nightshift.features.candidates.settings import COLLABORATIVE
 from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.lift.settings import LiftSettings
 from nightshift.models.encoders import EncoderSettings
@@ -110,6 +112,9 @@ class EnrichmentSettings(BaseModel, extra="allow", frozen=True, use_attribute_do
     """Folder beside nightshift.yaml with a file for each enrichment of your own, `NAME.yaml` or `NAME.py`.
     A Python file runs as code of yours. None: only those that come with Nightshift and with installed
     packages."""
+
+    files: tuple[str, ...] = ()
+    """Further files of that kind, wherever they lie: the `defs.yaml` of a Dagster component, for one."""
 
     def block(self, name: str) -> dict[str, Any]:
         """What is set for an enrichment by its name."""
@@ -219,12 +224,21 @@ class Settings(BaseSettings):
     def declared(self) -> Registry:
         """Every enrichment there is, those that are off among them."""
         folder = self.enrichments.folder
-        return registry_with(self.root / folder if folder else None)
+        files = [self.root / file for file in self.enrichments.files]
+        return registry_with(self.root / folder if folder else None, files)
 
     @property
     def registry(self) -> Registry:
         """Every enrichment that is on, by name, in the order in which a night works."""
         return enabled(self.declared, self.of)
+
+    def with_files(self, files: Sequence[Path]) -> "Settings":
+        """The settings with further files of enrichments. Raises ConfigError for what is wrong in one."""
+        if not files:
+            return self
+        more = (*self.enrichments.files, *map(str, files))
+        block = self.enrichments.model_copy(update={"files": tuple(dict.fromkeys(more))})
+        return _known(self.model_copy(update={"enrichments": block}), CONFIG_NAME)
 
     def of(self, each: Enrichment[Any]) -> BaseModel:
         """The settings of an enrichment. Raises ConfigError that names its block."""
@@ -324,7 +338,7 @@ def _known(settings: Settings, place: str) -> Settings:
                 raise ConfigError(f"{place}: {block}: no enrichment is called {name!r}; {hint}")
     for each in names.values():
         settings.of(each)
-    _ = settings.registry
+    _refuse_unknown_source(settings, place)
     return _with_their_budgets(settings, names)
 
 
@@ -363,6 +377,17 @@ def _refuse_files(home: Path) -> None:
             f"home {home}: {nearest} is a file, not a folder; name a folder: --home, NIGHTSHIFT_HOME "
             f"or `home`"
         )
+
+
+def _refuse_unknown_source(settings: Settings, place: str) -> None:
+    """Raise ConfigError for a source of candidates that is no collaborative one, no view of items and not
+    what users' rows say."""
+    known = (*COLLABORATIVE, *content_spec(settings.registry).sources)
+    for name in settings.examples.candidates.sources:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ConfigError(f"{place}: examples.candidates.sources: {name!r} is no source; {hint}")
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:

@@ -25,7 +25,7 @@ from nightshift.night.budget import (
 from nightshift.night.estimates import NOTHING, Estimate, estimate, with_spend, with_tokens
 from nightshift.night.reasons import attempts, counts, explained
 from nightshift.prompts.base import Prompt
-from nightshift.storage.ledger import Ledgers
+from nightshift.storage.ledger import STATE, Ledgers
 
 __all__ = ["ATTEMPTS", "BudgetSettings", "CountTokens", "Spent", "TablePlan", "plan_table", "still_fits"]
 SEEN = 2048
@@ -226,7 +226,7 @@ def still_fits(
 
 def _with_states(ledgers: Ledgers, answered: pl.Series) -> pl.Series:
     """Keys that have their vector too, where the model keeps its states: a torn part may have taken it."""
-    kept = ledgers.vectors.query(lambda rows: rows.filter(pl.col("view") == "hidden").select("content_key"))
+    kept = ledgers.vectors.query(lambda rows: rows.filter(pl.col("view") == STATE).select("content_key"))
     return answered.filter(answered.is_in(kept["content_key"].implode()))
 
 

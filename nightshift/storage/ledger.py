@@ -67,6 +67,8 @@ RETRIED, SERVER = "retried", "server"
 nothing; a server failed."""
 CALL = tuple(name for name in ANSWERS if name in REJECTED)
 """Columns that accepted and rejected answers share."""
+STATE = "hidden"
+"""View of a model's own states in `vectors`, whatever the view of a table that shows them is called."""
 VECTORS: dict[str, Any] = {
     "content_key": pl.String,
     "encoder_id": pl.String,

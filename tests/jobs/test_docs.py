@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand, TyperOption
 
+from jobs.enrichments import first_file
 from jobs.reference.commands import commands
 from jobs.reference.examples import MINIMAL
 from nightshift.enrichments.registry import built_in, tables_of
@@ -80,10 +81,19 @@ def feedback_of(config: Any) -> Any:
     return events.get("feedback") or ("explicit" if "positive_from" in events else None)
 
 
+def declared(path: Path) -> None:
+    """A file of an enrichment where a page names one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    attributes = textwrap.indent(first_file("item"), "  ")
+    path.write_text(f"type: x\nattributes:\n  name: own\n{attributes}")
+
+
 @pytest.mark.parametrize("code", configurations(), ids=str)
 def test_every_part_of_a_nightshift_yaml_loads_on_top_of_the_least_one(code: Code, tmp_path: Path) -> None:
     config = parsed(code)
     (tmp_path / "enrichments").mkdir()  # a folder that is named must be there
+    for file in (config.get("enrichments") or {}).get("files", []):
+        declared(tmp_path / file)
     (tmp_path / "nightshift.yaml").write_text(yaml.safe_dump(merged(minimal(feedback_of(config)), config)))
     load_settings(tmp_path / "nightshift.yaml")
 

@@ -1,18 +1,21 @@
 import pytest
 
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.registry import built_in, tables_of
-from nightshift.night.lineage import FEATURES, NAMED, derives_from
+from nightshift.night.lineage import derives_from, named_of, patterns_of
 from nightshift.tables import ITEM_FACTS, RANKING_EXAMPLES, USER_FEATURES
 
 TABLES = tables_of(built_in())
 
 ALL_NAMED = [
     (table, column, source)
-    for table, columns in (NAMED | {each.name: each.sources for each in built_in().values()}).items()
+    for table, columns in (
+        named_of(built_in()) | {each.name: each.sources for each in built_in().values()}
+    ).items()
     for column, sources in columns.items()
     for source in sources
 ]
-ALL_FEATURES = [source for _, sources in FEATURES for source in sources]
+ALL_FEATURES = [source for _, sources in patterns_of(content_spec(built_in())) for source in sources]
 
 
 def test_every_column_named_is_there() -> None:

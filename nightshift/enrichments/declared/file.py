@@ -1,6 +1,7 @@
 """`enrichments/NAME.yaml` as an `Enrichment`. Every mistake is told with file, line, value and what is
 allowed, before anything is asked."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ KEYS = (
     "budget",
 )
 """Every key of a file."""
+SETTINGS = ("folder", "files")
+"""Keys of the block `enrichments` that are no enrichment."""
 NEEDED = ("about", "entity", "prompt", "examples")
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST_NAME, MOST_TOKENS, MOST_BUDGET = 40, 2_048, 10**12
@@ -53,9 +56,24 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 
 def load(path: str | Path, place: str = "") -> Enrichment[Any]:
-    """The declaration of a YAML file; its name is the file's stem. Raises ConfigError."""
+    """The declaration of a YAML file; its name is the file's stem. Raises ConfigError.
+
+    A file with `type` and `attributes` is that of a Dagster component: the attributes are the declaration and
+    its `name`.
+    """
     path = Path(path)
-    return declared(path.stem, read_nodes(path, place or str(path)))
+    root = read_nodes(path, place or str(path))
+    if isinstance(root.value, dict) and {"type", "attributes"} <= root.value.keys():
+        return _of_component(root.value["attributes"])
+    return declared(path.stem, root)
+
+
+def _of_component(node: Node) -> Enrichment[Any]:
+    given = node.mapping("attributes")
+    if "name" not in given:
+        node.refuse("the key 'name' is missing: what the table is called")
+    kept = {key: value for key, value in given.items() if key not in ("name", "config")}
+    return declared(given["name"].word("name"), dataclasses.replace(node, value=kept))
 
 
 def check_name(name: str, place: str) -> None:
@@ -65,7 +83,7 @@ def check_name(name: str, place: str) -> None:
             f"{place}: {name!r} cannot be a name: lower-case letters, digits and single _ between them, "
             f"a letter first, at most {LONGEST_NAME}"
         )
-    if name in TABLES or name == "folder":
+    if name in TABLES or name in SETTINGS:
         taken = "a table of every night" if name in TABLES else "a setting"
         raise ConfigError(f"{place}: the name {name!r} is taken by {taken}; take another")
 

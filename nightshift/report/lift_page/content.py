@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nightshift.lift.arms import COMPARISONS, LEAVE_ONE_OUT, MEANING, pooled
+from nightshift.lift.arms import comparisons, is_leave_one_out, meaning, pooled
 from nightshift.lift.calibration import reliability
-from nightshift.lift.cost import VIEW_OF, Cost, costs
+from nightshift.lift.cost import PAYING, Cost, costs
 from nightshift.lift.headline import rankers_of, rows_of
 from nightshift.lift.memorization import Memory
 from nightshift.lift.metrics import auc
@@ -121,8 +121,8 @@ def _judgement(
     rows, metric = lift.filter(pl.col("ranker") == ranker), main_metric(lift)
     overall, own = rows_of(lift, ranker), scores.filter(pl.col("ranker") == ranker)
     values = aucs(own) if metric == "auc" else {}
-    gains = {arm: overall[arm, "base"]["difference"] for arm in VIEW_OF if (arm, "base") in overall}
-    paid = costs(night.store, night.ledgers, night.as_of, gains)
+    gains = {arm: overall[arm, "base"]["difference"] for arm in PAYING if (arm, "base") in overall}
+    paid = costs(night.store, night.ledgers, night.as_of, gains, night.content_spec)
     helped, hurt = samples(scores, items, facts, ranker)
     return Judgement(
         ranker=ranker,
@@ -162,17 +162,18 @@ def aucs(scores: pl.DataFrame) -> dict[str, list[float]]:
 
 
 def _ordered(overall: dict[tuple[str, str], dict[str, Any]]) -> Sequence[tuple[str, str]]:
-    return [pair for pair in COMPARISONS if pair in overall] + [
-        p for p in overall if p[0] != p[1] and p not in COMPARISONS
+    known = comparisons(dict.fromkeys(name for pair in overall for name in pair))
+    return [pair for pair in known if pair in overall] + [
+        p for p in overall if p[0] != p[1] and p not in known
     ]
 
 
 def _named(row: dict[str, Any], values: dict[str, list[float]]) -> dict[str, Any]:
     arm, against = row["arm"], row["against"]
-    meaning = MEANING.get((arm, against), "difference")
+    said = meaning(arm, against)
     seeds = [one - other for one, other in zip(values.get(arm, []), values.get(against, []), strict=False)]
-    name = meaning if against in LEAVE_ONE_OUT else f"{arm} - {against}"
-    return row | {"name": name, "meaning": meaning, "seeds": seeds}
+    name = said if is_leave_one_out(against) else f"{arm} - {against}"
+    return row | {"name": name, "meaning": said, "seeds": seeds}
 
 
 def _slices(rows: pl.DataFrame, metric: str, arm: str, against: str) -> list[dict[str, Any]]:

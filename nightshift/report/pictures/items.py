@@ -5,19 +5,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nightshift.features.content_spec import TEMPLATE, ContentSpec, first_spec
 from nightshift.report.pictures.plane import MOST, Floats, chart
 
-VIEWS = ("raw", "facts", "hidden")
-"""Views drawn, where they have vectors."""
 GROUPS = 4
 """Attributes that have a colour; the others share one."""
 NAME_CHARS = 18
 """Longest attribute in the legend."""
 
 
-def map_of_items(embeddings: pl.DataFrame, items: pl.DataFrame) -> str:
-    """Markdown of the maps. An item's colour is that of its first attribute, where that is one of the
-    `GROUPS` most common."""
+def map_of_items(embeddings: pl.DataFrame, items: pl.DataFrame, spec: ContentSpec | None = None) -> str:
+    """Markdown of the maps of all views but the template's. An item's colour is that of its first attribute,
+    where that is one of the `GROUPS` most common."""
     first = items.select("item_id", attribute=pl.col("attributes").list.first())
     common = (
         first["attribute"]
@@ -30,7 +29,8 @@ def map_of_items(embeddings: pl.DataFrame, items: pl.DataFrame) -> str:
     numbered = first.with_columns(
         group=pl.col("attribute").replace_strict(names, range(len(names)), default=-1, return_dtype=pl.Int64)
     )
-    views = [(view, *_drawn(rows, numbered)) for view in VIEWS if (rows := _sample(embeddings, view)).height]
+    wanted = [view for view in (spec or first_spec()).embedded if view != TEMPLATE]
+    views = [(view, *_drawn(rows, numbered)) for view in wanted if (rows := _sample(embeddings, view)).height]
     return chart(
         views, [name[:NAME_CHARS] for name in names], "Items on the two principal components of each view"
     )

@@ -1,12 +1,16 @@
 """Ours and declared ones keep the same promises."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nightshift.enrichments.base import Asked, Enrichment
 from nightshift.enrichments.conformance import EnrichmentConformance, load
 from nightshift.enrichments.registry import built_in
-from nightshift.errors import RejectedAnswer
+from nightshift.errors import ConfigError, RejectedAnswer
 from tests.nightshift.enrichments.examples import EVENTS, LENGTH, LIKED, PAIRED
 
 FILES = Path(__file__).parent / "files"
@@ -78,3 +82,30 @@ class TestPairs(EnrichmentConformance):
 
 class TestEvents(EnrichmentConformance):
     enrichment = EVENTS
+
+
+def careless(build: Callable[[Mapping[str, Any]], str], *fields: str) -> Enrichment[Any]:
+    """A declaration in Python whose prompt does what no file can."""
+    ours = load(FILES / "slogan.yaml")
+    assert isinstance(ours.maker, Asked)
+    made = ours.maker.prompt
+    shows = fields or ("title",)
+    asked = Asked(lambda settings, words: replace(made(settings, words), build=build, fields=shows))
+    return replace(ours, maker=asked, place="mine.py")
+
+
+@pytest.mark.parametrize(
+    ("bad", "promise"),
+    [
+        (careless(lambda row: row["title"]), "test_hostile_text_stays_in_its_field"),
+        (careless(lambda row: row["title"]), "test_only_columns_of_the_allow_list_reach_a_prompt"),
+        (
+            careless(lambda row: row["item_id"], "item_id"),
+            "test_only_columns_of_the_allow_list_reach_a_prompt",
+        ),
+    ],
+)
+def test_a_careless_declaration_breaks_its_promise(bad: Enrichment[Any], promise: str) -> None:
+    suite = type("TestBad", (EnrichmentConformance,), {"enrichment": bad})()
+    with pytest.raises((AssertionError, ConfigError)):  # the engine itself refuses a field of nobody's
+        getattr(suite, promise)()

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.lift.arms import COMPARISONS
+from nightshift.lift.arms import BETWEEN_FAMILIES
 from nightshift.lift.beyond_accuracy import gap, gap_by_chance
 from nightshift.lift.descriptions import Beside
 from nightshift.lift.fairness import (
@@ -81,7 +81,7 @@ def test_a_gap_that_was_planted_is_no_chance_and_the_arm_that_plants_it_widens_i
     assert widened["slice"] == f"{GAP}half"
     assert widened["ci_low"] > 0
     assert widened["difference"] == pytest.approx(observed_gap(planted, groups) - observed_gap(fair, groups))
-    assert {("llm", "base")} <= set(COMPARISONS)
+    assert {("llm", "base")} <= set(BETWEEN_FAMILIES)
 
 
 def test_small_groups_and_unknown_users_do_not_count_in_a_gap() -> None:

@@ -7,8 +7,10 @@ from sklearn.metrics import roc_auc_score
 
 from nightshift.errors import ConfigError, SourceError
 from nightshift.features.content import Snapshot
+from nightshift.features.content_spec import ContentSpec, Feature
 from nightshift.features.examples import ExampleInputs, build_examples
-from nightshift.lift.arms import ARMS
+from nightshift.features.specs import Number
+from nightshift.lift.arms import arms_by_name, comparisons, is_leave_one_out, leave_one_out, meaning
 from nightshift.lift.descriptions import Beside
 from nightshift.lift.settings import LiftSettings
 from nightshift.lift.slices import MAIN_SLICES, SLICES, events_before_cut, masks_of
@@ -17,6 +19,7 @@ from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
 from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import LIFT, RANKING_SCORES
+from tests.every_kind import PARTS
 
 QUICK = LiftSettings(seeds=2, resamples=500, lightgbm=LightGBMSettings(rounds=150, learning_rate=0.1))
 
@@ -190,7 +193,7 @@ def test_arms_are_said_to_be_calibrated_or_not(judged: Judged) -> None:
 
 
 def test_leaving_out_a_part_takes_its_columns_and_nothing_else(examples: pl.DataFrame) -> None:
-    whole, less = ARMS["llm"].features(examples), ARMS["llm_without_tags"].features(examples)
+    whole, less = (arms_by_name()[name].features(examples) for name in ("llm", "llm_without_tags"))
     assert {name for name in whole if name.startswith(("llm__tags_", "llm__tag_"))} == set(whole) - set(less)
     quick = QUICK.model_copy(update={"seeds": 1, "leave_one_out": True, "arms": ("base", "llm")})
     found = judge(examples, quick)
@@ -211,3 +214,36 @@ def test_slices_of_what_is_known_about_items_need_it_and_split_the_rows(
     assert (sum(mask.astype(int) for mask in thirds) == 1).all()
     assert not any(name.startswith("text length") for name in masks_of(examples))
     assert list(SLICES)[: len(MAIN_SLICES)] == list(MAIN_SLICES)
+
+
+def test_an_enrichment_of_your_own_has_an_arm_without_it(examples: pl.DataFrame) -> None:
+    arms = arms_by_name(PARTS)
+    found = {name for name in arms if is_leave_one_out(name)}
+    assert found - set(leave_one_out()) == {"llm_without_mood", "llm_without_budget", "llm_without_fit"}
+    names = ("llm__mood_length", "llm__mood_tone_calm", "llm__budget_spent", "llm__fit_relevance", "base__x")
+    rows = examples.with_columns(pl.lit(1.0).alias(name) for name in names)
+    lost = set(arms["llm"].features(rows)) - set(arms["llm_without_mood"].features(rows))
+    assert lost == {"llm__mood_length", "llm__mood_tone_calm"}
+    assert arms["llm_without_budget"].present(rows)
+    assert not arms["llm_without_budget"].present(examples)
+
+
+def test_a_column_belongs_to_the_part_with_the_longer_beginning() -> None:
+    spec = ContentSpec(
+        (),
+        (Feature("mood", "item", Number("length")), Feature("mood_length", "item", Number("words"))),
+    )
+    rows = pl.DataFrame({"base__x": [1.0], "llm__mood_length": [1.0], "llm__mood_length_words": [1.0]})
+    kept = {name: arms_by_name(spec)[name].features(rows) for name in leave_one_out(spec)}
+    assert kept == {
+        "llm_without_mood": ("base__x", "llm__mood_length_words"),
+        "llm_without_mood_length": ("base__x", "llm__mood_length"),
+    }
+
+
+def test_every_arm_that_leaves_a_part_out_is_compared_and_said_in_words() -> None:
+    known = ["base", "llm", "llm_without_mood"]
+    assert comparisons(known) == (("llm", "base"), ("llm", "llm_without_mood"))
+    assert meaning("llm", "llm_without_mood") == "what mood adds to the rest"
+    assert meaning("llm", "permuted") == "content lift"
+    assert meaning("llm", "anything else") == "difference"
