@@ -41,7 +41,15 @@ def read_values(
     unheard = pl.col("finish_reason").is_in(["error", "waiting"])
     newest = refused.sort("attempt", unheard, descending=[True, False])  # what a model said comes first
     refused = newest.drop("attempt").join(said, on="content_key", how="anti")
-    values, reasons = _parsed(prompt, pl.concat([said, refused]))
+    return values_of(prompt, requests, pl.concat([said, refused]), identity)
+
+
+def values_of(
+    prompt: Prompt[Any], requests: pl.DataFrame, said: pl.DataFrame, identity: ModelIdentity
+) -> Values:
+    """Accepted values and rejects of what was said: `content_key, text, finish_reason`."""
+    wanted = requests.select("content_key", "row_id")
+    values, reasons = _parsed(prompt, said)
     accepted = _frame(prompt.schema, values)
     missed = [row for key, row in reasons.items() if key not in values]
     return Values(

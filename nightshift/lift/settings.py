@@ -43,8 +43,8 @@ class LiftSettings(BaseModel):
     which it cannot have memorized."""
     probe_titles: int = Field(default=0, ge=0)
     """Titles cut in half that the language model is asked to complete, to see whether it knows the
-    catalogue by heart; each once a model. They are asked whatever the budget says. 0: no probe. Changes no
-    other number."""
+    catalogue by heart; each once a model, within the budget, as table `title_completion`. 0: no such table.
+    Changes no other number."""
     report: bool = True
     """Writes `<home>/reports/as_of=<night>/lift.html` (needs the extra `report`; without it, says so and
     goes on)."""

@@ -24,7 +24,7 @@ from nightshift.enrichments.base import Enrichment
 from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.enrichments.item_tag_scores.settings import TagSettings
-from nightshift.enrichments.registry import Registry, built_in, registry_with
+from nightshift.enrichments.registry import Registry, built_in, enabled, registry_with
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
 from nightshift.features.candidates.settings import COLLABORATIVE
@@ -221,11 +221,16 @@ class Settings(BaseSettings):
         return _absolute("home", self.root, self.home or Path(".nightshift"))
 
     @property
-    def registry(self) -> Registry:
-        """Every enrichment there is, by name, in the order in which a night works."""
+    def declared(self) -> Registry:
+        """Every enrichment there is, those that are off among them."""
         folder = self.enrichments.folder
         files = [self.root / file for file in self.enrichments.files]
         return registry_with(self.root / folder if folder else None, files)
+
+    @property
+    def registry(self) -> Registry:
+        """Every enrichment that is on, by name, in the order in which a night works."""
+        return enabled(self.declared, self.of)
 
     def with_files(self, files: Sequence[Path]) -> "Settings":
         """The settings with further files of enrichments. Raises ConfigError for what is wrong in one."""
@@ -320,7 +325,7 @@ def _by_block(raw: dict[str, Any], place: str) -> dict[str, Any]:
 def _known(settings: Settings, place: str) -> Settings:
     """The settings, once every name of an enrichment in them is one. Raises ConfigError with the nearest
     that is."""
-    names = settings.registry
+    names = settings.declared
     for block, given in (
         ("enrichments", settings.enrichments.model_extra or {}),
         ("llm.recorded", settings.llm.recorded.tables),
