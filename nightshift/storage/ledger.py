@@ -63,6 +63,8 @@ it again."""
 RETRIED, SERVER = "retried", "server"
 """Reasons in the rejects ledger that are no word of a model: a person asked for further attempts, which paid
 nothing; a server failed."""
+REPEATED = "repeated"
+"""Reason of an answer that is good by itself, and that other rows had already."""
 CALL = tuple(name for name in ANSWERS if name in REJECTED)
 """Columns that accepted and rejected answers share."""
 VECTORS: dict[str, Any] = {
