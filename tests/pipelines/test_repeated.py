@@ -1,20 +1,26 @@
 """A sentence that stands for many rows: rejected, asked once more, given up; nothing lost, nothing paid a
 third time."""
 
+import json
 from collections import Counter
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from jobs.rejected import Chosen, retry
 from nightshift.enrichments.answers import Values, read_values
+from nightshift.enrichments.said import Said
 from nightshift.night.budget import ATTEMPTS
 from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.night.plan import Spent
-from pipelines.answer_prompts import answer_prompts
+from nightshift.prompts.reask import HINTS
+from nightshift.storage.ledger import Ledgers
+from pipelines.answer_prompts import Batch, answer_prompts, batches
 
 AS_OF = date(2024, 1, 2)
 SOURCES = {
@@ -28,7 +34,12 @@ ALIKE = "A comedy-drama with a dark undercurrent."
 
 
 def night(
-    home: Path, reply: str = ALIKE, equal: int | None = 1, run_id: str = "first", **facts: Any
+    home: Path,
+    reply: str = ALIKE,
+    equal: int | None = 1,
+    run_id: str = "first",
+    workers: int = 1,
+    **facts: Any,
 ) -> Night:
     raw = {
         "sources": SOURCES,
@@ -37,7 +48,7 @@ def night(
         "encoder": {"backend": "hashing"},
         "home": home,
         "facts": {"max_equal_sentences": equal, **facts},
-        "beam": {"batch_rows": 4},
+        "beam": {"batch_rows": 4, "workers": workers},
     }
     return Night(Settings.model_validate(raw), AS_OF, run_id)
 
@@ -78,7 +89,7 @@ def test_a_sentence_stands_for_so_many_rows_and_the_others_are_asked_twice_and_g
     tonight = night(tmp_path, equal=equal)
     work(tonight, films(10))
     said = values(tonight, films(10))
-    assert said.frame["row_id"].to_list() == [f"i{n}" for n in range(accepted)], "the worthiest keep it"
+    assert said.frame["row_id"].to_list() == [f"i{n}" for n in range(accepted)], "the first that are asked"
     assert said.rejects["reason"].to_list() == ["repeated"] * (10 - accepted)
     assert set(said.rejects["answer"]) <= {ALIKE}
     assert calls(tonight) == accepted + ATTEMPTS * (10 - accepted)
@@ -132,3 +143,131 @@ def test_a_sentence_is_free_again_once_its_row_says_something_else(tmp_path: Pat
     answered = pending(third, ["Fargo", "Heat"])
     answer_prompts(third.settings, "item_facts", AS_OF, "third", answered)
     assert values(third, ["Fargo", "Heat"]).frame["row_id"].to_list() == ["i0", "i1"]
+
+
+def test_what_was_rejected_as_repeated_is_read_for_free_when_the_limit_is_off_and_only_then(
+    tmp_path: Path,
+) -> None:
+    work(night(tmp_path), films(5))
+    for equal, accepted in ((1, 1), (3, 1), (None, 5)):
+        later = night(tmp_path, equal=equal, run_id="later")
+        assert pending(later, films(5)).is_empty()
+        assert values(later, films(5)).frame.height == accepted, equal
+
+
+def test_answers_that_were_accepted_before_the_limit_stay_and_count(tmp_path: Path) -> None:
+    work(night(tmp_path, equal=None), films(3))
+    later = night(tmp_path, run_id="later")
+    work(later, films(5))
+    assert values(later, films(5)).frame["row_id"].to_list() == ["i0", "i1", "i2"]
+    assert values(later, films(5)).rejects["key"].to_list() == ["i3", "i4"]
+
+
+def test_the_limit_is_part_of_no_key(tmp_path: Path) -> None:
+    free, held = night(tmp_path, equal=None), night(tmp_path, equal=2)
+    assert free.prompts["item_facts"].prompt_id == held.prompts["item_facts"].prompt_id
+    work(free, films(3))
+    assert pending(held, films(3)).is_empty()
+
+
+def test_a_repeated_answer_has_a_second_attempt_that_says_so_and_counts_as_a_reask(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    answer_prompts(tonight.settings, "item_facts", AS_OF, "first", pending(tonight, films(4)))
+    rows = pending(tonight, films(4))
+    assert rows["attempt"].to_list() == [2, 2, 2]
+    assert set(rows["reason"]) == {"repeated"}
+    assert all(HINTS["repeated"] in text for text in rows["text"])
+
+
+def test_a_second_attempt_that_says_something_new_is_accepted(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    answer_prompts(tonight.settings, "item_facts", AS_OF, "first", pending(tonight, films(3)))
+    other = night(tmp_path, "A tale of {first}.", run_id="first")
+    rows = pending(tonight, films(3))
+    answer_prompts(other.settings, "item_facts", AS_OF, "first", rows)
+    said = values(tonight, films(3)).frame
+    assert said["summary"].n_unique() == said.height == 3
+
+
+def test_other_rejections_keep_their_reason(tmp_path: Path) -> None:
+    tonight = night(tmp_path, "I'm sorry, I cannot help.")
+    work(tonight, films(3))
+    assert values(tonight, films(3)).rejects["reason"].to_list() == ["refusal"] * 3
+
+
+def test_the_json_form_is_held_to_the_same_limit(tmp_path: Path) -> None:
+    facets = night(tmp_path).vocabulary.facets
+    reply = json.dumps({"summary": ALIKE} | {facet.name: facet.tags[0] for facet in facets})
+    tonight = night(tmp_path, reply, form="json")
+    work(tonight, films(4))
+    assert values(tonight, films(4)).frame["row_id"].to_list() == ["i0"]
+    assert set(values(tonight, films(4)).rejects["reason"]) == {"repeated"}
+
+
+def test_equal_requests_share_one_answer_that_counts_once(tmp_path: Path) -> None:
+    tonight = night(tmp_path)
+    work(tonight, ["Fargo", "Fargo", "Alien"])
+    assert values(tonight, ["Fargo", "Fargo", "Alien"]).frame["row_id"].sort().to_list() == ["i0", "i1"]
+
+
+def test_other_tables_have_no_limit(tmp_path: Path) -> None:
+    limits = {name: prompt.max_equal for name, prompt in night(tmp_path).prompts.items()}
+    assert {name for name, limit in limits.items() if limit is not None} == {"item_facts"}
+
+
+def batch(tonight: Night) -> Batch:
+    return Batch(tonight.settings, "item_facts", AS_OF, tonight.run_id)
+
+
+def test_a_worker_sees_what_another_one_stored_since_its_last_batch(tmp_path: Path) -> None:
+    one, two = batch(night(tmp_path)), batch(night(tmp_path, run_id="second"))
+    parts = list(batches(pending(night(tmp_path), films(6)), 2))
+    assert [one.do(parts[0])["accepted"], two.do(parts[1])["accepted"], one.do(parts[2])["accepted"]] == [
+        1,
+        0,
+        0,
+    ]
+
+
+def test_a_worker_that_begins_anew_knows_what_is_stored(tmp_path: Path) -> None:
+    parts = list(batches(pending(night(tmp_path), films(6)), 2))
+    assert sum(batch(night(tmp_path)).do(part)["accepted"] for part in parts) == 1
+    assert sorted(night(tmp_path).ledgers.rejects.scan().collect()["row_id"]) == [
+        f"i{n}" for n in range(1, 6)
+    ]
+
+
+def test_several_processes_lose_no_answer_and_pay_no_row_more_than_twice(tmp_path: Path) -> None:
+    tonight = night(tmp_path, workers=2)
+    work(tonight, films(24))
+    said = values(tonight, films(24))
+    assert said.frame.height + said.rejects.height == 24
+    assert 1 <= said.frame.height <= 2, "batches in flight at once do not see each other"
+    paid = tonight.ledgers.calls(lambda every: every.group_by("content_key").len())
+    assert paid["len"].max() == ATTEMPTS
+
+
+def test_retried_rows_are_asked_again_and_held_to_the_limit_again(tmp_path: Path) -> None:
+    work(night(tmp_path), films(3))
+    tonight = night(tmp_path, run_id="second")
+    assert retry(tonight.ledgers, Chosen(reason="repeated")).height == 2
+    work(tonight, films(3))
+    assert values(tonight, films(3)).frame.height == 1
+    assert pending(night(tmp_path, run_id="third"), films(3)).is_empty()
+
+
+def test_a_long_night_reads_the_stored_answers_once_and_then_only_the_new_ones(tmp_path: Path) -> None:
+    tonight = night(tmp_path, "A story of {first}.")
+    work(tonight, films(8))
+    old = tonight.ledgers.answers.scan().collect().with_columns(pl.col("created_at") - timedelta(days=1))
+    home = tmp_path / "later"
+    Ledgers(home).answers.append(old, "old")
+    read: list[str] = []
+    prompt = tonight.prompts["item_facts"]
+    counting = replace(
+        prompt, parse=lambda text, end: (read.append(text), prompt.parse(text, end))[1], max_equal=1
+    )
+    said = Said(counting, Ledgers(home))
+    for _ in range(5):
+        said.judged([])
+    assert len(read) == 8
