@@ -27,6 +27,7 @@ RejectReason = Literal[
     "too_long",
     "ungrounded",
     "repetition",
+    "repeated",
     "server",
     "waiting",
 ]

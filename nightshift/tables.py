@@ -319,7 +319,9 @@ REJECTS = Table(
     {
         "table": _text("the table the row was meant for"),
         "key": _text("item id, user id, or place in the source"),
-        "reason": _text("refusal, empty, schema, too_long, ungrounded, repetition, or why a row was dropped"),
+        "reason": _text(
+            "refusal, empty, schema, too_long, ungrounded, repetition, repeated, or why a row was dropped"
+        ),
         "answer": _text("what the model said, or the value that was dropped", required=False),
         "prompt_id": _text("prompt, for answers", required=False),
         "model_id": _text("model, for answers", required=False),

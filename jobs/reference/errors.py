@@ -68,6 +68,10 @@ ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
     ),
     "ungrounded": (COPIED, f"{OTHER_EXAMPLES}{MORE_TEXT}."),
     "repetition": ("The model stutters: less than half of the words are distinct.", LESS_REPEATED),
+    "repeated": (
+        "Other rows have the same sentence already, as many as `facts.max_equal_sentences` allows.",
+        f"{LARGER_MODEL}, or raise the setting; null switches it off, and what it rejected is read again.",
+    ),
     "server": (
         "The server gave no usable reply, however often it was asked; the answer says what came back.",
         ASK_LATER,

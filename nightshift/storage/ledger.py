@@ -65,6 +65,8 @@ SEPARATOR = "\x1f"
 RETRIED, SERVER = "retried", "server"
 """Reasons in the rejects ledger that are no word of a model: a person asked for further attempts, which paid
 nothing; a server failed."""
+REPEATED = "repeated"
+"""Reason of an answer that is good by itself, and that other rows had already."""
 CALL = tuple(name for name in ANSWERS if name in REJECTED)
 """Columns that accepted and rejected answers share."""
 STATE = "hidden"

@@ -42,6 +42,7 @@ def facts_line(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]
         schema=Facts,
         decoding=to_the_line_end(settings.max_new_tokens, settings.repetition_penalty),
         again=before_the_label,
+        max_equal=settings.max_equal_sentences,
     )
 
 

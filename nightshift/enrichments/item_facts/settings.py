@@ -36,6 +36,11 @@ class FactsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstr
     repetition_penalty: float = Field(1.15, ge=1.0)
     """Keeps a small model from stuttering in the form `line`; in `json` it would punish quotes and tags,
     and is not used. Part of the content key."""
+    max_equal_sentences: int | None = Field(None, ge=1)
+    """Items that may have one sentence, letter case and marks at the end aside. Where a model writes it of
+    one more, the answer is rejected as `repeated`, asked once again, and then the item has its group's
+    sentence or the template. Not part of the prompt: it holds for answers to come, those accepted before
+    stay; switched off again, what it rejected is read for free. Null: any number."""
     min_group_items: int = Field(5, ge=1)
     """Items that must share an attribute to make it a group of `group_facts`. Asks only about groups that
     come or go."""

@@ -12,6 +12,7 @@ import polars as pl
 from nightshift.enrichments.fallbacks import FROM_A_MODEL
 from nightshift.night.checks.rows import WORST
 from nightshift.night.checks.settings import CheckSettings
+from nightshift.prompts.folding import folded
 from nightshift.tables import Checked, many
 
 OPENING_WORDS = 5
@@ -33,7 +34,7 @@ def repeated_answers(frame: pl.DataFrame, settings: CheckSettings, text: str = "
     that asked the same (equal keys) may share an answer and count once. Letter case, spaces and marks at
     the end make no difference.
     """
-    rows = _written(frame, text).with_columns(said=_folded())
+    rows = _written(frame, text).with_columns(said=folded(pl.col("summary")))
     return _judged("repeated_answers", rows, settings.max_repeated_answers, settings, "say the same")
 
 
@@ -42,7 +43,11 @@ def similar_openings(frame: pl.DataFrame, settings: CheckSettings, text: str = "
 
     Texts that are equal are left to `repeated_answers`: each different text counts once.
     """
-    rows = _written(frame, text).with_columns(folded=_folded()).unique("folded", maintain_order=True)
+    rows = (
+        _written(frame, text)
+        .with_columns(folded=folded(pl.col("summary")))
+        .unique("folded", maintain_order=True)
+    )
     opening = pl.col("folded").str.split(" ").list.head(OPENING_WORDS).list.join(" ")
     return _judged(
         "similar_openings",
@@ -59,11 +64,6 @@ def _written(frame: pl.DataFrame, text: str) -> pl.DataFrame:
     return rows.select(
         pl.col(frame.columns[0]).alias("key"), pl.col(text).alias("summary"), "content_key"
     ).unique("content_key", maintain_order=True)
-
-
-def _folded() -> pl.Expr:
-    spaced = pl.col("summary").str.to_lowercase().str.replace_all(r"\s+", " ")
-    return spaced.str.strip_chars(" .!?。")
 
 
 def _judged(name: str, rows: pl.DataFrame, most: float, settings: CheckSettings, what: str) -> Checked:

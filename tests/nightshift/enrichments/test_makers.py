@@ -1,4 +1,5 @@
-"""Computed, fitted and recorded enrichments through whole small nights: assets, checks, tables, plan, costs."""
+"""Computed, fitted and recorded enrichments through whole small nights: assets, checks, tables, plan,
+costs."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
