@@ -31,7 +31,7 @@ from jobs.commands.watch import watch
 from jobs.init import init
 from nightshift import __version__
 from nightshift.errors import NightshiftError, NightStopped
-from nightshift.streams import forgive, let_go
+from nightshift.storage.streams import forgive, let_go
 
 __all__ = ["OVER_BUDGET", "app", "main"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jobs.graph import build
 from nightshift.night.config import CONFIG_NAME, refuse_empty
-from nightshift.streams import forgive
+from nightshift.storage.streams import forgive
 
 forgive()
 

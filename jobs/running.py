@@ -18,7 +18,7 @@ from jobs.run_locks import LOCK, alive, bury_the_dead
 from jobs.stopped import stopped, told_in_a_line, was_stopped
 from nightshift.errors import ConfigError, NightFailed, SourceError
 from nightshift.night.config import Settings
-from nightshift.yaml_text import read_yaml
+from nightshift.storage.yaml_text import read_yaml
 
 WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
 """Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""

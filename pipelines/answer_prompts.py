@@ -22,11 +22,11 @@ from nightshift.errors import ModelUnavailable, RejectedAnswer
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request, Scored
 from nightshift.models.llm.choices import named, unpacked
 from nightshift.models.llm.recorded import RecordedLLM
+from nightshift.models.llm.repeats import REPEATS
 from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.night.plan import still_fits
 from nightshift.prompts.base import Prompt
-from nightshift.repeats import REPEATS
 from nightshift.storage.ledger import REJECTED, STATE, Ledgers
 from pipelines.batches import cut
 from pipelines.runners import do_all

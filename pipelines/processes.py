@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from nightshift.errors import NightFailed
 from nightshift.night.config import BeamSettings
-from nightshift.streams import forgive
+from nightshift.storage.streams import forgive
 from pipelines.pipeline import Task, last_line, run_pipeline
 from pipelines.work import Place
 from pipelines.workers import threads_each

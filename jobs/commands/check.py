@@ -9,7 +9,7 @@ import typer
 from jobs.commands.options import Config, Home, settings_of
 from nightshift.errors import InputError
 from nightshift.night.config import CONFIG_NAME
-from nightshift.streams import says_everything
+from nightshift.storage.streams import says_everything
 
 
 def check(

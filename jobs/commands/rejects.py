@@ -8,7 +8,7 @@ import typer
 
 from jobs.commands.options import AsOf, Config, Home, published
 from nightshift.night.config import CONFIG_NAME
-from nightshift.streams import says_everything
+from nightshift.storage.streams import says_everything
 
 
 def rejects(

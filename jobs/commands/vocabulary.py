@@ -7,7 +7,7 @@ import typer
 
 from jobs.commands.options import Config, settings_of
 from nightshift.night.config import CONFIG_NAME
-from nightshift.streams import says_everything
+from nightshift.storage.streams import says_everything
 
 
 def vocabulary(

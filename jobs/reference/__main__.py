@@ -1,7 +1,7 @@
 """`python -m jobs.reference`: write docs/reference."""
 
 from jobs.reference.pages import FOLDER, write
-from nightshift.streams import forgive
+from nightshift.storage.streams import forgive
 
 forgive()
 

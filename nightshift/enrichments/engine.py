@@ -27,7 +27,8 @@ from nightshift.enrichments.fallbacks import FROM_A_MODEL, settle
 from nightshift.enrichments.fits import Fit, fit_of, fitted_rows
 from nightshift.enrichments.priority import worth
 from nightshift.errors import ConfigError
-from nightshift.models.llm.recorded import answers_of, keyed
+from nightshift.models.llm.recorded import keyed
+from nightshift.sources.recordings import answers_of
 from nightshift.tables import INTERACTIONS, REJECTS
 
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nightshift.days import Moment
 from nightshift.features.candidates.settings import CandidateSettings
+from nightshift.sources.days import Moment
 
 Family = Literal["base", "text", "llm", "permuted", "template"]
 """Who pays for a column: nobody, a text encoder, a language model, or one of its placebos (answers of

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nightshift.days import Day
 from nightshift.features.content_spec import ContentSpec
 from nightshift.lift.arms import leave_one_out
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lightgbm import LightGBMSettings
+from nightshift.sources.days import Day
 
 METRICS = ("auc", "gauc", "ndcg@10", "logloss")
 RankerName = Literal["lightgbm", "din"]

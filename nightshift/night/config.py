@@ -37,7 +37,7 @@ from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.plan import BudgetSettings
 from nightshift.night.schedule import NightsSettings
 from nightshift.sources import SourcesSettings
-from nightshift.yaml_text import read_yaml
+from nightshift.storage.yaml_text import read_yaml
 
 CONFIG_NAME = "nightshift.yaml"
 OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")

@@ -20,13 +20,13 @@ from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm import identify, token_counter
 from nightshift.models.llm.base import ModelIdentity
 from nightshift.models.llm.choices import CountTokens
-from nightshift.models.llm.recorded import read_recorded
 from nightshift.night.config import Settings
 from nightshift.night.plan import Spent, TablePlan, plan_table
 from nightshift.night.readers import Foreseen, Published
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.vocabulary import Vocabulary, load_vocabulary
 from nightshift.sources import read_interactions, read_items
+from nightshift.sources.recordings import read_recorded
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
 from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEM_EMBEDDINGS, ITEMS, USER_EMBEDDINGS, Table

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from nightshift.cron import checked_cron
-from nightshift.days import Day
+from nightshift.night.cron import checked_cron
+from nightshift.sources.days import Day
 
 Status = Literal["running", "stopped"]
 """Dagster's words for a schedule or sensor that is on or off."""

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from nightshift.errors import ConfigError
 from nightshift.prompts.item_text import one_line
 from nightshift.prompts.stopwords import STOPWORDS, folded, singulars
-from nightshift.yaml_text import read_yaml
+from nightshift.storage.yaml_text import read_yaml
 
 WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['\u2019-](?=[^\W\d_])){2,20}")
 """Three letters or more, of any alphabet; apostrophes and hyphens only between letters."""

@@ -16,7 +16,7 @@ Rows = pl.DataFrame | pl.LazyFrame
 
 
 class Ranker(Protocol):
-    """A conventional ranker. Inherits its tests from `nightshift.testing.RankerConformance`.
+    """A conventional ranker. Inherits its tests from `nightshift.rankers.conformance.RankerConformance`.
 
     All rankers are called alike: what one of them does not read (a history, a list, a view) it ignores.
     """

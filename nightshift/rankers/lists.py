@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from nightshift.errors import SourceError, TableError
 from nightshift.features.history import Ints
+from nightshift.sources.lists import MOST_ROWS, WAY_OUT
 
-MOST_ROWS = 10_000
-"""Rows of one list that LightGBM accepts."""
 MOST_LABEL = 30
 """Largest label with a gain of its own (2^label - 1)."""
-WAY_OUT = "set lift.lightgbm.objective: binary"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from nightshift.rankers.lists import MOST_ROWS, WAY_OUT
 from nightshift.sources.findings import Finding
 from nightshift.sources.settings import InteractionsSource
 from nightshift.sources.wording import shown
 from nightshift.tables import many
+
+MOST_ROWS = 10_000
+"""Rows of one list that LightGBM accepts."""
+WAY_OUT = "set lift.lightgbm.objective: binary"
 
 DAY = 86_400_000_000
 """Microseconds that one list may last: it was shown at one sitting."""

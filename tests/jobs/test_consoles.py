@@ -39,9 +39,11 @@ def command(words: str, env: dict[str, str], shop: Shop) -> subprocess.Completed
 def test_a_stream_writes_what_it_has_and_replaces_the_rest(env: dict[str, str], tmp_path: Path) -> None:
     say = "print('\\u2713 items'); print('\\u65e5', file=sys.stderr)"
     assert python(f"import sys; {say}", env, tmp_path).returncode == 1, "without it the process fails"
-    done = python(f"import sys; from nightshift.streams import forgive; forgive(); {say}", env, tmp_path)
+    done = python(
+        f"import sys; from nightshift.storage.streams import forgive; forgive(); {say}", env, tmp_path
+    )
     assert (done.returncode, done.stdout) == (0, b"? items\n")
-    child = "import subprocess, sys; from nightshift.streams import forgive; forgive(); "
+    child = "import subprocess, sys; from nightshift.storage.streams import forgive; forgive(); "
     done = python(
         child + f"subprocess.run([sys.executable, '-c', {f'import sys; {say}'!r}], check=True)", env, tmp_path
     )
@@ -49,7 +51,7 @@ def test_a_stream_writes_what_it_has_and_replaces_the_rest(env: dict[str, str], 
 
 
 def test_a_stream_that_has_every_character_is_left_as_it_is(tmp_path: Path) -> None:
-    code = "from nightshift.streams import forgive; forgive(); print('\\u2713 \\u65e5')"
+    code = "from nightshift.storage.streams import forgive; forgive(); print('\\u2713 \\u65e5')"
     assert python(code, {"PYTHONIOENCODING": "utf-8"}, tmp_path).stdout.decode() == "✓ 日\n"
 
 
@@ -94,7 +96,7 @@ def test_what_a_program_reads_is_escaped_and_loses_nothing(shop: Shop) -> None:
 
 STORY = """
 import logging, sys
-from nightshift.streams import forgive, let_go
+from nightshift.storage.streams import forgive, let_go
 forgive()
 from jobs.console import StoryHandler
 log = logging.Logger("night", logging.DEBUG)

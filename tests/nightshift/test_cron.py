@@ -5,7 +5,7 @@ import itertools
 import pytest
 from dagster._utils.schedules import is_valid_cron_schedule
 
-from nightshift.cron import checked_cron
+from nightshift.night.cron import checked_cron
 
 PARTS = (
     "* ? L 0 1 5 7 8 12 13 23 24 29 31 32 59 60 61 */5 */0 */60 1-5 5-1 1-5/2 22-2 fri MON-FRI "

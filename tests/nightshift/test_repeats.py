@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from nightshift.repeats import Repeats
+from nightshift.models.llm.repeats import Repeats
 
 
 @pytest.fixture

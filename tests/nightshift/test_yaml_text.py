@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from nightshift.errors import ConfigError
-from nightshift.yaml_text import read_yaml
+from nightshift.storage.yaml_text import read_yaml
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from nightshift.enrichments.declared.scored import blank_probability, chosen
 from nightshift.enrichments.declared.template import NOUN, Template, read_template
 from nightshift.enrichments.entities import ENTITIES, Entity
 from nightshift.errors import ConfigError
-from nightshift.prompts.json_answers import token_limit
+from nightshift.models.llm.schema import token_limit
 from nightshift.tables import TABLES, Column
 
 KEYS = (

@@ -12,11 +12,11 @@ from nightshift.enrichments.declared.answer import Field, answer_model, value_mo
 from nightshift.enrichments.declared.template import Template
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import Decoding, FinishReason, Question
-from nightshift.models.llm.schema import compact
+from nightshift.models.llm.schema import CHARS_PER_TOKEN, compact, json_schema, token_limit
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.fields import whole_sentence
 from nightshift.prompts.item_text import delimited
-from nightshift.prompts.json_answers import CHARS_PER_TOKEN, json_schema, read_json, token_limit
+from nightshift.prompts.json_answers import read_json
 from nightshift.prompts.parsing import accept, sentence, shown
 from nightshift.prompts.reask import after_the_text, before_the_label
 from nightshift.prompts.vocabulary import Vocabulary

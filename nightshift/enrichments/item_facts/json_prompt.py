@@ -13,11 +13,11 @@ from pydantic import BaseModel, Field, create_model
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import ConfigError
 from nightshift.models.llm.base import Decoding, FinishReason
-from nightshift.models.llm.schema import compact
+from nightshift.models.llm.schema import compact, json_schema, token_limit
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.fields import CHARS_PER_WORD, STRICT, bounded, one_of, whole_sentence
 from nightshift.prompts.item_text import ITEM_FIELDS, delimited, item_lines, item_row
-from nightshift.prompts.json_answers import json_schema, read_json, token_limit
+from nightshift.prompts.json_answers import read_json
 from nightshift.prompts.reask import after_the_text
 from nightshift.prompts.vocabulary import Vocabulary
 

@@ -15,11 +15,11 @@ from nightshift.enrichments.user_preferences.histories import (
 )
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.models.llm.base import Decoding, FinishReason
-from nightshift.models.llm.schema import compact
+from nightshift.models.llm.schema import compact, json_schema, token_limit
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.fields import CHARS_PER_WORD, STRICT, bounded, one_of, whole_sentence
 from nightshift.prompts.item_text import delimited
-from nightshift.prompts.json_answers import json_schema, read_json, token_limit
+from nightshift.prompts.json_answers import read_json
 from nightshift.prompts.reask import after_the_text
 from nightshift.prompts.vocabulary import Vocabulary
 

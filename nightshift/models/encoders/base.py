@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 class Encoder(Protocol):
-    """A text encoder. Inherits its tests from `nightshift.testing.EncoderConformance`."""
+    """A text encoder. Inherits its tests from `nightshift.models.encoders.conformance.EncoderConformance`."""
 
     @property
     def encoder_id(self) -> str:

@@ -117,7 +117,7 @@ class Scored:
 
 
 class LLM(Protocol):
-    """A language model. Inherits its tests from `nightshift.testing.LLMConformance`."""
+    """A language model. Inherits its tests from `nightshift.models.llm.conformance.LLMConformance`."""
 
     @property
     def identity(self) -> ModelIdentity:

@@ -9,9 +9,9 @@ from typing import Any
 from nightshift.models.llm.base import Answer, Request
 from nightshift.models.llm.limits import Failed
 from nightshift.models.llm.refusals import hidden_refusal
+from nightshift.models.llm.repeats import REPEATS
 from nightshift.models.llm.replies import read_reply
 from nightshift.models.llm.usage import Tokens, billed
-from nightshift.repeats import REPEATS
 from nightshift.storage.content_key import canonical, content_key
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nightshift.errors import ModelUnavailable
-from nightshift.streams import forgive
+from nightshift.storage.streams import forgive
 
 SILENT = {"OMP_NUM_THREADS": "1"}
 """The process computes in llama.cpp's threads only."""

@@ -15,10 +15,10 @@ from typing import ClassVar
 from nightshift.errors import ModelUnavailable
 from nightshift.models.llm.base import ModelIdentity, Question, Request, Scored
 from nightshift.models.llm.chat_template import ChatTemplate
+from nightshift.models.llm.repeats import REPEATS
 from nightshift.models.llm.server import Endpoint
 from nightshift.models.weights.tokens import TextTokenizer
 from nightshift.models.weights.weights import prepare_llm
-from nightshift.repeats import REPEATS
 
 log = logging.getLogger(__name__)
 log.addFilter(REPEATS)

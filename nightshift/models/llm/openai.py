@@ -28,11 +28,11 @@ from nightshift.errors import ModelUnavailable
 from nightshift.models.llm.base import Answer, Decoding, ModelIdentity, Question, Request, Scored
 from nightshift.models.llm.connection import Connection
 from nightshift.models.llm.limits import Failed, when_again
+from nightshift.models.llm.repeats import REPEATS
 from nightshift.models.llm.replies import UNREADABLE, read_reply
 from nightshift.models.llm.server import ServerSettings, check_server
 from nightshift.models.llm.shared_failures import SharedFailures
 from nightshift.models.llm.usage import CHARS_PER_TOKEN, Tokens, estimated_tokens
-from nightshift.repeats import REPEATS
 
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails

@@ -39,8 +39,8 @@ from nightshift.models.llm.openai import (
     tell,
 )
 from nightshift.models.llm.refusals import told_about_us
+from nightshift.models.llm.repeats import REPEATS
 from nightshift.models.llm.shared_failures import all_alike, stopped
-from nightshift.repeats import REPEATS
 
 log = logging.getLogger(__name__)
 log.addFilter(REPEATS)

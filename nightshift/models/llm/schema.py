@@ -6,14 +6,26 @@ model that may go on will go on, and a token limit that cannot be derived is a g
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel
+
+from nightshift.errors import ConfigError
 
 BYTES_A_CHARACTER = 4
 """Longest UTF-8 character; a byte-level vocabulary may need a token for each byte."""
 
 Schema = dict[str, Any]
+
+
+CHARS_PER_TOKEN = 2.0
+"""Characters of free text a token, at worst. Byte-pair vocabularies of 32k to 150k entries make 3.5 to 5
+of English and 2 to 3 of other languages in Latin letters; scripts that need more tokens than this are
+closed early, and judged like any other answer."""
+_NOISE = ("title", "description", "default", "$defs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +114,46 @@ _MEASURES: dict[str, Callable[[Schema, str], Bounds]] = {
     "integer": _integer,
     "boolean": lambda schema, place: Bounds(len("false"), 0, 0),
 }
+
+
+def json_schema(model: type[BaseModel]) -> str:
+    """The model's schema as compact text: nothing but what binds, references resolved, properties in the
+    model's order.
+
+    Raises ConfigError that names the field which is open or not bounded.
+    """
+    raw = model.model_json_schema()
+    schema = _plain(raw, raw.get("$defs", {}))
+    try:
+        bounds(schema, model.__name__)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return compact(schema)
+
+
+def token_limit(schema: str) -> int:
+    """Longest answer in tokens: a token for every byte of structure, and one for every two characters of
+    free text.
+
+    A byte a token is what a vocabulary can need at worst, and what a grammar sets aside to close an answer
+    that runs on; real vocabularies take a third of it for keys and quotes.
+    """
+    most = bounds(json.loads(schema))
+    return most.structure + math.ceil(most.text / CHARS_PER_TOKEN)
+
+
+def _plain(node: Any, defs: dict[str, Any]) -> Schema:
+    """A schema node without titles and references; `const` becomes `enum`, objects are closed."""
+    if "$ref" in node:
+        return _plain(defs[node["$ref"].rsplit("/", 1)[-1]], defs)
+    kept = {name: value for name, value in node.items() if name not in _NOISE}
+    if "const" in kept:
+        kept["enum"] = [kept.pop("const")]
+    if "properties" in kept:
+        kept["properties"] = {name: _plain(inner, defs) for name, inner in kept["properties"].items()}
+        kept |= {"required": list(kept["properties"]), "additionalProperties": False}
+    if "items" in kept:
+        kept["items"] = _plain(kept["items"], defs)
+    return dict(
+        sorted(kept.items())
+    )  # the key of every answer hangs on this text, not on the order in which pydantic writes keywords

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nightshift.errors import ConfigError, RejectedAnswer
 from nightshift.models.llm.base import FinishReason
-from nightshift.prompts.json_answers import json_schema, read_json, token_limit
+from nightshift.models.llm.schema import json_schema, token_limit
+from nightshift.prompts.json_answers import read_json
 
 
 class Inner(BaseModel):

@@ -20,6 +20,7 @@ from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.proofs import shuffled_future
 from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.rankers import Ranker
+from nightshift.rankers.conformance import RankerConformance
 from nightshift.rankers.context import Context
 from nightshift.rankers.din.attention import attend
 from nightshift.rankers.din.batches import Blocks, gap_of
@@ -32,7 +33,6 @@ from nightshift.rankers.din.saved import FEATURES_FILE, FORM, WEIGHTS_FILE
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.din.stepping import block_vectors
 from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
-from nightshift.testing import RankerConformance
 
 QUICK = DINSettings(epochs=2, batch_rows=256, dimension=8, attention_units=16, units=(32, 16))
 
@@ -302,7 +302,7 @@ from pathlib import Path
 from nightshift.rankers.din.ranker import DINRanker
 from nightshift.rankers.din.saved import FEATURES_FILE, FORM, WEIGHTS_FILE
 from nightshift.rankers.din.settings import DINSettings
-from nightshift.testing import RankerConformance
+from nightshift.rankers.conformance import RankerConformance
 
 def stop(words):
     if "epoch 2" in words:

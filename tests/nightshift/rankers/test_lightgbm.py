@@ -8,11 +8,11 @@ from sklearn.metrics import ndcg_score
 
 from nightshift.errors import SourceError, TableError
 from nightshift.rankers import LightGBMRanker, LightGBMSettings, Ranker
+from nightshift.rankers.conformance import RankerConformance
 from nightshift.rankers.din.settings import DINSettings
 from nightshift.rankers.lists import lists_of
 from nightshift.rankers.platt import fit_platt, probability
 from nightshift.rankers.tuning import MOST_TRIALS, VARIANTS, choose
-from nightshift.testing import RankerConformance
 
 
 class TestLightGBM(RankerConformance):

@@ -1,6 +1,6 @@
 from nightshift.models.encoders.base import Encoder
+from nightshift.models.encoders.conformance import EncoderConformance
 from nightshift.models.encoders.hashing import HashingEncoder, HashingSettings
-from nightshift.testing import EncoderConformance
 
 
 class TestHashing(EncoderConformance):

@@ -6,9 +6,9 @@ import pytest
 from nightshift.errors import ConfigError
 from nightshift.models.encoders import EncoderSettings, build_encoder, identify_encoder
 from nightshift.models.encoders.base import Encoder
+from nightshift.models.encoders.conformance import EncoderConformance
 from nightshift.models.encoders.sentence import SentenceEncoder, SentenceSettings
 from nightshift.models.weights.weights import prepare_encoder
-from nightshift.testing import EncoderConformance
 
 
 @pytest.mark.model

@@ -2,8 +2,8 @@ import numpy as np
 
 from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import LLM, Decoding, Question, Request
+from nightshift.models.llm.conformance import LLMConformance
 from nightshift.models.llm.echo import EchoLLM, EchoSettings
-from nightshift.testing import LLMConformance
 
 FILM = "Title: Fargo (1996)\nGenres: Crime, Drama\nSummary:"
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from nightshift.enrichments.item_facts.json_prompt import answer_model as facts_model
 from nightshift.enrichments.user_preferences.json_prompt import answer_model as taste_model
+from nightshift.models.llm.conformance import Told
 from nightshift.models.llm.grammar import Grammar, Grammars, completes
-from nightshift.prompts.json_answers import json_schema, token_limit
+from nightshift.models.llm.schema import json_schema, token_limit
 from nightshift.prompts.vocabulary import load_vocabulary
-from nightshift.testing import Told
 
 MOVIES = load_vocabulary("movies", Path())
 MODELS = [Told, facts_model(MOVIES, 200), taste_model(MOVIES, 200)]

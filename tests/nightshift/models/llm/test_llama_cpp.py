@@ -12,10 +12,10 @@ from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.models.llm import LLMSettings, build_llm, identify, load_tokenizer
 from nightshift.models.llm.base import LLM, Decoding, Request
 from nightshift.models.llm.chat_template import ChatTemplate
+from nightshift.models.llm.conformance import LLMConformance
 from nightshift.models.llm.llama_cpp import LlamaCppBlock, LlamaCppLLM, LlamaCppSettings, start
 from nightshift.models.weights.gguf import prepare_gguf
 from nightshift.models.weights.tokens import TextTokenizer
-from nightshift.testing import LLMConformance
 
 MODEL = "smollm2-135m-instruct"
 SHOTS = (

@@ -17,9 +17,9 @@ import pytest
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request
+from nightshift.models.llm.conformance import LLMConformance
 from nightshift.models.llm.limits import Failed, retry_after, when_again
 from nightshift.models.llm.openai import OpenAILLM, OpenAISettings
-from nightshift.testing import LLMConformance
 from tests.loopback import (
     Action,
     Behaviour,

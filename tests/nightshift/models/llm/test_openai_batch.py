@@ -16,9 +16,9 @@ from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request
 from nightshift.models.llm.batch_lines import custom_id
 from nightshift.models.llm.batch_state import BatchFolder, BatchState
+from nightshift.models.llm.conformance import LLMConformance
 from nightshift.models.llm.openai import OpenAISettings
 from nightshift.models.llm.openai_batch import BatchBlock, OpenAIBatchLLM
-from nightshift.testing import LLMConformance
 from tests.loopback_batches import Fate, Provider
 from tests.web_server import free_port
 

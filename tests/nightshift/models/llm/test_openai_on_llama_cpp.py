@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import pytest
 
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request
+from nightshift.models.llm.conformance import LLMConformance
 from nightshift.models.llm.llama_server import llama_server
 from nightshift.models.llm.openai import OpenAILLM, OpenAISettings
 from nightshift.models.weights.gguf import prepare_gguf
 from nightshift.models.weights.tokens import TextTokenizer
-from nightshift.testing import LLMConformance
 
 pytestmark = [pytest.mark.loopback, pytest.mark.model, pytest.mark.xdist_group("model")]
 SCHEMA = json.dumps(

@@ -9,8 +9,9 @@ from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import ConfigError, ModelUnavailable, RejectedAnswer, SourceError
 from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import Question, Request
-from nightshift.models.llm.recorded import RecordedAnswers, RecordedFiles, RecordedLLM, keyed, read_recorded
+from nightshift.models.llm.recorded import RecordedAnswers, RecordedFiles, RecordedLLM, keyed
 from nightshift.prompts.vocabulary import load_vocabulary
+from nightshift.sources.recordings import read_recorded
 
 SAID = pl.DataFrame(
     {"id": [1, 2, 3], "said": ["A film.", None, "I'm sorry, but as an AI language model I cannot."]}

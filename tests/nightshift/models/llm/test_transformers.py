@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nightshift.models.llm.base import LLM, Decoding, Question, Request
+from nightshift.models.llm.conformance import LLMConformance
 from nightshift.models.llm.transformers import TransformersLLM, TransformersSettings, load_tokenizer
 from nightshift.models.weights.weights import prepare_llm
-from nightshift.testing import LLMConformance
 
 pytestmark = [pytest.mark.model, pytest.mark.xdist_group("model")]
 

@@ -11,8 +11,8 @@ import pytest
 from nightshift.errors import ModelUnavailable
 from nightshift.models.llm import LLMSettings, build_llm, identify
 from nightshift.models.llm.base import LLM, Decoding, Request
+from nightshift.models.llm.conformance import LLMConformance
 from nightshift.models.llm.vllm import VllmBlock, VllmLLM, VllmSettings
-from nightshift.testing import LLMConformance
 
 
 def _missing() -> str:
