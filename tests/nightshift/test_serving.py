@@ -290,7 +290,7 @@ def test_a_night_without_its_semantic_ids_is_half_for_who_reads_them(tmp_path: P
     )
     with pytest.raises(NightshiftError, match=f"item_codes has no published night {NIGHTS[1]}"):
         Features.open(tmp_path, as_of=NIGHTS[1], codes=True)
-    vectors = home.snapshot(NIGHTS[0]).item_embeddings
+    vectors = home.snapshot(NIGHTS[0])["item_embeddings"]
     home.store.publish(ITEM_EMBEDDINGS, NIGHTS[0], vectors.head(100))
     with pytest.raises(
         IntegrityError, match=r"item_embeddings of 2024-01-08 was published after .* item_codes were built"
