@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime, time
 
 import polars as pl
 
+from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.errors import InputError, VectorMismatch
 from nightshift.export.folder import Folder
+from nightshift.features.content_spec import ContentSpec
 from nightshift.storage.store import Store
 from nightshift.tables import Table
 
@@ -26,6 +28,9 @@ class Published:
     as_of: date
     tables: Mapping[str, Table] = field(default_factory=lambda: tables_of(built_in()))
     """Every table that a night may have, those of a user's own enrichments among them."""
+
+    spec: ContentSpec = field(default_factory=lambda: content_spec(built_in()))
+    """Which views the night has, and what of them rankers read."""
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table as this night has it, without the placebos' columns."""

@@ -12,11 +12,10 @@ import yaml
 
 from nightshift.export.base import Destination, Published, features_of, vectors
 from nightshift.export.folder import Folder
+from nightshift.features.content_spec import SOURCE, ContentSpec
 from nightshift.tables import ITEM_EMBEDDINGS, RANKING_EXAMPLES, USER_EMBEDDINGS
 
 SPLITS = ("train", "valid", "test")
-PREFERRED = ("facts", "raw", "tags", "hidden")
-"""Which view dataset_config.yaml names, the first that there is; a feature takes one file of vectors."""
 KEYS = ("user_id", "item_id")
 
 
@@ -35,7 +34,10 @@ def _write(night: Published, folder: Folder) -> str:
             f"{split}.parquet",
             rows.filter(split=split).select(*KEYS, "group_id", "label", *features_of(rows)),
         )
-    folder.text("dataset_config.yaml", yaml.safe_dump(_config(rows, found), sort_keys=False, width=140))
+    folder.text(
+        "dataset_config.yaml",
+        yaml.safe_dump(_config(rows, found, _preferred(night.spec)), sort_keys=False, width=140),
+    )
     return _LOADING
 
 
@@ -48,9 +50,16 @@ def _vectors(table: pl.LazyFrame, key: str, folder: Folder) -> dict[str, int]:
     return sizes
 
 
-def _config(rows: pl.LazyFrame, found: dict[str, dict[str, int]]) -> dict[str, Any]:
+def _preferred(spec: ContentSpec) -> tuple[str, ...]:
+    """Which view dataset_config.yaml names, the first that there is; a feature takes one file of vectors."""
+    return *spec.views_of("text"), SOURCE, *spec.views_of("scores"), *spec.views_of("state")
+
+
+def _config(
+    rows: pl.LazyFrame, found: dict[str, dict[str, int]], preferred: tuple[str, ...]
+) -> dict[str, Any]:
     means = rows.filter(split="train").select(pl.col(features_of(rows)).mean()).collect().row(0, named=True)
-    columns = [_key(key, found[key]) for key in KEYS]
+    columns = [_key(key, found[key], preferred) for key in KEYS]
     columns += [
         {
             "name": name,
@@ -72,9 +81,9 @@ def _config(rows: pl.LazyFrame, found: dict[str, dict[str, int]]) -> dict[str, A
     }
 
 
-def _key(key: str, sizes: dict[str, int]) -> dict[str, Any]:
+def _key(key: str, sizes: dict[str, int], preferred: tuple[str, ...]) -> dict[str, Any]:
     column: dict[str, Any] = {"name": key, "active": True, "dtype": "str", "type": "categorical"}
-    view = next((view for view in PREFERRED if view in sizes), None)
+    view = next((view for view in preferred if view in sizes), None)
     if view is None:
         return column
     return column | {

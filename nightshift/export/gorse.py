@@ -12,6 +12,7 @@ from nightshift.errors import InputError
 from nightshift.export.base import Destination, Published, midnight, vectors
 from nightshift.export.folder import Folder
 from nightshift.export.jsonl import encoded
+from nightshift.features.content_spec import SOURCE
 from nightshift.tables import (
     INTERACTIONS,
     ITEM_EMBEDDINGS,
@@ -23,8 +24,6 @@ from nightshift.tables import (
     Table,
 )
 
-VIEWS = ("facts", "raw")
-"""Views whose vectors go into labels: those of a text encoder, which Gorse compares by distance."""
 POSITIVE, READ = "positive", "read"
 NO_STRINGS = pl.lit([], pl.List(pl.String))
 
@@ -90,11 +89,13 @@ def _items(night: Published) -> pl.Series:
 def _with_vectors(
     night: Published, table: Table, rows: pl.DataFrame, key: str
 ) -> tuple[pl.DataFrame, list[str]]:
-    """The rows with a column a view, empty lists where a row has no vector, and the names of these
-    columns."""
-    found = night.newest(table)
+    """The rows with a column a view of a text encoder (which Gorse compares by distance), empty lists where
+    a row has no vector, and the names of these columns."""
+    found, wanted = night.newest(table), (*night.spec.views_of("text"), SOURCE)
     kept = (
-        [] if found is None else [(view, part) for view, part in vectors(found, key).items() if view in VIEWS]
+        []
+        if found is None
+        else [(view, part) for view, part in vectors(found, key).items() if view in wanted]
     )
     for view, part in kept:
         own = part.select(key, pl.col("vector").arr.to_list().alias(view))

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from nightshift.features.affinity import attribute_columns, attribute_matrix
 from nightshift.features.collaborative import Refits, collaborative_columns
-from nightshift.features.content import NightContent, Snapshot, night_content
+from nightshift.features.content import FeatureFunction, NightContent, Snapshot, night_content
 from nightshift.features.content_spec import TEMPLATE, ContentSpec, first_spec
 from nightshift.features.counts import count_columns
 from nightshift.features.dealings import dealings
@@ -22,7 +22,7 @@ from nightshift.features.parts import Dealing
 from nightshift.features.permutation import Seen, dealt_on, users_seen
 from nightshift.features.preferences import preference_columns, read_off
 from nightshift.features.prefixes import prefix_columns
-from nightshift.features.rows import Columns, FeatureFunction, Rows, prefixed
+from nightshift.features.rows import Columns, Rows, prefixed
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.similarity import view_columns
 from nightshift.features.tags import tag_columns

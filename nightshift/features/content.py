@@ -5,6 +5,7 @@ Tables come in as snapshots (frames of `nightshift.tables`, any may be empty) an
 catalogue order, with a mask for the items they do not cover.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from nightshift.errors import VectorMismatch
 from nightshift.features.content_spec import ContentSpec, first_spec
-from nightshift.features.history import Floats, Ints, encode
+from nightshift.features.history import EventLog, Floats, Ints, encode
 from nightshift.features.parts import Dealing, Named, Part, Users, part_of
+from nightshift.features.rows import Columns, Rows
 from nightshift.features.settings import SimilaritySettings
 from nightshift.features.specs import PreferenceMatch, TagAffinity
 from nightshift.features.whitening import Whitening, fit_whitening, settled, unit
@@ -337,3 +339,8 @@ def night_content(
     return NightContent(
         as_of, spec, views, tags, stated, _item_codes(snapshot.rows(ITEM_CODES), items), parts
     )
+
+
+FeatureFunction = Callable[[EventLog, Rows, NightContent], Columns]
+"""Events, rows and the night's content in; columns out. It must look at events strictly before each row's
+moment only."""

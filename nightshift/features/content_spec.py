@@ -133,6 +133,10 @@ class ContentSpec:
         stated = [one.spec.prefix for one in self.features if isinstance(one.spec, PreferenceMatch)]
         return (SOURCE, TEMPLATE, *(view.name for view in self.views), *stated)
 
+    def views_of(self, kind: str) -> tuple[str, ...]:
+        """Views of one kind: `text`, `state` or `scores`."""
+        return tuple(view.name for view in self.views if view.kind == kind)
+
     @cached_property
     def written(self) -> frozenset[str]:
         """Views that a language model's answers are behind: a placebo deals them."""

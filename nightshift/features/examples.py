@@ -23,10 +23,10 @@ import polars as pl
 
 from nightshift.errors import SourceError
 from nightshift.features.builder import Builder
-from nightshift.features.content import Snapshot
+from nightshift.features.content import FeatureFunction, Snapshot
 from nightshift.features.content_spec import ContentSpec, first_spec
 from nightshift.features.history import EventLog, without_duplicates
-from nightshift.features.rows import Columns, FeatureFunction, Rows
+from nightshift.features.rows import Columns, Rows
 from nightshift.features.settings import ExampleSettings
 from nightshift.tables import MOMENT, RANKING_EXAMPLES
 

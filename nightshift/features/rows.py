@@ -1,17 +1,12 @@
 """The rows features are built for, and the shape every feature function has."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from nightshift.features.history import EventLog, Floats, Ints, encode
-
-if TYPE_CHECKING:
-    from nightshift.features.content import NightContent
 
 Doubles = NDArray[np.float64]
 SETTLED = 12
@@ -61,11 +56,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.item)
-
-
-FeatureFunction = Callable[[EventLog, Rows, "NightContent"], Columns]
-"""Events, rows and the night's content in; columns out. It must look at events strictly before each row's
-moment only."""
 
 
 def prefixed(prefix: str, columns: Columns) -> Columns:

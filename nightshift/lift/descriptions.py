@@ -57,7 +57,7 @@ def spaces_of(
 ) -> dict[str, Space]:
     """Spaces of a night's `items` and `item_embeddings`: the catalogue's own attributes, the source text,
     what models wrote."""
-    views = (SOURCE, *(view.name for view in (spec or first_spec()).views if view.kind == "text"))
+    views = (SOURCE, *(spec or first_spec()).views_of("text"))
     found = {ATTRIBUTES: _attributes(items)} | {view: _view(embeddings, view) for view in views}
     return {name: space for name, space in found.items() if space is not None}
 

@@ -28,9 +28,10 @@ def save_recipe(
     candidates: CandidateSettings | None = None,
     spec: ContentSpec | None = None,
 ) -> None:
-    """Write the settings that a ranker's training rows were built with into its folder, and what they read
-    of a night (`spec`); `candidates` where a stage gave them."""
-    (folder / CONTENT_FILE).write_text((spec or first_spec()).to_json(), "utf-8")
+    """Write the settings that a ranker's training rows were built with into its folder; `candidates` where a
+    stage gave them, `spec` where they read of a night what was not always read."""
+    if spec is not None and spec != first_spec():
+        (folder / CONTENT_FILE).write_text(spec.to_json(), "utf-8")
     (folder / RECIPE_FILE).write_text(settings.model_dump_json(indent=1), "utf-8")
     if candidates is not None:
         (folder / CANDIDATES_FILE).write_text(candidates.model_dump_json(indent=1), "utf-8")

@@ -12,8 +12,8 @@ def written(home: Served) -> pl.DataFrame:
     """Facts of the items, as a model would have chosen them: the best topic as tag; a title that JSON must
     escape is not rare."""
     topics = (
-        snapshot(home.world, NIGHTS[-1])
-        .item_tag_scores.sort("score")
+        snapshot(home.world, NIGHTS[-1])["item_tag_scores"]
+        .sort("score")
         .group_by("item_id")
         .agg(pl.col("tag").last().alias("tag"))
     )

@@ -42,7 +42,8 @@ def with_ours(*others: Enrichment[Any]) -> Any:
 
 
 def test_ours_are_what_rankers_read_before_they_said_so() -> None:
-    assert content_spec(built_in()) == first_spec()
+    known = {one.table for one in first_spec().features}
+    assert content_spec({name: each for name, each in built_in().items() if name in known}) == first_spec()
 
 
 def test_features_of_a_declaration_of_your_own_follow_ours_in_every_order() -> None:

@@ -16,7 +16,7 @@ Matrix = NDArray[np.float32]
 
 def vectors_are_sound(frame: pl.DataFrame, spec: ContentSpec | None = None) -> Checked:
     """Every vector is finite; encoder views have unit length; one width and one encoder a view."""
-    states = [view.name for view in (spec or first_spec()).views if view.kind == "state"]
+    states = (spec or first_spec()).views_of("state")
     problems = [
         problem
         for (view,), rows in frame.group_by("view", maintain_order=True)

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nightshift.features.content import NightContent
+from nightshift.features.content import FeatureFunction, NightContent
 from nightshift.features.counts import overall_rate
 from nightshift.features.examples import ExampleInputs, build_examples
 from nightshift.features.history import EventLog
 from nightshift.features.night import item_features, user_features
 from nightshift.features.proofs import future_shuffle, night_shuffle, recompute
-from nightshift.features.rows import Columns, FeatureFunction, Rows, float32
+from nightshift.features.rows import Columns, Rows, float32
 from nightshift.features.settings import ExampleSettings, FeatureSettings
 
 BASE = ExampleSettings(features=FeatureSettings(families=("base",), lists=False))
