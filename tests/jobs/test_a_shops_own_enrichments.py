@@ -68,7 +68,13 @@ def declare(shop: Shop) -> None:
         (folder / f"{name}.yaml").write_text(text)
     assert all(len(text.splitlines()) <= 20 for text in OWN.values())
     shop.write(
-        enrichments={"folder": "enrichments"}, lift={"seeds": 1, "resamples": 100, "leave_one_out": True}
+        enrichments={"folder": "enrichments"},
+        lift={
+            "seeds": 1,
+            "resamples": 100,
+            "report": False,
+            "arms": ["base", "llm", *(f"llm_without_{name}" for name in OWN)],
+        },
     )
 
 
