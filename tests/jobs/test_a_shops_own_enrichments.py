@@ -88,7 +88,7 @@ def test_three_files_become_tables_features_and_arms_and_go_again(shop: Shop) ->
     plan = json.loads(said(shop, "plan", "--as-of", nights_of(shop)[0], "--json"))
     planned = {table["table"]: table["pending"] for table in plan["tables"]}
     assert set(planned) >= set(OWN)
-    for night in nights_of(shop):
+    for night in nights_of(shop)[::2]:
         said(shop, "run", "--as-of", night)
     at = Night(load_settings(shop.config), shop.nights()[-1], "later")
     for name in OWN:
