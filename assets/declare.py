@@ -50,6 +50,9 @@ class TableAsset:
     code: Callable[..., Any]
     """The function whose file and line the UI offers to open."""
 
+    more_checks: Callable[[Registry], Mapping[str, str]] = lambda registry: {}
+    """Checks that depend on which enrichments there are."""
+
     def before(self, registry: Registry) -> list[Table]:
         """Tables that come before it."""
         found = [[dep] if isinstance(dep, Table) else dep(registry) for dep in self.deps]
@@ -58,7 +61,7 @@ class TableAsset:
     def on(self, registry: Registry) -> dg.AssetsDefinition:
         """Dagster's asset."""
         table = self.table
-        checks = {**_of_every(table), **self.checks}
+        checks = {**_of_every(table), **self.checks, **self.more_checks(registry)}
         return dg.asset(
             name=table.name,
             group_name=self.group,
@@ -81,13 +84,15 @@ def table_asset(
     deps: Deps = (),
     checks: Mapping[str, str] | None = None,
     pool: str | None = None,
+    more_checks: Callable[[Registry], Mapping[str, str]] = lambda registry: {},
 ) -> Callable[[Body], TableAsset]:
     """Declare the asset of a table. `checks` maps a check's name to what it says; names that begin with
     `warn:` only warn."""
 
     def declare(body: Body) -> TableAsset:
-        about = inspect.cleandoc(body.__doc__ or "")
-        return TableAsset(table, body, group, frozenset(kinds), tuple(deps), checks or {}, pool, about, body)
+        about = inspect.getdoc(body) or ""  # Markdown: an indented line would be code
+        made = frozenset(kinds), tuple(deps), checks or {}
+        return TableAsset(table, body, group, *made, pool, about, body, more_checks)
 
     return declare
 
@@ -146,6 +151,7 @@ def publish(
     checks: Sequence[Checked] = (),
     *,
     inputs: Mapping[str, Manifest] | None = None,
+    known: Mapping[str, Manifest] | None = None,
     rejects: pl.DataFrame | None = None,
     fallbacks: Mapping[str, int] | None = None,
     numbers: Mapping[str, Any] | None = None,
@@ -156,7 +162,7 @@ def publish(
     """Check, publish, show. Nothing is published when a blocking check fails: the night fails with the
     check's message.
 
-    `draw` makes pictures, once the night is published.
+    `draw` makes pictures, once the night is published. `known` are inputs of earlier nights.
     """
     done = [schema(table, frame), *([unique_key(table, frame)] if table.key else []), *checks]
     failed = [check for check in done if check.blocking and not check.passed]
@@ -169,7 +175,7 @@ def publish(
         table,
         night.as_of,
         frame,
-        inputs=digest_of(inputs or {}),
+        inputs=digest_of(inputs or {}) | digest_of(known or {}),
         fallbacks=fallbacks,
         metadata=dict(numbers or {}),
         rejects=rejects,

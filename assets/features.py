@@ -10,7 +10,7 @@ from assets.declare import Events, manifests, publish, table_asset
 from assets.resources import Nightshift
 from assets.samples import each_family
 from nightshift.enrichments.features import content_spec
-from nightshift.enrichments.registry import Registry
+from nightshift.enrichments.registry import Registry, fitted
 from nightshift.night.checks import Checked, one_row_each
 from nightshift.night.night import Night
 from nightshift.tables import (
@@ -48,6 +48,8 @@ def read_in_training(registry: Registry) -> list[Table]:
     return [*written(registry), ITEM_CODES]
 
 
+HOLDS = "no value depends on its row's moment or anything after it"
+FITS = "No row reads a fit that is as young as itself, and no fit knows what came after it."
 ONE_ROW = "Every {} has exactly one row."
 
 
@@ -207,6 +209,11 @@ def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
     }
 
 
+def proofs_of_fits(registry: Registry) -> dict[str, str]:
+    """The check of fits, where there are some."""
+    return {"fits": FITS} if fitted(registry) else {}
+
+
 @table_asset(
     RANKING_EXAMPLES,
     group="features",
@@ -220,6 +227,7 @@ def _candidates(night: Night) -> "tuple[pl.DataFrame, dict[str, Any]]":
         "row before "
         "it.",
     },
+    more_checks=proofs_of_fits,
 )
 def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     """Every event since the first night, with the features known strictly before it and the newest night
@@ -258,8 +266,30 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     sample = each_family(frame.drop("group_id", "as_of"))
     numbers = counts | families | _found(frame) | _proved(frame, proofs, night.settings.checks.leak_sample)
     yield from publish(
-        night, RANKING_EXAMPLES, frame, proofs, inputs=inputs_of, numbers=numbers, sample=sample
+        night,
+        RANKING_EXAMPLES,
+        frame,
+        [*proofs, *_fits(night)],
+        inputs=inputs_of,
+        numbers=numbers,
+        sample=sample,
     )
+
+
+def _fits(night: Night) -> list[Checked]:
+    """One proof for all fits that rows can read: none is as young as its night, and the newest of each comes
+    out the same without its future."""
+    from nightshift.enrichments.fits import fits_proved
+
+    names = fitted(night.registry)
+    found = [each for name in names for each in fits_proved(night.context(name), _nights_of(night, name))]
+    said = f"{len(names)} fits: none is as young as what reads it, none knows what came later"
+    return [_proof("fits", found, said)] if names else []
+
+
+def _nights_of(night: Night, name: str) -> "dict[date, pl.DataFrame]":
+    table = night.tables[name]
+    return {day: night.store.read(table, day) for day in night.store.nights(table) if day <= night.as_of}
 
 
 def _found(frame: pl.DataFrame) -> dict[str, float]:
@@ -287,9 +317,7 @@ def _proved(frame: pl.DataFrame, proofs: list[Checked], sample: int) -> dict[str
     }
 
 
-def _proof(name: str, differences: "list[Difference]") -> Checked:
+def _proof(name: str, differences: "list[Difference]", holds: str = HOLDS) -> Checked:
     """A proof that found nothing passes; otherwise the message names feature, row and both values."""
-    found = (
-        "; ".join(map(str, differences[:3])) or "no value depends on its row's moment or anything after it"
-    )
+    found = "; ".join(map(str, differences[:3])) or holds
     return Checked(name, not differences, found, numbers={"differences": len(differences)})

@@ -28,6 +28,8 @@ FALLBACK_SHARE = (
 )
 VECTOR_DRIFT = "No view's mean vector or spread moved since the night before (`checks.max_vector_drift`)."
 DISTINCT = "No vector stands for most of the different texts of its view (`checks.max_equal_vectors`)."
+REPEATED = "No text stands for more of the model's answers than `checks.max_repeated_answers`."
+OPENINGS = "No more of the model's texts than `checks.max_similar_openings` begin with the same five words."
 LIFT_KEPT = "Lift and content lift are not measurably smaller than in the last report."
 
 

@@ -12,7 +12,9 @@ from assets.night_comparisons import LIFT_KEPT, still_lifted
 from assets.pictures import gains_by_night
 from assets.resources import Nightshift
 from assets.samples import bullets
+from nightshift.enrichments.registry import Registry
 from nightshift.lift.headline import headline
+from nightshift.lift.memorization import TABLE
 from nightshift.lift.verdict import TOO_GOOD, main_metric, verdict
 from nightshift.night.checks import Checked, not_empty
 from nightshift.night.night import Night
@@ -24,6 +26,7 @@ from nightshift.tables import (
     LIFT,
     RANKING_EXAMPLES,
     RANKING_SCORES,
+    Table,
 )
 
 if TYPE_CHECKING:  # imports what computes; the code location does not
@@ -82,11 +85,25 @@ def _context(night: Night) -> "Context | None":
     return Context.of(example_inputs(night), night.settings.examples)
 
 
+def probes(registry: Registry) -> list[Table]:
+    """The table that says what the model knows by heart, where it is on."""
+    return [each.table for name, each in registry.items() if name == TABLE]
+
+
+def _probed(night: Night) -> list[Table]:
+    """The same, as far as the night has published it."""
+    return [table for table in probes(night.registry) if night.store.has(table, night.as_of)]
+
+
+def _completions(night: Night) -> list[pl.DataFrame]:
+    return [night.store.read(table, night.as_of) for table in _probed(night)]
+
+
 @table_asset(
     LIFT,
     group="rankers",
     kinds={"polars"},
-    deps=[RANKING_SCORES, RANKING_EXAMPLES, ITEMS, INTERACTIONS, ITEM_FACTS, ITEM_EMBEDDINGS],
+    deps=[RANKING_SCORES, RANKING_EXAMPLES, ITEMS, INTERACTIONS, ITEM_FACTS, ITEM_EMBEDDINGS, probes],
     checks={
         "warn:too_good": f"No arm gains more than {TOO_GOOD} AUC over base: a larger gain is more likely a "
         f"leak.",
@@ -99,7 +116,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     from `ranking_scores`.
 
     Writes the night's report, `<home>/reports/as_of=<night>/lift.html`: one page that needs no network."""
-    from nightshift.lift.memorization import probe
+    from nightshift.lift.memorization import judged
     from nightshift.lift.suite import measure
 
     night = nightshift.night(context)
@@ -109,7 +126,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
     )
     items = night.store.read(ITEMS, night.as_of)
     frame = measure(examples, scores, night.settings.lift, context.log.info, _beside(night, items, examples))
-    memory = probe(night, items, night.settings.lift.probe_titles)
+    memory = next((judged(frame) for frame in _completions(night)), None)
     words, metric = verdict(frame), main_metric(frame)
     overall = frame.filter(
         (frame["slice"] == "all") & (frame["metric"] == metric) & (frame["arm"] != frame["against"])
@@ -136,7 +153,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         LIFT,
         frame,
         [check, still_lifted(night, frame)],
-        inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS),
+        inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS, *_probed(night)),
         numbers=reached | gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
         show={"headline": headline(frame)}
         | _reported(context, night, frame, memory)

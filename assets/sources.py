@@ -72,7 +72,7 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
         INTERACTIONS,
         read.frame,
         [
-            not_empty(read.frame),
+            not_empty(read.frame, read.way_out(night.as_of)),
             nothing_from_the_future(read.frame, "timestamp", night.moment),
             kept(night, INTERACTIONS, read.frame),
             _fresh(night, read.frame),
@@ -84,6 +84,7 @@ def interactions(context: dg.AssetExecutionContext, nightshift: Nightshift) -> E
             "source rows": read.rows,
             "later events": read.later,
             "duplicates": read.duplicates,
+            "contradictions": read.contradictions,
         }
         | span
         | {

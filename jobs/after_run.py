@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from jobs.stopped import NAMES
 from nightshift.enrichments.registry import asked, carried
 from nightshift.night.alerts import Alert, post
 from nightshift.night.config import Settings
@@ -57,6 +58,12 @@ def first_failure(events: Iterable[dg.DagsterEvent]) -> tuple[str | None, str, s
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             error = event.step_failure_data.error
             cause = error.cause if error and error.cause else error
+            if cause and cause.cls_name in NAMES:
+                return (
+                    event.step_key,
+                    cause.cls_name or "",
+                    "stopped by Ctrl-C or a signal; run the night again, and it goes on",
+                )
             return (
                 event.step_key,
                 (cause.cls_name or "") if cause else "",

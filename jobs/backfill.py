@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from jobs.running import run_job
-from nightshift.errors import InputError, NightFailed
+from nightshift.errors import InputError, NightFailed, NightStopped
 from nightshift.night.config import Settings
 
 
@@ -17,7 +17,7 @@ def run_nights(config: Path, home: Path | None, settings: Settings, nights: list
     for number, night in enumerate(nights):
         try:
             run_job(config, home, settings, "nightly_enrichment", night)
-        except (NightFailed, InputError) as error:
+        except (NightFailed, NightStopped, InputError) as error:
             if len(nights) == 1:
                 raise
             raise type(error)(f"{error} {_left(nights, number)}") from error

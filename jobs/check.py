@@ -8,8 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from jobs.homes import writable
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.night.config import Settings
+from nightshift.night.schedule import steadier_schedule
 from nightshift.prompts.vocabulary import load_vocabulary
 from nightshift.sources import Description, describe, read_interactions, read_items, read_users
 from nightshift.sources.findings import Finding
@@ -60,6 +62,7 @@ def _iso(moment: date | None) -> str | None:
 def checked(settings: Settings, now: datetime | None = None) -> Checked:
     """Read everything a night would read. Raises InputError with place, value and the way out when a night
     could not begin."""
+    writable(settings)
     now = now or datetime.now(UTC)
     items = read_items(settings.sources.items, settings.root)
     events = read_interactions(
@@ -112,6 +115,9 @@ def concerns(settings: Settings, described: Description, today: date) -> Iterato
             f"the first night, {nights.first}, knows no event: the oldest is of {described.first:%Y-%m-%d}",
             fix=fix,
         )
+    if nights.first > today:
+        fix = "Until then every run ends with 2; set nights.first to a day that has begun to start earlier."
+        yield Finding(f"no night has begun: the first, {nights.first}, is later than today, {today}", fix=fix)
     newest = min(today, nights.last or today)
     if described.last and (newest - described.last.date()).days > 30:
         fix = (
@@ -122,6 +128,7 @@ def concerns(settings: Settings, described: Description, today: date) -> Iterato
             f"{(newest - described.last.date()).days:,} days before {newest}",
             fix=fix,
         )
+    yield from _unsteady_schedule(settings, today)
     yield from _other_languages(settings, described)
     try:
         load_vocabulary(settings.tags.vocabulary, settings.root)
@@ -134,6 +141,17 @@ def concerns(settings: Settings, described: Description, today: date) -> Iterato
         )
         yield Finding(
             what, fix="Propose one from the catalogue's own words (the command below), read it, edit it."
+        )
+
+
+def _unsteady_schedule(settings: Settings, today: date) -> Iterator[Finding]:
+    nights, steadier = settings.nights, steadier_schedule(settings.nights, today)
+    if steadier is not None:
+        yield Finding(
+            f"nights.schedule {nights.schedule!r} in {nights.timezone} is before 00:00 UTC on one "
+            f"side of the clock change and "
+            "after it on the other: no night is lost, but one tick a year starts two nights, one none",
+            fix=f"Set nights.schedule to {steadier!r}: the whole year on one side.",
         )
 
 

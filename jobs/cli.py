@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 the night failed, 2 the input or configuration is wrong, 3
-published with fallbacks."""
+published with fallbacks, 130 stopped."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from jobs.commands.demo import demo
 from jobs.commands.enrichments import enrichments_app
 from jobs.commands.export import export_command
 from jobs.commands.group import Commands
-from jobs.commands.options import BEGIN, NIGHTS, RESULTS, UPKEEP
+from jobs.commands.options import BEGIN, NIGHTS, RESULTS, UPKEEP, named
 from jobs.commands.plan import plan
 from jobs.commands.rejects import rejects
 from jobs.commands.report import report
@@ -29,14 +30,15 @@ from jobs.commands.vocabulary import vocabulary
 from jobs.commands.watch import watch
 from jobs.init import init
 from nightshift import __version__
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, NightStopped
+from nightshift.streams import forgive, let_go
 
 __all__ = ["OVER_BUDGET", "app", "main"]
 
 HELP = "Language models enrich a recommender's features at night, so that none is on duty when a user waits."
 EPILOG = (
     "Exit codes: 0 done, 1 the night failed, 2 wrong input or configuration, 3 published with fallbacks "
-    "because of the budget."
+    "because of the budget, 130 stopped."
 )
 app = typer.Typer(
     name="nightshift",
@@ -57,11 +59,21 @@ def _version(wanted: bool) -> None:
 
 ConfigBefore = Annotated[
     Path | None,
-    typer.Option("--config", help="As the command's own --config, which counts where both are given."),
+    typer.Option(
+        "--config",
+        parser=named,
+        metavar="PATH",
+        help="As the command's own --config, which counts where both are given.",
+    ),
 ]
 HomeBefore = Annotated[
     Path | None,
-    typer.Option("--home", help="As the command's own --home, which counts where both are given."),
+    typer.Option(
+        "--home",
+        parser=named,
+        metavar="PATH",
+        help="As the command's own --home, which counts where both are given.",
+    ),
 ]
 Version = Annotated[
     bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version, and end.")
@@ -89,11 +101,17 @@ for _heading, _commands in COMMANDS.items():
 
 def main() -> None:
     """Entry point: errors raised on purpose become one message and their exit code."""
+    forgive()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Dagster has it within a run
     try:
         app()
     except NightshiftError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(NightStopped.exit_code)
+    finally:
+        let_go()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
@@ -17,7 +18,23 @@ from nightshift.night.heartbeat import Beat
 PIPED_WIDTH = 110
 """Characters of a line where the output is a file or a pipe, and neither a terminal nor COLUMNS says how
 wide it is."""
-console = Console(
+
+
+class StoryConsole(Console):
+    """A console whose loss is no loss of the night: where nobody reads any more, or a disk is full, what
+    is printed is dropped."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print, if it can be printed."""
+        with suppress(OSError):
+            super().print(*objects, **how)
+
+    def on_broken_pipe(self) -> None:
+        """Print no more; rich would end the process."""
+        self.quiet = True
+
+
+console = StoryConsole(
     highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 )
 
@@ -46,7 +63,16 @@ class StoryHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a line for messages of assets, materializations, failed checks and failures; nothing for
-        the rest."""
+        the rest.
+
+        What cannot be told is reported as logging reports it, and ends nothing.
+        """
+        try:
+            self._tell(record)
+        except Exception:
+            self.handleError(record)
+
+    def _tell(self, record: logging.LogRecord) -> None:
         meta: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
         said = str(meta.get("orig_message") or record.getMessage())
@@ -97,7 +123,7 @@ def _screen() -> Console | None:
     """Where a bar can move: standard output, else standard error, else nowhere."""
     if console.is_terminal:
         return console
-    return Console(stderr=True, highlight=False) if sys.stderr.isatty() else None
+    return StoryConsole(stderr=True, highlight=False) if sys.stderr.isatty() else None
 
 
 def _columns(bar: int) -> tuple[str | ProgressColumn, ...]:

@@ -3,11 +3,18 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from nightshift.errors import ConfigError
 from nightshift.night.schedule import NightsSettings
+
+DAILY = timedelta(hours=36)
+"""Longest time between two ticks of a schedule that means every night: a day is 23 to 26 hours long where
+clocks change. A schedule that leaves out days (weekdays, once a week) means the night of its tick and no
+other."""
 
 
 def partitions(nights: NightsSettings) -> dg.DailyPartitionsDefinition:
@@ -55,6 +62,37 @@ def newest_night(nights: NightsSettings, now: datetime) -> date:
     return min(today, nights.last or today)
 
 
+def begun_by(cron: str, zone: str, tick: datetime) -> list[date]:
+    """The nights that a tick starts: those that have begun in UTC since the tick before, as if nights went
+    on for ever.
+
+    One, save where the clock change moves the schedule's hour across 00:00 UTC: in Berlin 01:00 is 23:00
+    UTC of the day before in summer and 00:00 UTC in winter, so the first tick of winter starts two nights
+    and the first of summer none. A moment between two ticks starts the night it lies in.
+    """
+    newest = tick.astimezone(UTC).date()
+    before = _tick_before(cron, zone, tick)
+    if before is None or before.astimezone(ZoneInfo(zone)).date() == tick.astimezone(ZoneInfo(zone)).date():
+        return [newest]
+    first = before.astimezone(UTC).date() + timedelta(days=1)
+    return [first + timedelta(days=day) for day in range((newest - first).days + 1)]
+
+
+def _tick_before(cron: str, zone: str, tick: datetime) -> datetime | None:
+    """When a daily schedule ticked before this tick; None for a moment that is no tick, or where days are
+    left out."""
+    found = []
+    for time in schedule_execution_time_iterator(
+        (tick - DAILY).timestamp(), cron, zone
+    ):  # as the daemon goes, upwards
+        found.append(time.timestamp())
+        if found[-1] >= tick.timestamp():
+            break
+    return (
+        datetime.fromtimestamp(found[-2], UTC) if len(found) > 1 and found[-1] == tick.timestamp() else None
+    )
+
+
 def between(nights: NightsSettings, first: date, last: date, now: datetime) -> list[date]:
     """Every night from one to another, both included. Raises ConfigError unless they are nights, and in
     order."""
@@ -93,18 +131,24 @@ def schedules(nights: NightsSettings) -> list[dg.ScheduleDefinition]:
 
 def _schedule(name: str, job: Any, cron: str, nights: NightsSettings, about: str) -> dg.ScheduleDefinition:
     def start(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        night = newest_night(nights, context.scheduled_execution_time)
-        if night < nights.first:
+        tick = context.scheduled_execution_time
+        night, begun = newest_night(nights, tick), begun_by(cron, nights.timezone, tick)
+        due = sorted({min(day, nights.last or day) for day in begun if day >= nights.first})
+        if not begun:
+            yield dg.SkipReason(
+                f"night {night} was started by the tick before this one: the clock has changed since"
+            )
+        elif not due:
             yield dg.SkipReason(f"night {night} is before the first, {nights.first} (nights.first)")
-        else:
-            yield dg.RunRequest(run_key=f"{name}-{night}", partition_key=night.isoformat())
+        for day in due:
+            yield dg.RunRequest(run_key=f"{name}-{day}", partition_key=day.isoformat())
 
     return dg.ScheduleDefinition(
         name=name,
         job=job,
         cron_schedule=cron,
         execution_timezone=nights.timezone,
-        description=f"{about} It runs for the day that has begun in UTC, once.",
+        description=f"{about} It runs for every day that has begun in UTC since the last tick, once.",
         execution_fn=start,
         default_status=dg.DefaultScheduleStatus[nights.default_status.upper()],
     )

@@ -27,7 +27,7 @@ def alive(folder: Path, name: str | None = None) -> Iterator[str]:
     locks nobody here can tell."""
     path = folder / "running" / (name or uuid.uuid4().hex)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         file.write(socket.gethostname())
         file.flush()
@@ -65,7 +65,7 @@ def _is_dead(lock: Path) -> bool:
     """Whether the lock's process was killed: nobody holds it, nobody let it go, and it was taken on this
     machine."""
     try:
-        with lock.open() as file:
+        with lock.open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock.exists() and file.read() == socket.gethostname()
     except (FileNotFoundError, BlockingIOError):

@@ -13,9 +13,12 @@ import yaml
 from jobs.after_run import first_failure, tell_failure, tell_over_budget, tidy
 from jobs.console import console, story
 from jobs.graph import build
+from jobs.homes import addressable, dagster_folder
 from jobs.run_locks import LOCK, alive, bury_the_dead
+from jobs.stopped import stopped, told_in_a_line, was_stopped
 from nightshift.errors import ConfigError, NightFailed, SourceError
 from nightshift.night.config import Settings
+from nightshift.yaml_text import read_yaml
 
 WRONG_INPUT = (SourceError.__name__, ConfigError.__name__)
 """Errors of an asset that are the input's fault: the command ends with 2, as it would have before the run."""
@@ -40,12 +43,12 @@ processes a step."""
 
 
 def dagster_home(settings: Settings) -> Path:
-    """Where Dagster keeps runs and events of this home; made when missing."""
-    folder = settings.home_folder / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Where Dagster keeps runs and events of this home; made when missing. Raises ConfigError when it
+    cannot be."""
+    folder = addressable(dagster_folder(settings), settings)
     if not (folder / "dagster.yaml").exists():
         written = folder / f".dagster.yaml.{os.getpid()}"
-        written.write_text(INSTANCE)
+        written.write_text(INSTANCE, "utf-8")
         written.rename(folder / "dagster.yaml")
     return folder
 
@@ -58,14 +61,21 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     """
     with (folder / "opening.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        told = yaml.safe_load((folder / "dagster.yaml").read_text("utf-8")) or {}
-        (folder / "terminal.yaml").write_text(yaml.safe_dump({"compute_logs": IN_THE_TERMINAL} | told))
+        told = read_yaml((folder / "dagster.yaml").read_text("utf-8"), str(folder / "dagster.yaml")) or {}
+        (folder / "terminal.yaml").write_text(
+            yaml.safe_dump({"compute_logs": IN_THE_TERMINAL} | told), "utf-8"
+        )
         return dg.DagsterInstance.from_config(str(folder), "terminal.yaml")
 
 
 def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
     """Run a job for one night. Raises the first failure's message: SourceError when the input is wrong,
-    else NightFailed."""
+    else NightFailed; NightStopped for Ctrl-C or a signal, with what is stored."""
+    with told_in_a_line(job, as_of):
+        _run(config, home, settings, job, as_of)
+
+
+def _run(config: Path, home: Path | None, settings: Settings, job: str, as_of: date) -> None:
     definitions = dg.Definitions.merge(build(config, home), dg.Definitions(loggers={"console": story}))
     folder = dagster_home(settings)
     os.environ["DAGSTER_HOME"] = str(folder)  # sub-processes of a run find the same instance
@@ -83,6 +93,8 @@ def run_job(config: Path, home: Path | None, settings: Settings, job: str, as_of
         )
         if not result.success:
             tell_failure(settings, instance, result.dagster_run, result.all_events)
+            if was_stopped(result.all_events):
+                raise stopped(settings, job, as_of, result.run_id, result.all_events)
             step, kind, message = first_failure(result.all_events)
             told = f"{step}: {message}" if step else message
             raise (SourceError if kind in WRONG_INPUT else NightFailed)(f"{job} of {as_of} failed. {told}")

@@ -3,13 +3,15 @@
 NightshiftError                   1
 ├── InputError                    2   what the user gave us is wrong: the message names the place and the fix
 │   ├── ConfigError                   nightshift.yaml, an override, an option
-│   └── SourceError                   a file, column, row or value of the sources
-├── TableError                    1   a frame that does not fit its table's schema (a bug, or a foreign file)
-├── IntegrityError                1   bytes that are not what their sha256 says
-├── ModelUnavailable              1   weights, a server or an optional package that is not there
-├── VectorMismatch                1   vectors of two encoders, revisions or dimensions met
-├── RejectedAnswer                -   one bad answer; becomes a row of `rejects`, never ends a night by itself
-└── NightFailed                   1   a blocking check failed or too many rows were rejected
+│   ├── SourceError                   a file, column, row or value of the sources
+│   └── ArgumentError                 what a function of the library was given (a TypeError as well)
+├── TableError                    1   a frame that does not fit its table's schema (a bug of ours, or a
+foreign file) ├── IntegrityError                1   bytes that are not what their sha256 says ├──
+ModelUnavailable              1   weights, a server or an optional package that is not there ├──
+VectorMismatch                1   vectors of two encoders, revisions or dimensions met ├── RejectedAnswer
+-   one bad answer; becomes a row of `rejects`, never ends a night by itself ├── NightFailed
+1   a blocking check failed or too many rows were rejected └── NightStopped                130   somebody
+stopped the run: Ctrl-C, or a signal
 """
 
 import difflib
@@ -25,6 +27,7 @@ RejectReason = Literal[
     "too_long",
     "ungrounded",
     "repetition",
+    "repeated",
     "server",
     "waiting",
 ]
@@ -50,6 +53,10 @@ class SourceError(InputError):
     """A source file, column, row or value is wrong."""
 
 
+class ArgumentError(InputError, TypeError):
+    """A function of the library was given something of another kind than it takes."""
+
+
 class TableError(NightshiftError):
     """A frame does not fit the schema of its table."""
 
@@ -71,6 +78,12 @@ class VectorMismatch(NightshiftError):
 
 class NightFailed(NightshiftError):
     """A blocking check failed, or more rows were rejected than the settings allow."""
+
+
+class NightStopped(NightshiftError):
+    """Somebody stopped the run, by Ctrl-C or a signal; the message says what is stored and how to go on."""
+
+    exit_code = 130
 
 
 class RejectedAnswer(NightshiftError):

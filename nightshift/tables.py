@@ -293,7 +293,7 @@ RANKING_EXAMPLES = Table(
             pl.Date, "the newest night at or before the row's day; null before the first", required=False
         )
     },
-    key=("user_id", "item_id", "timestamp"),
+    key=("user_id", "item_id", "timestamp", "group_id"),
     open=True,
 )
 
@@ -310,7 +310,7 @@ RANKING_SCORES = Table(
         **_EXAMPLE,
         "score": Column(pl.Float64, "probability of a positive label"),
     },
-    key=("arm", "ranker", "seed", "user_id", "item_id", "timestamp"),
+    key=("arm", "ranker", "seed", "user_id", "item_id", "timestamp", "group_id"),
 )
 
 REJECTS = Table(
@@ -319,7 +319,9 @@ REJECTS = Table(
     {
         "table": _text("the table the row was meant for"),
         "key": _text("item id, user id, or place in the source"),
-        "reason": _text("refusal, empty, schema, too_long, ungrounded, repetition, or why a row was dropped"),
+        "reason": _text(
+            "refusal, empty, schema, too_long, ungrounded, repetition, repeated, or why a row was dropped"
+        ),
         "answer": _text("what the model said, or the value that was dropped", required=False),
         "prompt_id": _text("prompt, for answers", required=False),
         "model_id": _text("model, for answers", required=False),

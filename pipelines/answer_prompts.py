@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from nightshift.enrichments.answers import parse
+from nightshift.enrichments.said import Outcome, Said
 from nightshift.errors import ModelUnavailable, RejectedAnswer
 from nightshift.models.llm.base import LLM, Answer, Decoding, Request, Scored
 from nightshift.models.llm.choices import named, unpacked
@@ -56,6 +57,11 @@ class Batch:
     def night(self) -> Night:
         """The night, with its prompts and ledgers: made once a worker."""
         return Night(self.settings, self.as_of, self.run_id)
+
+    @cached_property
+    def said(self) -> Said:
+        """What the rows of the table say by now: read once a worker."""
+        return Said(self.night.prompts[self.table], self.night.ledgers)
 
     def do(self, rows: pl.DataFrame) -> dict[str, int]:
         """Ask the rows, which share their `attempt`, append what came back, and count it."""
@@ -152,7 +158,7 @@ class Batch:
         owners: Owners,
         attempt: int,
     ) -> dict[str, int]:
-        outcomes = [(answer, parse(prompt, answer.text, answer.finish_reason)) for answer in answers]
+        outcomes = self._outcomes(prompt, answers, owners)
         good = [
             self._row(prompt, model_id, answer) | owners[answer.key]
             for answer, said in outcomes
@@ -170,6 +176,16 @@ class Batch:
         if bad:
             ledgers.rejects.append([{name: row[name] for name in REJECTED} for row in bad], self.run_id)
         return {"rows": len(answers), "accepted": len(good), "rejected": len(bad)}
+
+    def _outcomes(
+        self, prompt: Prompt[Any], answers: Sequence[Answer], owners: Owners
+    ) -> list[tuple[Answer, Outcome]]:
+        """What each answer says, or why it is rejected: by its own words, then for what other rows say."""
+        said: list[Outcome] = [parse(prompt, answer.text, answer.finish_reason) for answer in answers]
+        if prompt.max_equal is not None:
+            rows = [owners[answer.key]["row_id"] for answer in answers]
+            said = self.said.judged(list(zip(rows, said, strict=True)))
+        return list(zip(answers, said, strict=True))
 
     def _row(self, prompt: Prompt[Any], model_id: str, answer: Answer) -> dict[str, Any]:
         return self._common(prompt, model_id, answer) | {

@@ -43,10 +43,11 @@ class DoBatch(beam.DoFn):
         try:
             with one_at_a_time:
                 work_off(self.task, element)
-        except NightshiftError as error:
-            error.__dict__["_tagged_with_step"] = (
-                True  # else Beam logs its own stack and puts its step's name behind our message
-            )
+        except BaseException as error:
+            if isinstance(error, NightshiftError) or not isinstance(error, Exception):
+                error.__dict__["_tagged_with_step"] = (
+                    True  # else Beam logs its own stack and puts its step's name behind our message
+                )
             raise
         yield element.number
 
@@ -76,11 +77,24 @@ def run_pipeline(
     if dealt:
         batches = batches | "Deal" >> beam.Reshuffle()
     _ = batches | "Ask" >> beam.ParDo(DoBatch(task))
-    result = pipeline.run()
     try:
-        result.wait_until_finish()
-    finally:
-        _close(result)
+        result = pipeline.run()
+        try:
+            result.wait_until_finish()
+        finally:
+            _close(result)
+    except Exception as error:
+        interrupt = _interrupt(error)
+        if interrupt is None:
+            raise
+        raise interrupt from None
+
+
+def _interrupt(error: BaseException | None) -> BaseException | None:
+    """The interrupt (Ctrl-C, a signal) that Beam made a RuntimeError of, if there was one."""
+    while isinstance(error, Exception):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _close(result: Any) -> None:

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from nightshift.errors import NightFailed
 from nightshift.night.config import BeamSettings
+from nightshift.streams import forgive
 from pipelines.pipeline import Task, last_line, run_pipeline
 from pipelines.work import Place
 from pipelines.workers import threads_each
@@ -156,6 +157,7 @@ class Mourner:
 
 
 def _main() -> None:
+    forgive()
     settings, places, task = pickle.load(sys.stdin.buffer)
     threading.excepthook = Mourner(places)
     threading.Thread(target=_follow, args=(sys.stdin.buffer,), daemon=True).start()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.features.codes import Codebook, codes_table, fit_codebook, vectors_of
 from nightshift.features.content import Snapshot
 from nightshift.features.content_spec import ContentSpec, first_spec
@@ -34,8 +35,10 @@ from nightshift.tables import (
     USER_EMBEDDINGS,
     USER_FEATURES,
     USER_PREFERENCES,
-)  # fmt: skip
+)
 from tests.every_kind import MADE_UP, all_kinds, made_up
+
+TABLES = tables_of(built_in())
 
 NIGHTS = (date(2024, 1, 8), date(2024, 1, 15), date(2024, 1, 21))
 SMALL = SyntheticSettings(n_users=50, n_items=120, days=20)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import Config, Home
+from jobs.commands.options import Config, Home, settings_of
 from nightshift.errors import InputError
-from nightshift.night.config import CONFIG_NAME, load_settings
+from nightshift.night.config import CONFIG_NAME
+from nightshift.streams import says_everything
 
 
 def check(
@@ -28,13 +29,15 @@ def check(
     from jobs.check_screen import show_checked
 
     try:
-        found = checked(load_settings(config, home))
+        found = checked(settings_of(config, home))
     except InputError as error:
         if as_json:
-            typer.echo(json.dumps({"ok": False, "error": str(error)}, indent=2, ensure_ascii=False))
+            typer.echo(
+                json.dumps({"ok": False, "error": str(error)}, indent=2, ensure_ascii=not says_everything())
+            )
             raise typer.Exit(error.exit_code) from error
         raise
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=not says_everything()))
     else:
         show_checked(found)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import Config, Home
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import Config, Home, settings_of
+from nightshift.night.config import CONFIG_NAME
 
 
 def clean(
@@ -27,4 +27,4 @@ def clean(
     """
     from jobs.retention import clean as clean_nights
 
-    clean_nights(load_settings(config, home), keep, dry_run)
+    clean_nights(settings_of(config, home), keep, dry_run)

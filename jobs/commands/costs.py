@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import Config, Home
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import Config, Home, settings_of
+from nightshift.night.config import CONFIG_NAME
 
 
 def costs(
@@ -29,7 +29,7 @@ def costs(
     from nightshift.storage.ledger import Ledgers
     from nightshift.storage.store import Store
 
-    folder = load_settings(config, home).home_folder
+    folder = settings_of(config, home).home_folder
     spent = told(Store(folder), Ledgers(folder), by_table)
     if as_json:
         typer.echo(json.dumps(spent, indent=2))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.commands.options import named
 from nightshift.errors import InputError
 
 
@@ -13,11 +14,19 @@ def dataset(
         str, typer.Argument(help="The format: movielens-1m, amazon-2023, mind, ...; --list names them.")
     ] = "",
     source: Annotated[
-        Path | None, typer.Option("--from", help="The archive, folder or file as it was downloaded.")
+        Path | None,
+        typer.Option(
+            "--from", parser=named, metavar="PATH", help="The archive, folder or file as it was downloaded."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder to write: items.parquet, interactions.parquet, nightshift.yaml."),
+        typer.Option(
+            "--out",
+            parser=named,
+            metavar="PATH",
+            help="Folder to write: items.parquet, interactions.parquet, nightshift.yaml.",
+        ),
     ] = None,
     only_seen: Annotated[
         bool, typer.Option("--only-seen", help="Leave out items without any event.")

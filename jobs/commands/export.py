@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import AsOf, Config, Home
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import AsOf, Config, Home, named, settings_of
+from nightshift.night.config import CONFIG_NAME
 
 
 def export_command(
@@ -16,7 +16,10 @@ def export_command(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", help="Folder to write: new, empty, or an earlier export, which is replaced as a whole."
+            "--out",
+            parser=named,
+            metavar="PATH",
+            help="Folder to write: new, empty, or an earlier export, which is replaced as a whole.",
         ),
     ],
     config: Config = Path(CONFIG_NAME),
@@ -35,7 +38,7 @@ def export_command(
     from nightshift.export import export
     from nightshift.storage.store import Store
 
-    store = Store(load_settings(config, home).home_folder)
+    store = Store(settings_of(config, home).home_folder)
     with console.status(f"exporting to {to}"):
         done = export(
             store,

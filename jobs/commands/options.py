@@ -1,5 +1,6 @@
 """What commands share: their options, the night that is meant, and headings of `nightshift --help`."""
 
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -7,16 +8,35 @@ from typing import Annotated
 import typer
 
 from nightshift.errors import ConfigError, InputError
-from nightshift.night.config import Settings, load_settings
+from nightshift.night.config import Settings, load_settings, refuse_empty
 from nightshift.night.night import Night
 
+
+def named(given: str | Path) -> Path:
+    """A path that was given. An empty one is an unset variable in a script: it must not become the current
+    folder."""
+    if not str(given).strip():
+        raise ConfigError("a path on the command line is empty; is a variable of your script unset?")
+    return Path(given)
+
+
 Config = Annotated[
-    Path, typer.Option("--config", help="nightshift.yaml, or another file.", envvar="NIGHTSHIFT_CONFIG")
+    Path,
+    typer.Option(
+        "--config",
+        help="nightshift.yaml, or another file.",
+        envvar="NIGHTSHIFT_CONFIG",
+        parser=named,
+        metavar="PATH",
+    ),
 ]
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home", help="Folder of tables and ledger. Default: .nightshift beside the configuration."
+        "--home",
+        help="Folder of tables and ledger. Default: .nightshift beside the configuration.",
+        parser=named,
+        metavar="PATH",
     ),
 ]
 AsOf = Annotated[
@@ -29,6 +49,12 @@ AsOf = Annotated[
 ]
 BEGIN, NIGHTS, RESULTS, UPKEEP = "Your data", "Nights", "Results", "Upkeep"
 """Headings of `nightshift --help`."""
+
+
+def settings_of(config: Path, home: Path | None = None) -> Settings:
+    """The settings a command works with. Raises ConfigError, also for a variable that is set and empty."""
+    refuse_empty(os.environ)
+    return load_settings(config, home)
 
 
 def night_of(settings: Settings, as_of: datetime | None) -> date:
@@ -65,7 +91,7 @@ def published(
     it, where there is none."""
     from nightshift.storage.store import Store
 
-    settings = load_settings(config, home)
+    settings = settings_of(config, home)
     nights, asked = Store(settings.home_folder).nights(table), as_of.date() if as_of else date.max
     if not nights:
         raise InputError(f"no night of {table} is published under {settings.home_folder}; run one: {by}")

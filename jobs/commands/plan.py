@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import AsOf, Config, Home, night_of
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import AsOf, Config, Home, night_of, settings_of
+from nightshift.night.config import CONFIG_NAME
 from nightshift.night.night import Night
 
 
@@ -26,7 +26,7 @@ def plan(
     from jobs.planning import plan_night
     from jobs.show import show_plan
 
-    settings = load_settings(config, home)
+    settings = settings_of(config, home)
     planned = plan_night(Night(settings, night_of(settings, as_of)))
     if as_json:
         typer.echo(json.dumps(planned.as_json(), indent=2))

@@ -8,6 +8,7 @@ import typer
 
 from jobs.commands.options import AsOf, Config, Home, published
 from nightshift.night.config import CONFIG_NAME
+from nightshift.streams import says_everything
 
 
 def rejects(
@@ -33,6 +34,6 @@ def rejects(
 
     every, chosen = rejected(published(config, home, as_of, REJECTS.name), Chosen()), Chosen(reason=reason)
     if as_json:
-        typer.echo(json.dumps(chosen.of(every).to_dicts(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(chosen.of(every).to_dicts(), indent=2, ensure_ascii=not says_everything()))
     else:
         show_rejected(every, chosen, limit)

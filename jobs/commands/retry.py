@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import AsOf, Config, Home, night_of
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import AsOf, Config, Home, night_of, settings_of
+from nightshift.night.config import CONFIG_NAME
 from nightshift.night.night import Night
 
 
@@ -34,7 +34,7 @@ def retry(
     from jobs.rejected import Chosen, show_granted
     from jobs.show import show_plan
 
-    settings = load_settings(config, home)
+    settings = settings_of(config, home)
     night = Night(settings, night_of(settings, as_of))
     if show_granted(night.ledgers, Chosen(table, reason, tuple(key or ())), night.prompts):
         show_plan(plan_night(night))

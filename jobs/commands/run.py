@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import AsOf, Config, Home, begun, newest
+from jobs.commands.options import AsOf, Config, Home, begun, newest, settings_of
 from nightshift.errors import ConfigError
-from nightshift.night.config import CONFIG_NAME, Settings, load_settings
+from nightshift.night.config import CONFIG_NAME, Settings
 from nightshift.night.night import Night
 
 OVER_BUDGET = 3
@@ -38,7 +38,7 @@ def run(
     from jobs.backfill import run_nights
     from jobs.console import console
 
-    settings = load_settings(config, home)
+    settings = settings_of(config, home)
     nights = _nights(settings, first, last, as_of) if first or last else [begun(settings, as_of)]
     run_nights(config, home, settings, nights)
     left = sum(deferred(Night(settings, night)) for night in nights)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from jobs.commands.options import AsOf, Config, Home, begun
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import AsOf, Config, Home, begun, settings_of
+from nightshift.night.config import CONFIG_NAME
 from nightshift.night.night import Night
 
 
@@ -14,7 +14,7 @@ def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = N
     from jobs.show import show_lift, show_report
     from nightshift.tables import LIFT
 
-    settings = load_settings(config, home)
+    settings = settings_of(config, home)
     night = begun(settings, as_of)
     run_job(config, home, settings, "weekly_training", night)
     show_lift(Night(settings, night).store.read(LIFT, night))

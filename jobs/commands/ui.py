@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import Config, Home
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import Config, Home, settings_of
+from nightshift.night.config import CONFIG_NAME
 
 
 def ui(
@@ -20,7 +20,7 @@ def ui(
     dev`)."""
     from jobs.running import dagster_home
 
-    settings = load_settings(config, home)
+    settings = settings_of(config, home)
     environment = os.environ | {
         "DAGSTER_HOME": str(dagster_home(settings)),
         "NIGHTSHIFT_CONFIG": str(config.resolve()),

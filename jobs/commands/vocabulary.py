@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import Config
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import Config, settings_of
+from nightshift.night.config import CONFIG_NAME
+from nightshift.streams import says_everything
 
 
 def vocabulary(
@@ -24,6 +25,6 @@ def vocabulary(
     from nightshift.prompts.vocabulary import as_yaml, propose
     from nightshift.sources import read_items
 
-    settings = load_settings(config, None)
+    settings = settings_of(config)
     items = read_items(settings.sources.items, settings.root).frame
-    typer.echo(as_yaml(propose(items, noun, tags)), nl=False)
+    typer.echo(as_yaml(propose(items, noun, tags), says_everything()), nl=False)

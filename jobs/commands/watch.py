@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.options import AsOf, Config, Home
-from nightshift.night.config import CONFIG_NAME, load_settings
+from jobs.commands.options import AsOf, Config, Home, settings_of
+from nightshift.night.config import CONFIG_NAME
 
 
 def watch(
@@ -25,7 +25,7 @@ def watch(
     from jobs.watch import watch as follow
 
     state = follow(
-        load_settings(config, home).home_folder, as_of.date() if as_of else None, once, as_json, typer.echo
+        settings_of(config, home).home_folder, as_of.date() if as_of else None, once, as_json, typer.echo
     )
     if state in ("failed", "stopped") and not (once or as_json):
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ from jobs.cli import app
 from jobs.reference.markdown import anchor, code, fenced, listed, page, table
 
 COMMON = (0, 1, 2)
-ENDS: dict[str, tuple[int, ...]] = {"run": (*COMMON, 3)}
+ENDS: dict[str, tuple[int, ...]] = {"run": (*COMMON, 3, 130), "train": (*COMMON, 130), "demo": (*COMMON, 130)}
 """Exit codes of commands that can end in other ways than most."""
 PASSED_ON = {"ui": "`dagster dev`"}
 """Commands that end as the program they start ends, by its name."""
@@ -65,7 +65,7 @@ def commands(group: TyperGroup | None = None, before: str = "") -> dict[str, Typ
 
 def exit_codes() -> dict[int, str]:
     """Code to meaning, from the last line of `nightshift --help`."""
-    return {int(number): meaning for number, meaning in re.findall(r"(\d) ([^,.]+)", _root().epilog or "")}
+    return {int(number): meaning for number, meaning in re.findall(r"(\d+) ([^,.]+)", _root().epilog or "")}
 
 
 def section(name: str, one: TyperCommand) -> Iterator[str]:

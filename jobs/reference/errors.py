@@ -54,16 +54,24 @@ ANSWER_REASONS: Mapping[RejectReason, tuple[str, str]] = {
         "The model declined, or said that it does not know the item.",
         f"{LARGER_MODEL}, or {MORE_TEXT}.",
     ),
-    "empty": ("The model wrote nothing.", f"{LARGER_MODEL}."),
+    "empty": ("The model wrote nothing, or only what stands around an answer.", f"{LARGER_MODEL}."),
     "not_json": ("The answer is not one JSON object.", f"{LARGER_MODEL}."),
     "schema": ("The answer does not have the form that the prompt asked for.", f"{LARGER_MODEL}."),
     "unknown_tag": (
         "The answer names a tag that is not in the vocabulary.",
         f"{LARGER_MODEL}, or add the tag to the vocabulary.",
     ),
-    "too_long": ("The answer was cut at the token limit, or has more words than are accepted.", MORE_WORDS),
+    "too_long": (
+        "The answer was cut at the token limit, its thoughts do not end, or it has more words than "
+        "are accepted.",
+        MORE_WORDS,
+    ),
     "ungrounded": (COPIED, f"{OTHER_EXAMPLES}{MORE_TEXT}."),
     "repetition": ("The model stutters: less than half of the words are distinct.", LESS_REPEATED),
+    "repeated": (
+        "Other rows have the same sentence already, as many as `facts.max_equal_sentences` allows.",
+        f"{LARGER_MODEL}, or raise the setting; null switches it off, and what it rejected is read again.",
+    ),
     "server": (
         "The server gave no usable reply, however often it was asked; the answer says what came back.",
         ASK_LATER,

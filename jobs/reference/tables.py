@@ -37,7 +37,8 @@ overwrite; the lines below turn that off. The current night of a table is its ne
 """
 ALL = tables_of(built_in())
 """Every table of a night that has no enrichments but ours."""
-OPEN = "Any number of Float32 feature columns may follow; [features.md](../features.md) names them."
+OPEN = "Any number of Float32 feature columns may follow; [features.md](../features.md) names them. "
+OPEN += "Missing is NaN in them, not null."
 
 
 def tables_page() -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import FinishReason, ModelIdentity
 from nightshift.prompts.base import Prompt
-from nightshift.storage.ledger import RETRIED, Ledgers
+from nightshift.storage.ledger import REPEATED, RETRIED, Ledgers
 from nightshift.tables import REJECTS
 
 
@@ -37,11 +37,22 @@ def read_values(
     refused = ledgers.rejects.lookup(
         wanted["content_key"], ["content_key", "text", "finish_reason", "attempt", "reason"]
     )
-    refused = refused.filter(pl.col("reason").ne_missing(RETRIED)).drop("reason")
+    refused = refused.filter(pl.col("reason").ne_missing(RETRIED))
     unheard = pl.col("finish_reason").is_in(["error", "waiting"])
     newest = refused.sort("attempt", unheard, descending=[True, False])  # what a model said comes first
     refused = newest.drop("attempt").join(said, on="content_key", how="anti")
-    values, reasons = _parsed(prompt, pl.concat([said, refused]))
+    unrefused = said.with_columns(reason=pl.lit(None, pl.String))
+    return values_of(prompt, requests, pl.concat([unrefused, refused]), identity)
+
+
+def values_of(
+    prompt: Prompt[Any], requests: pl.DataFrame, said: pl.DataFrame, identity: ModelIdentity
+) -> Values:
+    """Accepted values and rejects of what was said: `content_key, text, finish_reason`, and `reason` where
+    the ledger has refused it."""
+    wanted = requests.select("content_key", "row_id")
+    judged = said if "reason" in said.columns else said.with_columns(reason=pl.lit(None, pl.String))
+    values, reasons = _parsed(prompt, judged)
     accepted = _frame(prompt.schema, values)
     missed = [row for key, row in reasons.items() if key not in values]
     return Values(
@@ -55,13 +66,21 @@ def _parsed(
 ) -> tuple[dict[str, BaseModel], dict[str, dict[str, Any]]]:
     values: dict[str, BaseModel] = {}
     reasons: dict[str, dict[str, Any]] = {}
-    for key, text, finish in answers.iter_rows():
-        outcome = parse(prompt, text, finish)
+    for key, text, finish, reason in answers.iter_rows():
+        outcome = _repeated(prompt, text, reason) or parse(prompt, text, finish)
         if isinstance(outcome, RejectedAnswer):
             reasons.setdefault(key, {"content_key": key, "reason": outcome.reason, "answer": text})
         else:
             values.setdefault(key, outcome)
     return values, reasons
+
+
+def _repeated(prompt: Prompt[Any], text: str | None, reason: str | None) -> RejectedAnswer | None:
+    """The rejection of what repeated other rows when it was given, while the prompt has such a limit: it
+    is not judged by its words alone."""
+    if reason != REPEATED or prompt.max_equal is None:
+        return None
+    return RejectedAnswer("repeated", text or "")
 
 
 def parse(prompt: Prompt[Any], text: str | None, finish: FinishReason) -> BaseModel | RejectedAnswer:

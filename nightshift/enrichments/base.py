@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from nightshift.enrichments.entities import WHEN, Entity, Reader
+from nightshift.enrichments.entities import Entity, Reader
+from nightshift.errors import ConfigError
 from nightshift.features.specs import Spec
 from nightshift.models.llm.base import ModelIdentity
+from nightshift.models.llm.recorded import RecordedAnswers
+from nightshift.models.llm.recorded import identify as identify_recorded
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.vocabulary import Vocabulary
 from nightshift.storage.ledger import Ledgers
@@ -28,6 +32,15 @@ S = TypeVar("S", bound=BaseModel)
 
 class Plain(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Nothing to set."""
+
+
+class RecordedSettings(RecordedAnswers, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Where the answers of one enrichment stand, that a model gave elsewhere."""
+
+    model: str = ""
+    """Who gave them: model and recording, `gpt-4o@captions-2026-11`."""
+    key: str = ""
+    """Column with the row's id. Empty: the columns that name a row, `item_id` for items."""
 
 
 def midnight(day: date) -> datetime:
@@ -53,6 +66,8 @@ class Shared:
     """Settings of every enrichment, by its name."""
     recorded: Callable[[str], pl.DataFrame] | None = None
     """`row_id, answer` by table, where a backend recalls what was recorded."""
+    root: Path = Path()
+    """Folder of nightshift.yaml; paths in settings start here."""
     can_score: bool = True
     """Whether the model weighs choices; one that does not writes them."""
 
@@ -78,9 +93,17 @@ class Context(Generic[S]):
     def prompt(self) -> Prompt[Any]:
         """The prompt with settings applied."""
         maker = self.each.maker
-        assert isinstance(maker, Asked)
-        instead = None if self.shared.can_score else maker.written
+        assert isinstance(maker, Asked | Recorded)
+        instead = maker.written if isinstance(maker, Asked) and not self.shared.can_score else None
         return (instead or maker.prompt)(self.settings, self.shared.vocabulary())
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Whose answers its rows come from: the night's model, or that of the recording."""
+        if not isinstance(self.each.maker, Recorded):
+            return self.shared.identity
+        model = recording(self).model
+        return identify_recorded(model, f"enrichments.{self.each.name}.model")
 
     def read(self, name: str) -> pl.DataFrame:
         """Tonight's rows of a table of `reads`."""
@@ -90,6 +113,17 @@ class Context(Generic[S]):
     def last(self) -> pl.DataFrame:
         """This table, as last published before the night."""
         return self.tables.last(self.each.name)
+
+
+def recording(context: Context[Any]) -> RecordedSettings:
+    """The settings of a recorded enrichment. Raises ConfigError for a declaration without them."""
+    settings = context.settings
+    if not isinstance(settings, RecordedSettings):
+        raise ConfigError(
+            f"enrichment {context.each.name}: a recorded one takes its file from settings of the kind "
+            f"RecordedSettings, not {type(settings).__name__}"
+        )
+    return settings
 
 
 Rows = Callable[[Context[Any]], pl.DataFrame]
@@ -141,22 +175,33 @@ class Computed:
     """Rows of the table, key and columns."""
 
 
+Arrays = Mapping[str, NDArray[Any]]
+"""What a fit has learnt, by name: numbers or texts, nothing that needs code to be read."""
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """Learnt from events and vectors, and applied to rows: no call. It carries the day it was fitted
-    until."""
+    """Learnt from events, and from what was known when they ended, and applied to tonight's rows: no call.
 
-    fit: Callable[[Context[Any], pl.DataFrame], Mapping[str, Any]]
-    """Events strictly before `fitted_until` in; arrays out."""
-    apply: Callable[[Context[Any], Mapping[str, Any]], pl.DataFrame]
-    """Arrays in; rows of the table out."""
+    Its rows say in `fitted_until` how young the fit is: every event that it saw lies strictly before that
+    moment, and that moment strictly before the night.
+    """
+
+    fit: Callable[[Context[Any], pl.DataFrame], Arrays]
+    """Events strictly before `fitted_until` in, arrays out. The context reads other tables as of the newest
+    night at or before that moment."""
+    apply: Callable[[Context[Any], Arrays], pl.DataFrame]
+    """Tonight's tables and the arrays in; key and columns out, without `fitted_until`."""
     every_days: int = 7
-    """Days between two fits, on a grid of their own."""
+    """Days between two fits, on a grid of their own: it does not move with the nights that are run."""
+    version: int = 1
+    """Raised when the function learns something else from the same inputs. Part of the fit's key."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """Answers that were given elsewhere: a file under the enrichment's settings. No call, no price."""
+    """Answers that were given elsewhere: a file under the enrichment's settings, which are
+    `RecordedSettings`. No call, no price."""
 
     prompt: Callable[[Any, Vocabulary], Prompt[Any]]
     """How they are read, refused and keyed."""
@@ -227,6 +272,16 @@ class Check:
     blocking: bool = True
 
 
+def always(settings: Any) -> bool:
+    """It is on, whatever is set."""
+    return True
+
+
+FITTED_UNTIL = "fitted_until"
+BIRTHDAY = {FITTED_UNTIL: Column(MOMENT, "every event that the fit behind this row saw lies before it")}
+"""What every fitted table has beside its own columns."""
+
+
 @dataclass(frozen=True)
 class Enrichment(Generic[S]):
     """One table that a night adds to what is known."""
@@ -263,6 +318,8 @@ class Enrichment(Generic[S]):
     """Rows that the asset page shows; None: some of each origin."""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column to the `table.column` it is made of, for lineage; others: all that the prompt may read."""
+    enabled: Callable[[S], bool] = always
+    """Whether it is worked off at all. What is off has no table, no asset, no row in a plan."""
     turn: int = 50
     """Who draws on the budget first among those whose inputs are there."""
     budget_tokens: int | None = None
@@ -273,12 +330,9 @@ class Enrichment(Generic[S]):
     @cached_property
     def table(self) -> Table:
         """The table it writes."""
-        keys = {
-            name: Column(MOMENT if name == WHEN else pl.String, says)
-            for name, says in self.entity.key.items()
-        }
+        keys = {name: Column(self.entity.type_of(name), says) for name, says in self.entity.key.items()}
         columns = {**keys, **self.columns}
-        made = PROVENANCE if self.is_written else {}
+        made = PROVENANCE if self.is_written else BIRTHDAY if self.is_fitted else {}
         return Table(self.name, self.about, columns | made, key=self.key or self.entity.key_columns)
 
     @property
@@ -292,9 +346,21 @@ class Enrichment(Generic[S]):
         return isinstance(self.maker, Asked)
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether its rows come from a fit, and say until when it was fitted."""
+        return isinstance(self.maker, Fitted)
+
+    @property
     def complete(self) -> bool:
         """Whether every row of the entity has one: nothing is missing where a model or the budget fails."""
         return self.is_written and self.fallback.template is not None
+
+    @property
+    def written_text(self) -> str | None:
+        """The column of free text that a model writes; None where it chooses, or writes none."""
+        if not isinstance(self.maker, Asked) or self.maker.values is not None:
+            return None
+        return next((name for name, column in self.columns.items() if column.dtype == pl.String), None)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -305,5 +371,5 @@ class Enrichment(Generic[S]):
     def waits_for(self) -> tuple[str, ...]:
         """Tables that must be there before it: its inputs, and the events that say what is worth asking
         first."""
-        more = ("interactions",) if self.is_asked and self.entity.traffic else ()
+        more = ("interactions",) if self.is_fitted or (self.is_asked and self.entity.traffic) else ()
         return tuple(dict.fromkeys((*self.inputs, *more)))

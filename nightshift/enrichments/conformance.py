@@ -24,13 +24,14 @@ from nightshift.enrichments.declared import load
 from nightshift.enrichments.engine import Step, assembled, tonight
 from nightshift.enrichments.fallbacks import FROM_A_MODEL
 from nightshift.enrichments.features import content_spec
+from nightshift.enrichments.fits import fit_of, fitted_rows, proved
 from nightshift.enrichments.registry import Registry, built_in, registry_of, tables_of
 from nightshift.errors import RejectedAnswer
 from nightshift.features.builder import Builder
 from nightshift.features.content import Snapshot
 from nightshift.features.content_spec import ON_TABLES, ContentSpec
 from nightshift.features.examples import ExampleInputs, build_examples
-from nightshift.features.proofs import future_shuffle, recompute
+from nightshift.features.proofs import fit_birthdays, future_shuffle, recompute
 from nightshift.features.settings import ExampleSettings
 from nightshift.models.llm.base import Request
 from nightshift.models.llm.echo import EchoLLM
@@ -116,6 +117,10 @@ class Bench:
     def last(self, name: str) -> pl.DataFrame:
         """The night before."""
         return self.last_rows.get(name, tables_of(self.registry)[name].empty())
+
+    def known(self, name: str, day: date) -> pl.DataFrame | None:
+        """What was known on an earlier day: the same, for every day."""
+        return self.read(name)
 
     def step(self, name: str) -> Step:
         """An enrichment's rows and requests."""
@@ -324,6 +329,17 @@ class EnrichmentConformance:
         """A night can reserve its worst case."""
         for _, prompt in self.prompts():
             assert 1 <= prompt.decoding.max_new_tokens <= 4096
+
+    def test_a_fit_is_older_than_its_night_and_knows_nothing_younger_than_itself(self) -> None:
+        """What was learnt comes out the same when everything from its birthday on is dealt anew."""
+        if not self.enrichment.is_fitted:
+            return
+        context = self.bench().context(self.enrichment.name)
+        fit = fit_of(context, keep=False)
+        assert fit is not None, "no event lies before the first fit, so it proves nothing"
+        rows = fitted_rows(context, fit)
+        assert proved(context, fit) == []
+        assert fit_birthdays(self.enrichment.name, {NIGHT: rows}) == []
 
     def test_the_prompts_key_follows_from_what_shapes_an_answer(self) -> None:
         """Equal prompts share a key, another version does not."""

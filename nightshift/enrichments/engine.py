@@ -4,19 +4,30 @@ A plan and a run both call `tonight` and `assembled`, so that what a plan says a
 differ.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from nightshift.enrichments.answers import read_values
-from nightshift.enrichments.base import Asked, Computed, Context, Enrichment, Shared
+from nightshift.enrichments.answers import Values, read_values, values_of
+from nightshift.enrichments.base import (
+    Asked,
+    Computed,
+    Context,
+    Enrichment,
+    Fitted,
+    Recorded,
+    Shared,
+    recording,
+)
 from nightshift.enrichments.entities import Reader
 from nightshift.enrichments.fallbacks import FROM_A_MODEL, settle
+from nightshift.enrichments.fits import Fit, fit_of, fitted_rows
 from nightshift.enrichments.priority import worth
 from nightshift.errors import ConfigError
-from nightshift.models.llm.recorded import keyed
+from nightshift.models.llm.recorded import answers_of, keyed
 from nightshift.tables import INTERACTIONS, REJECTS
 
 
@@ -55,6 +66,8 @@ class Assembled:
 
     frame: pl.DataFrame
     rejects: pl.DataFrame
+    fit: Fit | None = None
+    """What a fitted table was made with."""
 
     @property
     def answered(self) -> int:
@@ -71,11 +84,39 @@ def tonight(each: Enrichment[Any], shared: Shared, tables: Reader) -> Step:
 
 def _requests(context: Context[Any], rows: pl.DataFrame) -> pl.DataFrame:
     each, shared = context.each, context.shared
-    if not isinstance(each.maker, Asked):
+    if not each.is_written:
         return pl.DataFrame(schema={"content_key": pl.String, "row_id": pl.String, "text": pl.String})
-    asked = each.entity.with_row_id(each.maker.asks(context, rows))
-    found = context.prompt.requests(asked, shared.identity, _worth(context, asked))
-    return keyed(found, shared.recorded(each.name)) if shared.recorded else found
+    prompt = dataclasses.replace(context.prompt, row_key="row_id")
+    _allowed(each, prompt.fields)
+    if isinstance(each.maker, Asked):
+        asked = each.entity.with_row_id(each.maker.asks(context, rows))
+        found = prompt.requests(asked, context.identity, _worth(context, asked))
+        return keyed(found, shared.recorded(each.name)) if shared.recorded else found
+    said = _recorded(context)
+    known = each.entity.with_row_id(rows).join(said, on="row_id", how="semi", maintain_order="left")
+    return keyed(prompt.requests(known, context.identity), said)
+
+
+def _allowed(each: Enrichment[Any], fields: tuple[str, ...]) -> None:
+    """Raise ConfigError for a prompt that would see what no prompt of its entity may."""
+    for name in fields:
+        if name not in each.entity.fields:
+            listed = ", ".join(each.entity.fields)
+            raise ConfigError(
+                f"{each.place or each.name}: a prompt about {each.entity.every} cannot read {name!r}; it may "
+                f"read {listed}"
+            )
+
+
+def _recorded(context: Context[Any]) -> pl.DataFrame:
+    """`row_id, answer` of an enrichment's own file."""
+    source, setting = recording(context), f"enrichments.{context.each.name}"
+    if source.path is None:
+        raise ConfigError(f"{setting}.path is not set; name the file with its answers, or leave it out")
+    if context.prompt.questions:
+        raise ConfigError(f"{setting}: recorded answers cannot weigh choices; let the prompt read an answer")
+    keys = (source.key,) if source.key else context.each.entity.key_columns
+    return answers_of(source, setting, context.shared.root, keys)
 
 
 def _worth(context: Context[Any], rows: pl.DataFrame) -> pl.Series:
@@ -93,6 +134,8 @@ def _worth(context: Context[Any], rows: pl.DataFrame) -> pl.Series:
 def settled(step: Step) -> Assembled:
     """`assembled`, for a run: what is fitted once from the answers is kept first."""
     maker = step.each.maker
+    if isinstance(maker, Fitted):
+        return _fitted(step, keep=True)
     if isinstance(maker, Asked) and maker.freeze is not None:
         maker.freeze(step.context, step.scored, step.rows.height)
     return assembled(step)
@@ -103,11 +146,16 @@ def assembled(step: Step) -> Assembled:
     its rejects."""
     maker = step.each.maker
     if isinstance(maker, Computed):
-        frame = maker.apply(step.context)
-        return Assembled(step.each.table.conform(frame), REJECTS.empty())
-    if not isinstance(maker, Asked):
-        raise ConfigError(f"enrichment {step.each.name}: its kind is not worked off by this version")
-    return _chosen(step, maker) if step.chooses else _written(step)
+        return Assembled(step.each.table.conform(maker.apply(step.context)), REJECTS.empty())
+    if isinstance(maker, Fitted):
+        return _fitted(step, keep=False)
+    return _chosen(step, maker) if isinstance(maker, Asked) and step.chooses else _written(step)
+
+
+def _fitted(step: Step, keep: bool) -> Assembled:
+    """Rows of the newest fit before the night; none before the first."""
+    fit = fit_of(step.context, keep)
+    return Assembled(fitted_rows(step.context, fit), REJECTS.empty(), fit)
 
 
 def _chosen(step: Step, maker: Asked) -> Assembled:
@@ -140,7 +188,7 @@ def _unknown(step: Step, known: pl.DataFrame) -> pl.DataFrame:
 def _written(step: Step) -> Assembled:
     """A row for everyone: tonight's answer, else last night's, else its group's, else the template."""
     each, context = step.each, step.context
-    values = read_values(context.prompt, step.requests, context.shared.ledgers, context.shared.identity)
+    values = _values(step)
     answered = _provenance(context, each.entity.without_row_id(values.frame))
     template = _template(step, answered)
     keep = template.columns
@@ -149,6 +197,16 @@ def _written(step: Step) -> Assembled:
     settled = settle(step.rows, answered, last.select(keep), template, list(each.entity.key_columns), group)
     frame = each.finish(context, step.rows, settled, answered)
     return Assembled(frame.select(list(each.table.columns)), values.rejects)
+
+
+def _values(step: Step) -> Values:
+    """What tonight's requests came to: from the ledger, or from the file of recorded answers."""
+    context, requests = step.context, step.requests
+    if not isinstance(step.each.maker, Recorded):
+        return read_values(context.prompt, requests, context.shared.ledgers, context.identity)
+    heard = requests.join(_recorded(context), on="row_id", how="inner", maintain_order="left")
+    said = heard.select("content_key", text="answer", finish_reason=pl.lit("stop"))
+    return values_of(context.prompt, requests, said, context.identity)
 
 
 def _template(step: Step, answered: pl.DataFrame) -> pl.DataFrame:
@@ -171,5 +229,5 @@ def _named(rows: pl.DataFrame, said: str) -> pl.DataFrame:
 
 def _provenance(context: Context[Any], values: pl.DataFrame) -> pl.DataFrame:
     return values.with_columns(
-        prompt_id=pl.lit(context.prompt.prompt_id), model_id=pl.lit(context.shared.identity.model_id)
+        prompt_id=pl.lit(context.prompt.prompt_id), model_id=pl.lit(context.identity.model_id)
     )

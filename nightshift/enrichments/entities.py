@@ -6,8 +6,9 @@ prompt may ever see, the order in which rows are asked, and how a placebo deals 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal, Protocol
 
 import polars as pl
 
@@ -15,14 +16,11 @@ from nightshift.enrichments.groups import group_rows, membership
 from nightshift.errors import ConfigError
 from nightshift.prompts.item_text import ITEM_FIELDS
 from nightshift.prompts.portraits import portraits
+from nightshift.storage.ledger import SEPARATOR
 from nightshift.tables import INTERACTIONS, ITEMS, MOMENT
 
 Dealing = Literal["items", "users", "pairs", "queries", "none"]
 """Among what a placebo deals answers: items of like popularity, users of like activity, pairs of one list."""
-WHEN = "timestamp"
-"""Part of a key that is a moment."""
-SEPARATOR = "\x1f"
-"""Between the parts of a row id of several columns: a control character, which no cleaned id holds."""
 RECENT, REPRESENTATIVE = 5, 0
 """Items of a history that a user's own enrichment sees, newest first."""
 GROUP_ITEMS, MOST_GROUPS = 5, 64
@@ -37,6 +35,9 @@ class Reader(Protocol):
 
     def last(self, name: str) -> pl.DataFrame:
         """The rows of the newest night before; none where there was none."""
+
+    def known(self, name: str, day: date) -> pl.DataFrame | None:
+        """The rows of the newest night at or before a day; None where there was none."""
 
 
 @dataclass(frozen=True)
@@ -63,35 +64,37 @@ class Entity:
     """Among what a placebo deals the answers."""
     few: bool = False
     """Whether rows are so few that some bad answers are a large share: `reject_share` only warns."""
+    types: Mapping[str, Any] = field(default_factory=dict)
+    """Columns of the key that are no text, with their types."""
+    unmapped: str = ""
+    """Source that cannot be mapped yet, and without which there are no rows."""
 
     @property
     def key_columns(self) -> tuple[str, ...]:
         """Names of the key's columns."""
         return tuple(self.key)
 
+    def type_of(self, name: str) -> Any:
+        """Type of a column of the key."""
+        return self.types.get(name, pl.String)
+
     def with_row_id(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows with `row_id`, the ledger's name of each."""
-        parts = [_as_text(rows, name) for name in self.key_columns]
+        """The rows with `row_id`, the ledger's name of each; moments are microseconds since 1970."""
+        parts = [pl.col(name).to_physical() if name in self.types else pl.col(name) for name in self.key]
         return rows.with_columns(row_id=pl.concat_str(parts, separator=SEPARATOR))
 
     def without_row_id(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows of the ledger with the key's columns in place of `row_id`."""
+        """Rows of the ledger with the key's columns, first, in place of `row_id`."""
         if len(self.key) == 1:
             return rows.rename({"row_id": self.key_columns[0]})
         parts = pl.col("row_id").str.split(SEPARATOR)
-        named = {name: parts.list.get(place) for place, name in enumerate(self.key_columns)}
-        named |= {name: _moment(part) for name, part in named.items() if name == WHEN}
-        return rows.with_columns(**named).drop("row_id")
+        named = [self._part(parts, place, name) for place, name in enumerate(self.key_columns)]
+        return rows.select(*named, pl.exclude("row_id"))
 
-
-def _as_text(rows: pl.DataFrame, name: str) -> pl.Expr:
-    """A part of a row id: a moment is its microseconds since 1970, which read back as they were."""
-    column = pl.col(name)
-    return column.dt.epoch("us").cast(pl.String) if rows.schema[name] == MOMENT else column
-
-
-def _moment(part: pl.Expr) -> pl.Expr:
-    return pl.from_epoch(part.cast(pl.Int64), "us").dt.replace_time_zone("UTC")
+    def _part(self, parts: pl.Expr, place: int, name: str) -> pl.Expr:
+        text = parts.list.get(place)
+        typed = text.cast(pl.Int64).cast(self.types[name]) if name in self.types else text
+        return typed.alias(name)
 
 
 def _items(tables: Reader) -> pl.DataFrame:
@@ -120,19 +123,22 @@ def _pairs(tables: Reader) -> pl.DataFrame:
 
 def _events(tables: Reader) -> pl.DataFrame:
     items = tables.read(ITEMS.name).select("item_id", *ITEM_FIELDS)
-    shown = ("user_id", "item_id", "timestamp", "label", "kind")
-    return tables.read(INTERACTIONS.name).select(shown).join(items, on="item_id", maintain_order="left")
+    shown = tables.read(INTERACTIONS.name).select("user_id", "item_id", "timestamp", "label", "kind")
+    once = shown.unique(["user_id", "item_id", "timestamp"], keep="first", maintain_order=True)
+    return once.join(items, on="item_id", maintain_order="left")
 
 
 def _needs(source: str) -> Callable[[Reader], pl.DataFrame]:
     def refuse(tables: Reader) -> pl.DataFrame:
-        raise ConfigError(
-            f"sources.{source} is not mapped: no table has its rows yet; leave the enrichment out"
-        )
+        raise ConfigError(NOT_MAPPED.format(source=source))
 
     return refuse
 
 
+NOT_MAPPED = (
+    "its rows come from `sources.{source}`, which nightshift.yaml cannot map yet; leave the enrichment out, "
+    "or let it speak of an item, a user, a group, an event or a pair"
+)
 ITEM = Entity(
     "item",
     {"item_id": "the item"},
@@ -186,6 +192,7 @@ EVENT = Entity(
     every="event before the night",
     traffic="user_id",
     dealt="pairs",
+    types={"timestamp": MOMENT},
 )
 QUERY = Entity(
     "query",
@@ -196,6 +203,7 @@ QUERY = Entity(
     group="items",
     every="query",
     dealt="queries",
+    unmapped="queries",
 )
 REVIEW = Entity(
     "review",
@@ -206,6 +214,7 @@ REVIEW = Entity(
     group="items",
     every="review",
     dealt="items",
+    unmapped="reviews",
 )
 ENTITIES: dict[str, Entity] = {one.name: one for one in (ITEM, USER, GROUP, EVENT, PAIR, QUERY, REVIEW)}
 """Entities by name."""

@@ -31,22 +31,23 @@ def worth(
     as_of: date,
     moment: datetime,
 ) -> pl.Series:
-    """One number a row of `rows` (its `key` column): higher is asked first. `events` all lie before
-    `moment`, the night's."""
+    """One number a row of `rows`: higher is asked first. Events of its `key` column count, `events` all lie
+    before `moment`, the night's; `row_id` is the ledger's name of the row, its key where there is none."""
     recent = (pl.col("timestamp") >= moment - RECENT).sum().alias("recent")
     seen = events.group_by(key).agg(recent, pl.len().alias("ever"))
-    counted = rows.select(key).join(seen, on=key, how="left", maintain_order="left")
-    written = counted.join(_last_written(ledgers, table, key), on=key, how="left", maintain_order="left")
+    named = rows if "row_id" in rows.columns else rows.with_columns(row_id=key)
+    counted = named.select("row_id", key).join(seen, on=key, how="left", maintain_order="left")
+    written = counted.join(_last_written(ledgers, table), on="row_id", how="left", maintain_order="left")
     nights = (pl.lit(as_of) - pl.col("written")).dt.total_days().clip(0, NEVER - 1).fill_null(NEVER)
     traffic = (pl.col("recent").fill_null(0) + 1).log(2).floor()
     coldness = MOST_EVENTS - pl.col("ever").fill_null(0).cast(pl.Int64).clip(0, MOST_EVENTS)
     return written.select(worth=traffic * TRAFFIC + nights * NIGHTS + coldness)["worth"]
 
 
-def _last_written(ledgers: Ledgers, table: str, key: str) -> pl.DataFrame:
+def _last_written(ledgers: Ledgers, table: str) -> pl.DataFrame:
     """The newest night that paid for an accepted answer for each row."""
     mine = pl.col("table") == table
     rows = ledgers.answers.query(
         lambda every: every.filter(mine).group_by("row_id").agg(written=pl.col("as_of").max())
     )
-    return rows.drop_nulls("row_id").rename({"row_id": key})
+    return rows.drop_nulls("row_id")

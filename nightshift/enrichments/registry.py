@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import Any
 
 import nightshift.enrichments
 from nightshift.enrichments.base import Enrichment, TextView
+from nightshift.enrichments.entities import NOT_MAPPED
 from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.files import Stamp, from_file, installed, stamp, stamps
 from nightshift.errors import ConfigError
@@ -33,6 +34,12 @@ def built_in() -> Registry:
         if module.ispkg and module.name not in NOT_ENRICHMENTS
     ]
     return registry_of(found)
+
+
+@cache
+def by_default() -> Registry:
+    """Ours, those that are on where nothing is set."""
+    return enabled(built_in(), lambda each: each.settings())
 
 
 def registry_with(folder: Path | None, files: Sequence[Path] = ()) -> Registry:
@@ -69,6 +76,18 @@ def registry_of(found: Iterable[Enrichment[Any]]) -> Registry:
     return whole
 
 
+def enabled(registry: Registry, settings: Callable[[Enrichment[Any]], Any]) -> Registry:
+    """Those that are on. Raises ConfigError for one that reads a table that is off."""
+    on = {name: each for name, each in registry.items() if each.enabled(settings(each))}
+    for each in on.values():
+        off = [table for table in each.inputs if table in registry and table not in on]
+        if off:
+            raise ConfigError(
+                f"{each.place or each.name}: reads {off[0]!r}, which is off; switch it on, or this one off"
+            )
+    return MappingProxyType(on) if len(on) < len(registry) else registry
+
+
 @cache
 def _base_tables() -> Mapping[str, Table]:
     return TABLES
@@ -89,6 +108,9 @@ def _check_views(named: Mapping[str, Enrichment[Any]]) -> None:
 def _check_inputs(named: Mapping[str, Enrichment[Any]]) -> None:
     known = {*named, *_base_tables()}
     for each in named.values():
+        if each.entity.unmapped and each.entity.unmapped not in known:
+            of = NOT_MAPPED.format(source=each.entity.unmapped)
+            raise ConfigError(f"{each.place or each.name}: entity {each.entity.name}: {of}")
         for table in each.inputs:
             if table not in known:
                 there = sorted({*named, "items", "interactions"})
@@ -127,6 +149,11 @@ def _circle(left: Mapping[str, Enrichment[Any]]) -> list[str]:
 def asked(registry: Registry) -> tuple[str, ...]:
     """Tables that a language model works for, in the order in which they draw on the budget."""
     return tuple(each.name for each in registry.values() if each.is_asked)
+
+
+def fitted(registry: Registry) -> tuple[str, ...]:
+    """Tables whose rows come from a fit."""
+    return tuple(each.name for each in registry.values() if each.is_fitted)
 
 
 def tables_of(registry: Registry) -> dict[str, Table]:

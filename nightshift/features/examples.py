@@ -32,6 +32,9 @@ from nightshift.tables import MOMENT, RANKING_EXAMPLES
 
 log = logging.getLogger(__name__)
 
+ASKED_ORDER = ("moment", "user_id", "item_id", "group_id")
+"""How asked rows are sorted."""
+
 
 @dataclass(frozen=True)
 class ExampleInputs:
@@ -66,7 +69,8 @@ def asked_rows(interactions: pl.DataFrame) -> pl.DataFrame:
     """Events as rows to describe: user_id, item_id, timestamp, label, moment (int, microseconds),
     group_id, real_list.
 
-    Sorted by moment, user, item; `moment` is the timestamp, or that of the request's first row.
+    Sorted by moment, user, item, list; an item that was shown in two lists at once has a row in each.
+    `moment` is the timestamp, or that of the request's first row.
     """
     real = pl.col("request_id").is_not_null()
     first = (
@@ -75,13 +79,13 @@ def asked_rows(interactions: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("timestamp"))
     )
     own = pl.format("{}|{}", "user_id", pl.col("timestamp").to_physical())
-    rows = without_duplicates(interactions).with_columns(
+    rows = without_duplicates(interactions, by_list=True).with_columns(
         first.cast(MOMENT).to_physical().alias("moment"),
         pl.when(real).then("request_id").otherwise(own).alias("group_id"),
         real.alias("real_list"),
     )
     return rows.select("user_id", "item_id", "timestamp", "label", "moment", "group_id", "real_list").sort(
-        "moment", "user_id", "item_id"
+        *ASKED_ORDER
     )
 
 

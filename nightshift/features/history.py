@@ -6,7 +6,8 @@ two binary searches find, for a million (owner, moment) pairs at once. Ties are 
 very moment is not past.
 
 Duplicates: events that share user, item and timestamp are one event, with the highest label (a click logged
-beside its own impression is a click). The same item at another moment is another event.
+beside its own impression is a click). The same item at another moment is another event. Training rows are
+told apart by their list as well: each list has its own clicks.
 """
 
 import hashlib
@@ -37,12 +38,12 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
-def without_duplicates(interactions: pl.DataFrame) -> pl.DataFrame:
-    """One row for each user, item and timestamp, the highest label kept; sorted by time, user, item."""
+def without_duplicates(interactions: pl.DataFrame, by_list: bool = False) -> pl.DataFrame:
+    """One row for each user, item, timestamp (and list), the highest label kept; by time, user, item."""
     order = ["timestamp", "user_id", "item_id"]
     by = [*order, "label", "request_id"]
     kept = interactions.sort(by, descending=[False, False, False, True, False], nulls_last=True)
-    return kept.unique(order, keep="first", maintain_order=True)
+    return kept.unique([*order, "request_id"] if by_list else order, keep="first", maintain_order=True)
 
 
 def midnight(as_of: date) -> int:

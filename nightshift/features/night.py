@@ -15,11 +15,11 @@ from nightshift.features.content import NightContent, Snapshot, View, night_cont
 from nightshift.features.content_spec import TEMPLATE, ContentSpec
 from nightshift.features.counts import overall_rate, side_columns
 from nightshift.features.history import EventLog, Floats, Ints, Past, midnight
+from nightshift.features.names import column_labels
 from nightshift.features.parts import Values
 from nightshift.features.rows import Columns, float32, prefixed
 from nightshift.features.settings import FeatureSettings
 from nightshift.features.similarity import neighbour_columns
-from nightshift.features.specs import slug
 from nightshift.tables import ITEM_FEATURES, USER_FEATURES
 
 NOBODY = pl.Series([], dtype=pl.String)
@@ -51,7 +51,7 @@ def item_features(
         near = neighbour_columns(log, view, item, moment, settings.counts)
         columns |= prefixed(f"{family}{name}_", near | _dimensions(view))
     tags = np.where(content.tags.present[:, None], content.tags.scores, np.float32(np.nan))
-    columns |= _named("llm__tag_", _tag_names(content), tags) if tags.shape[1] else {}
+    columns |= _named("llm__tag_", _tag_labels(content), tags) if tags.shape[1] else {}
     columns |= _own(content, "item", NOBODY, item)
     return ITEM_FEATURES.conform(_table("item_id", items["item_id"], columns))
 
@@ -120,17 +120,14 @@ def _table(key: str, ids: pl.Series, columns: Columns) -> pl.DataFrame:
     return pl.DataFrame(named)
 
 
-def _named(prefix: str, names: list[str], values: Floats) -> Columns:
-    """One column a name; names that read alike after cleaning are numbered."""
-    columns: Columns = {}
-    for number, name in enumerate(names):
-        label = f"{prefix}{slug(name)}"
-        columns[label if label not in columns else f"{label}_{number}"] = values[:, number].astype(np.float32)
-    return columns
+def _named(prefix: str, labels: list[str], values: Floats) -> Columns:
+    """One column a label, from the columns of `values` (rows, labels)."""
+    return {f"{prefix}{label}": values[:, number].astype(np.float32) for number, label in enumerate(labels)}
 
 
-def _tag_names(content: NightContent) -> list[str]:
-    return [f"{facet}_{tag}" for facet, tag in zip(content.tags.facets, content.tags.names, strict=True)]
+def _tag_labels(content: NightContent) -> list[str]:
+    """`<facet>_<tag>`, one for each tag."""
+    return column_labels(list(zip(content.tags.facets, content.tags.names, strict=True)))
 
 
 def _dimensions(view: View) -> Columns:
@@ -148,8 +145,11 @@ def _attribute_likings(items: pl.DataFrame, past: Past) -> Columns:
     marks[item, attribute] = 1.0
     liking = weights_of(past, signed(past), items.height) @ marks[:, common]
     seen = weights_of(past, past.valid.astype(np.float64), items.height) @ marks[:, common]
+    labels = column_labels([(name,) for name in names])
     return _named(
-        "base__liking_", names.gather(common).to_list(), np.asarray(liking / (seen + SHRINKAGE), np.float32)
+        "base__liking_",
+        [labels[place] for place in common],
+        np.asarray(liking / (seen + SHRINKAGE), np.float32),
     )
 
 
@@ -177,7 +177,7 @@ def _tag_likings(content: NightContent, past: Past) -> Columns:
     valid = past.valid & content.tags.present[past.items]
     seen = Past(past.items, past.labels, past.ages, valid)
     liking = weights_of(seen, signed(seen), len(content.tags.scores)) @ content.tags.scores
-    return _named("liking_", _tag_names(content), liking / (valid.sum(1)[:, None] + SHRINKAGE))
+    return _named("liking_", _tag_labels(content), liking / (valid.sum(1)[:, None] + SHRINKAGE))
 
 
 def _written_preferences(users: pl.Series, content: NightContent) -> Columns:
@@ -191,4 +191,4 @@ def _written_preferences(users: pl.Series, content: NightContent) -> Columns:
         return columns
     code = np.where(missing, 0, code)
     marks = np.where(missing[:, None], np.float32(np.nan), stated.liked[code] - stated.disliked[code])
-    return columns | _named("prefers_", _tag_names(content), marks)
+    return columns | _named("prefers_", _tag_labels(content), marks)

@@ -6,17 +6,22 @@
 - future shuffle: items and labels of all events from a moment on are dealt anew; rows and nightly tables
   before it must not change in a single bit.
 
-Both name the feature, the row and the two values. A build without a difference gives an empty list. For
+- fits: what was learnt until a moment comes out the same when everything from that moment on is dealt anew
+  (`fit_differences`), and no night reads a fit that is as young as itself (`fit_birthdays`).
+
+All name the feature, the row and the two values. A build without a difference gives an empty list. For
 implicit feedback, `recompute` also finds the candidates of the sampled lists anew, from the same cut
 events, and compares item by item.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from nightshift.features.builder import Builder
 from nightshift.features.examples import ExampleInputs, asked_rows, build_features
@@ -63,7 +68,9 @@ def recompute(
     builder = builder or inputs.builder(settings)
     if not examples.height:
         return []
-    drawn = examples.sample(min(sample, examples.height), seed=seed).sort("timestamp", "user_id", "item_id")
+    drawn = examples.sample(min(sample, examples.height), seed=seed).sort(
+        "timestamp", "user_id", "item_id", "group_id"
+    )
     features = [name for name in examples.columns if "__" in name]
     asked = asked_again(examples) if inputs.implicit else asked_rows(inputs.interactions)
     found: list[Difference] = []
@@ -203,3 +210,73 @@ def night_shuffle(
 
 def _arrays(frame: pl.DataFrame, names: list[str]) -> Columns:
     return {name: frame[name].cast(pl.Float32).to_numpy() for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class TooYoung(Difference):
+    """A fit that a night may not read; its moments are seconds since 1970."""
+
+    def __str__(self) -> str:
+        until, night = (datetime.fromtimestamp(value, UTC) for value in (self.stored, self.rebuilt))
+        return f"{self.feature} of {self.row} is {until:%Y-%m-%d %H:%M}, not before {night:%Y-%m-%d %H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed(Difference):
+    """Rows of one night that come from two fits: two versions of a space cannot be compared."""
+
+    def __str__(self) -> str:
+        one, other = (datetime.fromtimestamp(value, UTC) for value in (self.stored, self.rebuilt))
+        return f"{self.feature} of {self.row} is {one:%Y-%m-%d %H:%M} and {other:%Y-%m-%d %H:%M}: two fits"
+
+
+def fit_differences(
+    name: str, stored: Mapping[str, NDArray[Any]], rebuilt: Mapping[str, NDArray[Any]]
+) -> list[Difference]:
+    """What a fit has otherwise than the same fit without its future, by the name of its enrichment."""
+    found = [Difference(f"{name}: {array}", "the fit", 1.0, 0.0) for array in sorted({*stored} ^ {*rebuilt})]
+    for array in sorted({*stored} & {*rebuilt}):
+        found += _array_differences(f"{name}: {array}", np.asarray(stored[array]), np.asarray(rebuilt[array]))
+    return found
+
+
+def _array_differences(name: str, stored: NDArray[Any], rebuilt: NDArray[Any]) -> list[Difference]:
+    if stored.shape != rebuilt.shape:
+        return [Difference(name, "its size", float(stored.size), float(rebuilt.size))]
+    same = stored == rebuilt
+    if stored.dtype.kind == "f" and rebuilt.dtype.kind == "f":
+        same |= np.isnan(stored) & np.isnan(rebuilt)
+    numeric = stored.dtype.kind in "biuf" and rebuilt.dtype.kind in "biuf"
+    values = (stored, rebuilt) if numeric else (np.ones(stored.shape), np.zeros(stored.shape))
+    return [
+        Difference(
+            name, f"place {', '.join(map(str, place))}", *(float(each[tuple(place)]) for each in values)
+        )
+        for place in np.argwhere(~same).tolist()
+    ]
+
+
+def fit_shuffle(
+    name: str,
+    fit: Callable[[pl.DataFrame], Mapping[str, NDArray[Any]]],
+    interactions: pl.DataFrame,
+    fitted_until: datetime,
+    seed: int = 0,
+) -> list[Difference]:
+    """Fit twice, the second time with all events at or after `fitted_until` dealt anew; every difference."""
+    return fit_differences(name, fit(interactions), fit(shuffled_future(interactions, fitted_until, seed)))
+
+
+def fit_birthdays(
+    name: str, tables: Mapping[date, pl.DataFrame], column: str = "fitted_until"
+) -> list[Difference]:
+    """Nights whose rows of a fitted table come from a fit that is not older than the night, or from two."""
+    found: list[Difference] = []
+    for night, frame in sorted(tables.items()):
+        moments = frame[column].unique().sort().dt.epoch("us").to_list() if frame.height else []
+        begins = datetime.combine(night, time(), UTC).timestamp()
+        seconds = [moment / 1e6 for moment in moments]
+        of, row = f"{name}.{column}", f"the night {night}"
+        found += [TooYoung(of, row, until, begins) for until in seconds if until >= begins]
+        found += [Mixed(of, row, seconds[0], until) for until in seconds[1:]]
+    return found

@@ -1,10 +1,10 @@
 """What can be set about features: one class a family, every field with its sentence."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nightshift.days import Moment
 from nightshift.features.candidates.settings import CandidateSettings
 
 Family = Literal["base", "text", "llm", "permuted", "template"]
@@ -139,9 +139,9 @@ class ExampleSettings(Frozen):
     """time: train, validation and test are three spans of time, the same for everybody. last: each user's
     last moment is the test and the one before it validation. `last` is weaker: a ranker learns from
     moments later than those it is judged on. For data without times."""
-    train_until: datetime | None = None
+    train_until: Moment | None = None
     """First moment of validation; null takes the `train_share` quantile of event times."""
-    valid_until: datetime | None = None
+    valid_until: Moment | None = None
     """First moment of the test; null takes the `valid_share` quantile of event times."""
     train_share: float = Field(default=0.6, gt=0, lt=1)
     """Share of all events that lie before validation."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from nightshift.features.affinity import SHRINKAGE, profiles
 from nightshift.features.content import TagScores
 from nightshift.features.history import Floats, Ints, Past
+from nightshift.features.names import facet_labels
 from nightshift.features.rows import Columns, Doubles, blanked, float32
 
 STRONGEST = 3
@@ -72,16 +73,15 @@ def tag_columns(tags: TagScores | Marked, candidate: Ints, past: Past, facets: b
         ("tag_overlap", overlap, tags.tops, tags.top_share),
     )
     columns: dict[str, Doubles] = {}
+    labels = facet_labels(tags.facets) if facets else []
     for name, mine, matrix, share in sides:
-        columns |= _by_facet(
-            name, mine / events, matrix[candidate].astype(np.float64), share, tags.facets if facets else ()
-        )
+        columns |= _by_facet(name, mine / events, matrix[candidate].astype(np.float64), share, labels)
     missing = ~tags.present[candidate]
     return blanked(float32({**columns}), missing)
 
 
 def _by_facet(
-    name: str, mine: Doubles, wanted: Doubles, share: Doubles, facets: tuple[str, ...]
+    name: str, mine: Doubles, wanted: Doubles, share: Doubles, facets: list[str]
 ) -> dict[str, Doubles]:
     """Inner products of profiles (rows or 1, tags) and candidates (rows, tags): their sum over facets, and
     each of `facets`."""

@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from nightshift.features.content_spec import SOURCE, TEMPLATE, ContentSpec, first_spec
-from nightshift.lift.memorization import TABLE as PROBE
+from nightshift.lift.memorization import PROBES
 from nightshift.storage.ledger import Ledgers
 from nightshift.storage.store import Store
 from nightshift.tables import ITEM_EMBEDDINGS, USER_EMBEDDINGS
@@ -60,7 +60,7 @@ class Cost:
 def calls(ledgers: Ledgers, as_of: date) -> pl.DataFrame:
     """`table, calls, prompt_tokens, new_tokens, seconds, cost_usd, unpriced` of all nights up to this one,
     rejected answers included."""
-    bought = (pl.col("as_of") <= as_of) & (pl.col("table") != PROBE)
+    bought = (pl.col("as_of") <= as_of) & ~pl.col("table").is_in(PROBES)
     rows = ledgers.calls(lambda calls: calls.filter(bought).select("table", *SPENT))
     summed = [pl.col(name).sum() for name in SPENT]
     return (

@@ -1,10 +1,10 @@
 """What can be set about judging."""
 
-from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nightshift.days import Day
 from nightshift.features.content_spec import ContentSpec
 from nightshift.lift.arms import leave_one_out
 from nightshift.rankers.din.settings import DINSettings
@@ -38,13 +38,13 @@ class LiftSettings(BaseModel):
     """Bootstrap resamples of users, and sign flips of the randomization."""
     bootstrap_seed: int = 0
     """Seed of resamples and sign flips, the same for every comparison."""
-    model_trained_until: date | None = None
+    model_trained_until: Day | None = None
     """Last day that the language model's training data knew; adds a slice of the items created later,
     which it cannot have memorized."""
     probe_titles: int = Field(default=0, ge=0)
     """Titles cut in half that the language model is asked to complete, to see whether it knows the
-    catalogue by heart; each once a model. They are asked whatever the budget says. 0: no probe. Changes no
-    other number."""
+    catalogue by heart; each once a model, within the budget, as table `title_completion`. 0: no such table.
+    Changes no other number."""
     report: bool = True
     """Writes `<home>/reports/as_of=<night>/lift.html` (needs the extra `report`; without it, says so and
     goes on)."""

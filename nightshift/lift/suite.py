@@ -25,7 +25,7 @@ from nightshift.tables import LIFT
 if TYPE_CHECKING:  # a context loads SciPy, and the configuration imports this package
     from nightshift.rankers.context import Context
 
-ROW = ["user_id", "item_id", "timestamp"]
+ROW = ["user_id", "item_id", "timestamp", "group_id"]
 """What names a test row."""
 CALIBRATION = {"smooth_ece": smooth_ece, "bias": bias}
 """Metrics that describe an arm and are not compared."""

@@ -126,11 +126,25 @@ def check_splits(splits: dict[str, pl.DataFrame]) -> None:
                 "sources.interactions.feedback right? (implicit: candidates are what is ranked; "
                 "impressions and explicit need both labels)"
             )
+        _refuse_lists_of_nobody(pl.concat(splits.values()))
         raise SourceError(
             f"the {name} split has {rows.height} rows and no positive among them; rows begin at the "
             f"first published night: "
             "run earlier nights (--as-of), or move examples.train_until and examples.valid_until"
         )
+
+
+def _refuse_lists_of_nobody(rows: pl.DataFrame) -> None:
+    """Raises SourceError when most rows are in lists of several users, which have one moment each."""
+    user = pl.col("user_id")
+    lists = rows.group_by("group_id").agg(rows=pl.len(), users=user.n_unique()).filter(pl.col("users") > 1)
+    if lists["rows"].sum() * 2 <= rows.height:
+        return
+    name, size, users = lists.sort("rows", descending=True).row(0)
+    raise SourceError(
+        f"list {name!r} has {size:,} rows of {users:,} users, and one moment: sources.interactions.group "
+        "names no list; map the id of one request or page view (nightshift check says more)"
+    )
 
 
 def _scores(

@@ -2,21 +2,29 @@
 nearest known one."""
 
 import difflib
+import json
 import os
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from nightshift.enrichments.base import Enrichment
 from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.enrichments.item_tag_scores.settings import TagSettings
-from nightshift.enrichments.registry import Registry, built_in, registry_with
+from nightshift.enrichments.registry import Registry, built_in, enabled, registry_with
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.errors import ConfigError
 from nightshift.features.candidates.settings import COLLABORATIVE
@@ -29,6 +37,7 @@ from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.plan import BudgetSettings
 from nightshift.night.schedule import NightsSettings
 from nightshift.sources import SourcesSettings
+from nightshift.yaml_text import read_yaml
 
 CONFIG_NAME = "nightshift.yaml"
 OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
@@ -112,6 +121,20 @@ class EnrichmentSettings(BaseModel, extra="allow", frozen=True, use_attribute_do
         return dict((self.model_extra or {}).get(name) or {})
 
 
+class _Environment(EnvSettingsSource):
+    """`NIGHTSHIFT_*` variables. A block is JSON, in which no key may stand twice either."""
+
+    def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
+        return json.loads(value, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise ConfigError(f"a NIGHTSHIFT_ variable holds key {twice[0]!r} twice; keep one of them")
+    return dict(pairs)
+
+
 class Settings(BaseSettings):
     """Everything Nightshift can be told."""
 
@@ -183,19 +206,31 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
+
+    @field_validator("home", "cache", mode="before")
+    @classmethod
+    def _named(cls, folder: object) -> object:
+        if isinstance(folder, str) and not folder.strip():
+            raise ValueError("an empty path would be the current folder; name a folder, or leave it out")
+        return folder
 
     @property
     def home_folder(self) -> Path:
-        """The home, absolute."""
-        return (self.root / (self.home or Path(".nightshift")).expanduser()).resolve()
+        """The home, absolute. Raises ConfigError when the path leads nowhere."""
+        return _absolute("home", self.root, self.home or Path(".nightshift"))
 
     @property
-    def registry(self) -> Registry:
-        """Every enrichment there is, by name, in the order in which a night works."""
+    def declared(self) -> Registry:
+        """Every enrichment there is, those that are off among them."""
         folder = self.enrichments.folder
         files = [self.root / file for file in self.enrichments.files]
         return registry_with(self.root / folder if folder else None, files)
+
+    @property
+    def registry(self) -> Registry:
+        """Every enrichment that is on, by name, in the order in which a night works."""
+        return enabled(self.declared, self.of)
 
     def with_files(self, files: Sequence[Path]) -> "Settings":
         """The settings with further files of enrichments. Raises ConfigError for what is wrong in one."""
@@ -217,8 +252,26 @@ class Settings(BaseSettings):
 
     @property
     def cache_folder(self) -> Path:
-        """The cache, absolute."""
-        return self.cache.expanduser().resolve()
+        """The cache, absolute. Raises ConfigError when the path leads nowhere."""
+        return _absolute("cache", Path(), self.cache)
+
+
+def _absolute(name: str, root: Path, folder: Path) -> Path:
+    """The path with `~` and symlinks followed."""
+    try:
+        return (root / folder.expanduser()).resolve()
+    except (RuntimeError, OSError) as error:  # no home of that user, symlinks in a circle, a name too long
+        raise ConfigError(
+            f"{name} {folder} leads nowhere: {error}; set {name} to the absolute path of a folder"
+        ) from error
+
+
+def refuse_empty(environment: Mapping[str, str]) -> None:
+    """Raise ConfigError for a path in the environment that is empty: an unset variable of a script, which
+    names nothing."""
+    for name in ("NIGHTSHIFT_CONFIG", "NIGHTSHIFT_HOME", "NIGHTSHIFT_CACHE"):
+        if name in environment and not environment[name].strip():
+            raise ConfigError(f"{name} is empty; unset it, or give it a path")
 
 
 def load_settings(path: Path, home: Path | None = None) -> Settings:
@@ -232,24 +285,25 @@ def load_settings(path: Path, home: Path | None = None) -> Settings:
             f"--config names another"
         )
     try:
-        raw = yaml.safe_load(path.read_text("utf-8")) or {}
+        raw = read_yaml(path.read_text("utf-8"), path.name) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold `key: value` lines, found a {type(raw).__name__}")
     refuse_unknown(Settings, raw, path.name)
-    given = {"root": path.resolve().parent} | ({"home": home.resolve()} if home else {})
+    given = {"root": path.resolve().parent} | ({"home": _absolute("home", Path(), home)} if home else {})
     try:
         settings = Settings(**_by_block(raw, path.name)).model_copy(update=given)
     except ValidationError as error:
-        lines = [told(path.name, problem) for problem in error.errors()]
-        lines += [_nights_of(raw, path) for problem in error.errors() if _lacks_nights(problem)][:1]
+        hints = {problem["loc"]: _hint(problem, raw, path.resolve().parent) for problem in error.errors()}
+        lines = [told(path.name, problem) + hints[problem["loc"]] for problem in error.errors()]
         raise ConfigError("\n".join(lines)) from error
     except SettingsError as error:
         raise ConfigError(
             f"a NIGHTSHIFT_ variable cannot be read: {error}; a block is JSON, one value is "
             f"NIGHTSHIFT_LLM__MODEL=..."
         ) from error
+    _refuse_files(settings.home_folder)
     return _known(settings, path.name)
 
 
@@ -271,7 +325,7 @@ def _by_block(raw: dict[str, Any], place: str) -> dict[str, Any]:
 def _known(settings: Settings, place: str) -> Settings:
     """The settings, once every name of an enrichment in them is one. Raises ConfigError with the nearest
     that is."""
-    names = settings.registry
+    names = settings.declared
     for block, given in (
         ("enrichments", settings.enrichments.model_extra or {}),
         ("llm.recorded", settings.llm.recorded.tables),
@@ -297,15 +351,32 @@ def _with_their_budgets(settings: Settings, registry: Registry) -> Settings:
     return settings.model_copy(update={"budget": settings.budget.model_copy(update={"tables": tables})})
 
 
-def _lacks_nights(problem: Any) -> bool:
-    return problem["type"] == "missing" and problem["loc"] in (("nights",), ("nights", "first"))
-
-
-def _nights_of(raw: dict[str, Any], path: Path) -> str:
-    """The block that is missing, by the dates of the files that the configuration names."""
+def _hint(problem: Any, raw: dict[str, Any], root: Path) -> str:
+    """What to write where a block is missing that every configuration needs."""
+    if problem["loc"] == ("sources",) and problem["type"] == "missing":
+        return "; `nightshift init` writes it for your files (docs/own_data.md)"
+    if problem["loc"] not in (("nights",), ("nights", "first")) or (
+        problem["input"] is not None and problem["type"] != "missing"
+    ):
+        return ""
     from nightshift.sources.onboarding.missing import nights_block  # reads sources, which most loads need not
 
-    return nights_block(raw.get("sources"), path.resolve().parent)
+    return f"; {nights_block(raw.get('sources'), root)}"
+
+
+def _refuse_files(home: Path) -> None:
+    """Raise ConfigError for a home that is a file, or lies under one."""
+    try:
+        nearest = next(path for path in (home, *home.parents) if path.exists())
+    except OSError as error:
+        raise ConfigError(
+            f"home {home} cannot be looked at: {error.strerror}; name another folder"
+        ) from error
+    if not nearest.is_dir():
+        raise ConfigError(
+            f"home {home}: {nearest} is a file, not a folder; name a folder: --home, NIGHTSHIFT_HOME "
+            f"or `home`"
+        )
 
 
 def _refuse_unknown_source(settings: Settings, place: str) -> None:

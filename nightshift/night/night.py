@@ -101,6 +101,7 @@ class Night:
             ledgers=self.ledgers,
             settings={each.name: self.settings.of(each) for each in self.registry.values()},
             recorded=self.recorded if self.settings.llm.is_recorded else None,
+            root=self.settings.root,
             can_score=self.settings.llm.can_score,
         )
 

@@ -179,7 +179,7 @@ def _write(path: Path, run: RunState) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        hidden.write_text(run.model_dump_json(indent=1))
+        hidden.write_text(run.model_dump_json(indent=1), "utf-8")
         hidden.replace(path)
     finally:
         hidden.unlink(missing_ok=True)

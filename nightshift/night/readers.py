@@ -29,6 +29,11 @@ class Published:
         table = self.tables[name]
         return self.store.read_or_empty(table, self.store.before(table, self.as_of))
 
+    def known(self, name: str, day: date) -> pl.DataFrame | None:
+        """The rows of the newest night at or before a day, never younger than tonight."""
+        night = self.store.newest(self.tables[name], min(day, self.as_of))
+        return None if night is None else self.store.read(self.tables[name], night)
+
 
 @dataclass(frozen=True)
 class Foreseen:
@@ -62,3 +67,7 @@ class Foreseen:
     def last(self, name: str) -> pl.DataFrame:
         """The rows of the newest night before."""
         return self.published.last(name)
+
+    def known(self, name: str, day: date) -> pl.DataFrame | None:
+        """The rows of the newest night at or before a day."""
+        return self.published.known(name, day)

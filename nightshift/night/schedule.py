@@ -1,17 +1,18 @@
 """Which nights there are, when they start by themselves, when they are overdue and how many of them are
 kept."""
 
-import re
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from nightshift.cron import checked_cron
+from nightshift.days import Day
 
 Status = Literal["running", "stopped"]
 """Dagster's words for a schedule or sensor that is on or off."""
 UNKNOWN_ZONE = "no time zone of that name; use an IANA name such as UTC, Europe/Berlin or America/New_York"
-FIVE_FIELDS = re.compile(r"\S+(\s+\S+){4}")
 
 
 class SensorSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -29,13 +30,15 @@ class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     """Which nights there are, when they start by themselves and how long they are kept. None of it is part
     of a content key."""
 
-    first: date
+    first: Day
     """The first night: the first partition of every asset."""
-    last: date | None = None
+    last: Day | None = None
     """The last night, for replays of old data. None: nights go on for ever."""
     schedule: str = "0 1 * * *"
     """When the schedule `every_night` starts a night, in cron's five fields, read in `timezone`. The night
-    it starts is the day that has begun in UTC by then: it knows events strictly before 00:00 UTC."""
+    it starts is the day that has begun in UTC by then: it knows events strictly before 00:00 UTC. Where
+    the clock change moves the hour across 00:00 UTC, a tick in autumn starts two nights and one in spring
+    none: no night is lost."""
     training_schedule: str = "0 4 * * 1"
     """When `every_week` trains and reports, in cron's five fields, read in `timezone`."""
     timezone: str = "UTC"
@@ -56,12 +59,7 @@ class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     @field_validator("schedule", "training_schedule")
     @classmethod
     def _cron(cls, cron: str) -> str:
-        if not FIVE_FIELDS.fullmatch(cron.strip()):
-            raise ValueError(
-                "a schedule has cron's five fields, minute hour day-of-month month day-of-week, such "
-                "as '0 1 * * *'"
-            )
-        return cron.strip()
+        return checked_cron(cron)
 
     @field_validator("timezone")
     @classmethod
@@ -71,3 +69,35 @@ class NightsSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docst
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(UNKNOWN_ZONE) from error
         return zone
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "NightsSettings":
+        if self.last is not None and self.last < self.first:
+            raise ValueError(
+                f"last {self.last} is before first {self.first}, so there is no night; exchange them"
+            )
+        return self
+
+
+def steadier_schedule(nights: NightsSettings, day: date) -> str | None:
+    """The next hour of the day that stays on one side of 00:00 UTC in the year after `day`, where the
+    schedule's own hour does not.
+
+    None where it does, and for schedules of more than one plain hour and minute, which start every night
+    at one of them.
+    """
+    minute, hour, *rest = nights.schedule.split()
+    if not (minute.isdigit() and hour.isdigit()) or not _crosses(
+        int(hour), int(minute), nights.timezone, day
+    ):
+        return None
+    hours = (h % 24 for h in range(int(hour) + 1, int(hour) + 24))
+    steady = next((h for h in hours if not _crosses(h, int(minute), nights.timezone, day)), None)
+    return None if steady is None else " ".join((minute, str(steady), *rest))
+
+
+def _crosses(hour: int, minute: int, zone: str, day: date) -> bool:
+    """Whether a time of the clock lies on another day in UTC after the clock has changed."""
+    days = (day + timedelta(days=number) for number in range(366))
+    clocks = (datetime.combine(each, time(hour, minute), ZoneInfo(zone)) for each in days)
+    return len({clock.astimezone(UTC).date() - clock.date() for clock in clocks}) > 1

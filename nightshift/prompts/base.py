@@ -66,6 +66,9 @@ class Prompt(Generic[V]):
     again: Callable[[str, str], str] = lambda text, reason: text
     """The text of the next attempt, from a row's text and the reason its last answer was rejected. Not
     part of the key."""
+    max_equal: int | None = None
+    """Rows of the table that may have one sentence; what would stand for more is rejected as `repeated`.
+    None: any number. Not part of the key."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a prompt that is given questions in both ways."""

@@ -10,6 +10,8 @@ from nightshift.prompts.parsing import accept, sentence
 
 CHARS_PER_WORD = 8
 """An English word and its space take six characters; two more leave room for the last one."""
+LABELS = ("Summary:",)
+"""What models write before the sentence inside the object as well."""
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -32,4 +34,4 @@ def whole_sentence(text: str, max_chars: int, max_words: int, not_these: Collect
     """One clean sentence. A text that fills its limit without ending was cut there. Raises RejectedAnswer."""
     line = " ".join(text.split())
     cut = len(text) >= max_chars and not line.endswith((".", "!", "?"))
-    return sentence(accept(line, "length" if cut else "stop"), max_words, not_these)
+    return sentence(accept(line, "length" if cut else "stop", LABELS), max_words, not_these)

@@ -7,7 +7,6 @@ bounded, so that the longest answer, and with it what a night may have to pay, f
 
 import json
 import math
-import re
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from nightshift.errors import ConfigError, RejectedAnswer, RejectReason
 from nightshift.models.llm.base import FinishReason
 from nightshift.models.llm.schema import Schema, bounds, compact
-from nightshift.prompts.parsing import accept, shown
+from nightshift.models.llm.wrappings import block
+from nightshift.prompts.parsing import refuse, shown
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -24,7 +24,6 @@ CHARS_PER_TOKEN = 2.0
 of English and 2 to 3 of other languages in Latin letters; scripts that need more tokens than this are
 closed early, and judged like any other answer."""
 _NOISE = ("title", "description", "default", "$defs")
-_FENCE = re.compile(r"\A```(?:json|JSON)?\s*(.*?)\s*```\Z", re.DOTALL)
 _REASONS: dict[str, RejectReason] = {
     "literal_error": "unknown_tag",
     "string_too_long": "too_long",
@@ -76,17 +75,18 @@ def _plain(node: Any, defs: dict[str, Any]) -> Schema:
 
 
 def read_json(answer: str, finish: FinishReason, model: type[M]) -> M:
-    """The answer as the model. Blanks and one code fence around the object are let pass; anything else is
-    rejected with its reason.
+    """The answer as the model. Thoughts, a preamble line, marks and one code fence around the object are
+    let pass.
 
     Raises RejectedAnswer: refusal, empty, too_long (cut, or a longer text than the schema allows),
     not_json, unknown_tag, schema.
     """
     text = answer.strip()
-    fenced = _FENCE.match(text)
-    value = _loaded(fenced[1] if fenced else text)
+    value = _loaded(text)
     if not isinstance(value, dict):
-        accept(
+        value = _loaded(block(text))
+    if not isinstance(value, dict):
+        refuse(
             text, finish
         )  # a refusal, nothing at all, or cut at the limit: better reasons than the last one
         raise RejectedAnswer("not_json", f"not one JSON object: {shown(text)}")

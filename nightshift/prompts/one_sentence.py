@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection
 
 from pydantic import BaseModel
 
+from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import Decoding, FinishReason
-from nightshift.prompts.parsing import accept, sentence
+from nightshift.prompts.parsing import accept, sentence, shown
 
 LABEL = "Summary:"
 """What a line begins with."""
@@ -17,10 +18,23 @@ class Facts(BaseModel, extra="forbid", frozen=True):
     summary: str
 
 
-def one_sentence(max_words: int, examples: Collection[str]) -> Callable[[str, FinishReason], Facts]:
-    """Reads an answer that goes on where the prompt left a line open, and refuses copies of an example's
-    sentence."""
-    return lambda answer, finish: Facts(summary=sentence(accept(answer, finish), max_words, examples))
+def one_sentence(
+    max_words: int, examples: Collection[str], noun: str | None = None
+) -> Callable[[str, FinishReason], Facts]:
+    """Reads an answer that goes on where the prompt left a line open.
+
+    Refuses copies of an example's sentence, and a line that begins the next item (`Movie: ...`) instead of
+    this one's sentence.
+    """
+    others = tuple(f"{name}:".casefold() for name in (noun, f"Kind of {noun}", "About") if noun)
+
+    def read(answer: str, finish: FinishReason) -> Facts:
+        text = accept(answer, finish, (LABEL,))
+        if others and text.casefold().startswith(others):
+            raise RejectedAnswer("schema", f"begins another item: {shown(text)}")
+        return Facts(summary=sentence(text, max_words, examples))
+
+    return read
 
 
 def to_the_line_end(max_new_tokens: int, repetition_penalty: float) -> Decoding:

@@ -1,20 +1,18 @@
-"""Read a model's answer: what is refused, empty, cut, stuttered or copied is rejected with its reason."""
+"""Read a model's answer: what is refused, empty, cut, stuttered or copied is rejected with its reason.
 
-import re
+What models put around an answer is taken off first (`nightshift.models.llm.wrappings`), the same for every
+prompt and backend.
+"""
+
+import json
 from collections.abc import Collection
 
 from nightshift.errors import RejectedAnswer
 from nightshift.models.llm.base import FinishReason
+from nightshift.models.llm.wrappings import bare, block, is_unfinished_thought
 from nightshift.prompts.item_text import visible
+from nightshift.prompts.refusals import is_placeholder, is_refusal
 
-REFUSAL = re.compile(
-    r"(^as an ai\b|\bas an ai (?:language )?(?:model|assistant)\b|\bas a language model\b|\bi['’]?m "
-    r"sorry\b|\bi am sorry\b|\bi apologi[sz]e"
-    r"|\bi can(?:not|['’]t) (?:help|assist|provide|answer|create|write)|\bi['’]?m (?:unable|not able) to"
-    r"|\bi don['’]?t have (?:any )?(?:information|access|enough))",
-    re.IGNORECASE,
-)
-"""How instruction-tuned models refuse, or say that they do not know the item."""
 LEAST_VARIETY = 0.5
 """Smallest share of distinct words in a text of eight words or more; below it the model is stuttering."""
 
@@ -22,16 +20,50 @@ LONGEST_WORD = 20
 """Characters a word may have on average; a text beyond it is no sentence."""
 
 
-def accept(answer: str, finish: FinishReason) -> str:
-    """The stripped answer. Raises RejectedAnswer for a refusal, an empty answer, or one that ran out of
-    tokens."""
-    text = answer.strip()
-    if finish == "refusal" or REFUSAL.search(text):
+def accept(answer: str, finish: FinishReason, labels: Collection[str] = ()) -> str:
+    """The answer with nothing around it; `labels` are the prompt's own, which models repeat.
+
+    Raises RejectedAnswer for a refusal, for thoughts that never end, for an answer that is empty (only
+    marks, a preamble or `N/A`) or an object, and for one that ran out of tokens.
+    """
+    text = _only_text(bare(answer, labels), answer)
+    says_nothing = not any(sign.isalnum() for sign in text) or is_placeholder(text)
+    if says_nothing and answer.strip() and finish != "refusal" and not is_unfinished_thought(answer):
+        raise RejectedAnswer("empty", f"says nothing: {shown(answer.strip())}")
+    return _judged(answer, text, finish)
+
+
+def refuse(answer: str, finish: FinishReason) -> None:
+    """Raises RejectedAnswer for what is wrong with an answer whatever its form: refusal, empty, too_long."""
+    _judged(answer, block(answer), finish)
+
+
+def _judged(answer: str, text: str, finish: FinishReason) -> str:
+    if finish == "refusal" or is_refusal(text):
         raise RejectedAnswer("refusal", shown(text))
+    if is_unfinished_thought(answer):
+        raise RejectedAnswer("too_long", f"the thoughts do not end: {shown(answer.strip())}")
     if not text:
         raise RejectedAnswer("empty", "the model wrote nothing")
     if finish == "length":
         raise RejectedAnswer("too_long", f"cut at the token limit: {shown(text)}")
+    return text
+
+
+def _only_text(text: str, answer: str) -> str:
+    """The text of an object that holds nothing else, where a line was asked for. Raises RejectedAnswer for
+    other objects."""
+    if not (text.startswith(("{", "[")) and text.endswith(("}", "]"))):
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    if len(inner) == 1 and isinstance(inner[0], str):
+        return inner[0].strip()
+    if isinstance(value, dict) or not inner:
+        raise RejectedAnswer("schema", f"an object instead of a sentence: {shown(answer.strip())}")
     return text
 
 

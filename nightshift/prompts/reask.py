@@ -14,6 +14,7 @@ HINTS: dict[str, str] = {
     "too_long": "The last answer was too long. Write one short sentence.",
     "ungrounded": "The last answer was copied from an example. Write about what is above.",
     "repetition": "The last answer repeated itself. Use each word once.",
+    "repeated": "The last answer fits many others. Say what sets this one apart.",
 }
 """Reject reason to what the model is told. A server's failure is no answer, so there is nothing to say
 about it."""

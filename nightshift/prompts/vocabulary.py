@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from nightshift.errors import ConfigError
 from nightshift.prompts.item_text import one_line
 from nightshift.prompts.stopwords import STOPWORDS, folded, singulars
+from nightshift.yaml_text import read_yaml
 
 WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['\u2019-](?=[^\W\d_])){2,20}")
 """Three letters or more, of any alphabet; apostrophes and hyphens only between letters."""
@@ -69,6 +70,15 @@ class Vocabulary(BaseModel, extra="forbid", frozen=True):
     examples: tuple[Example, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _each_once(self) -> "Vocabulary":
+        lists = {"facet": [facet.name for facet in self.facets]}
+        lists |= {f"tag of facet {facet.name!r}": list(facet.tags) for facet in self.facets}
+        for what, names in lists.items():
+            if twice := [name for name, count in Counter(names).items() if count > 1]:
+                raise ValueError(f"{what}: {twice[0]!r} stands twice; keep one of them")
+        return self
+
+    @model_validator(mode="after")
     def _examples_use_the_tags(self) -> "Vocabulary":
         for example in self.examples:
             for facet in self.facets:
@@ -98,15 +108,16 @@ def load_vocabulary(name: str, root: Path) -> Vocabulary:
         )
     try:
         raw = shipped.read_text("utf-8") if shipped.is_file() else path.read_text("utf-8")
-        return Vocabulary.model_validate(yaml.safe_load(raw))
+        return Vocabulary.model_validate(read_yaml(raw, f"vocabulary {name}"))
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
         raise ConfigError(f"vocabulary {name}: {error}") from error
 
 
-def as_yaml(vocabulary: Vocabulary) -> str:
-    """The vocabulary as the file `load_vocabulary` reads."""
+def as_yaml(vocabulary: Vocabulary, unicode: bool = True) -> str:
+    """The vocabulary as the file `load_vocabulary` reads; without `unicode`, characters beyond ASCII are
+    escaped."""
     plain = vocabulary.model_dump(mode="json", exclude_defaults=True)
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=unicode, default_flow_style=None, width=120)
 
 
 def propose(

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import ArgumentError, NightshiftError
 from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.content_spec import ContentSpec
 from nightshift.features.history import EventLog, Ints, without_duplicates
@@ -24,6 +24,7 @@ from nightshift.features.rows import Columns
 from nightshift.features.settings import FeatureSettings
 from nightshift.serving.columns import FAMILIES, candidate_columns
 from nightshift.serving.complete_night import WholeNight, newest_whole, whole_night
+from nightshift.serving.ids import listed
 from nightshift.serving.live import NOBODY, Live, no_events, refitted
 from nightshift.serving.night import ServedNight, key_of, open_night
 from nightshift.serving.recipe import newest_recipe
@@ -69,7 +70,15 @@ class Added:
 
 
 def microseconds(now: datetime) -> int:
-    """Microseconds since 1970; a moment without a time zone is UTC."""
+    """Microseconds since 1970; a moment without a time zone is UTC. Raises ArgumentError for what is no
+    moment."""
+    if not isinstance(now, datetime):
+        raise ArgumentError(
+            f"a moment is a datetime (without a time zone: UTC), found {now!r:.60} of type "
+            f"{type(now).__name__}; "
+            "datetime.combine(day, time()) makes one of a date, datetime.fromtimestamp(seconds, UTC) "
+            "one of seconds"
+        )
     aware = now if now.tzinfo else now.replace(tzinfo=UTC)
     return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
 
@@ -122,6 +131,21 @@ class Features:
         store, opened = Store(home), Opened(as_of, codes or settings.codes, candidates, spec)
         night = open_night(store, opened.whole(store), settings, folder, candidates, spec)
         return cls(store, settings, folder, _live(night), opened)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as a name: whoever unpickles it maps the same night's arrays from the same home, with
+        the events that were added."""
+        with self._writing:
+            home, folder = self._store.home.resolve(), self.folder.resolve()
+            return _reopened, (
+                home,
+                self.settings,
+                folder,
+                self._live.night.as_of,
+                self._opened,
+                self._events,
+                self._live.until,
+            )
 
     @property
     def codes(self) -> bool:
@@ -189,7 +213,7 @@ class Features:
         fresh = events.select(pl.col(name).cast(INTERACTIONS.schema[name]) for name in EVENT).drop_nulls()
         with self._writing:
             self._events = pl.concat([self._events, fresh])
-            known = max(self._live.until, microseconds(until)) if until else self._live.until
+            known = max(self._live.until, microseconds(until)) if until is not None else self._live.until
             return self._put(_live(self._live.night), known)
 
     def columns(self, user: str, candidates: Sequence[str], now: datetime | None = None) -> pl.DataFrame:
@@ -198,6 +222,7 @@ class Features:
 
         One row a candidate, in order. Where the source has lists (impressions), the candidates are one.
         """
+        candidates = listed(candidates)  # type: ignore[assignment]
         live, moment = self.at(now)
         families = tuple(name for name in FAMILIES if name in self.settings.families)
         found = candidate_columns(
@@ -211,7 +236,7 @@ class Features:
         """What is known at a moment, and the moment in microseconds: `now`, or the night's 00:00 UTC where
         `now` is before it."""
         live = self._live
-        moment = max(microseconds(now or datetime.now(UTC)), live.night.moment)
+        moment = max(microseconds(datetime.now(UTC) if now is None else now), live.night.moment)
         if moment > live.newest or not len(live.added.time):
             return live, moment
         cut = self._cut
@@ -232,6 +257,24 @@ class Features:
         same_night = self._live.refits if self._live.night.key == bare.night.key else ()
         self._live = refitted(live, same_night)
         return Added(len(log.time), before, unknown)
+
+
+def _reopened(
+    home: Path,
+    settings: FeatureSettings,
+    folder: Path,
+    as_of: date,
+    opened: Opened,
+    events: pl.DataFrame,
+    until: int,
+) -> Features:
+    """What `__reduce__` names. Raises NightshiftError when the night is not there (any more)."""
+    store = Store(home)
+    night = open_night(store, whole_night(store, as_of, opened.codes), settings, folder, opened.candidates)
+    features = Features(store, settings, folder, _live(night), opened)
+    features._events = events
+    features._put(_live(night), until)
+    return features
 
 
 def _live(night: ServedNight) -> Live:

@@ -1,16 +1,34 @@
 """From ids to numbers, on arrays that can be memory-mapped: a sorted array of names and the number of
 each."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nightshift.errors import ArgumentError
 from nightshift.features.history import Ints
 
 REMEMBERED = 200_000
 """Looked-up ids kept in a dictionary (about 40 MB); when it is full it starts anew."""
+
+
+def listed(candidates: Iterable[Hashable]) -> tuple[Hashable, ...]:
+    """Candidates as a tuple: a list, an array or a series of ids. Raises ArgumentError for one text, whose
+    letters are no ids, and for tables."""
+    if isinstance(candidates, str | bytes | bytearray) or len(getattr(candidates, "shape", (1,))) != 1:
+        what = f"{candidates!r:.60}" if isinstance(candidates, str | bytes) else type(candidates).__name__
+        raise ArgumentError(
+            f"candidates are a list of item ids, found {what}; for one item write [item], for a table "
+            f"name its column"
+        )
+    try:
+        return tuple(candidates)
+    except TypeError as error:
+        raise ArgumentError(
+            f"candidates are a list of item ids, found {type(candidates).__name__}; for one item write [item]"
+        ) from error
 
 
 class _Seen(dict[Hashable, int]):

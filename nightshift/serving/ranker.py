@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nightshift.errors import ConfigError, ModelUnavailable
+from nightshift.errors import ArgumentError, ConfigError, ModelUnavailable
 from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.rankers.lightgbm import LightGBMRanker
 from nightshift.serving.columns import FAMILIES
 from nightshift.serving.features import FOLDER, Features
+from nightshift.serving.ids import listed
 from nightshift.serving.recipe import (
     CANDIDATES_FILE,
     load_candidates,
@@ -56,6 +57,7 @@ class Ranker:
             raise ConfigError(
                 "the ranker reads semantic ids; open its features with Features.open(home, codes=True)"
             )
+        self._loaded: tuple[Path, str, bool, str] | None = None
         self.features, self.as_of, self.engine, self.scorer = features, as_of, scorer.engine, scorer
         features.attach(scorer)
 
@@ -99,7 +101,19 @@ class Ranker:
                 f"{folder} was trained on features of other settings than these; open them with "
                 f"Ranker.load(home).features"
             )
-        return cls(scorer, features, date.fromisoformat(folder.name.removeprefix("as_of=")))
+        loaded = cls(scorer, features, date.fromisoformat(folder.name.removeprefix("as_of=")))
+        loaded._loaded = Path(home).resolve(), arm, compiled, ranker
+        return loaded
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as a name: a worker opens the same ranker and night from the same home, mapped.
+        ArgumentError where it has none."""
+        if self._loaded is None:
+            raise ArgumentError(
+                "this ranker was made of parts and cannot be pickled; one that Ranker.load(home) opened can"
+            )
+        home, arm, compiled, ranker = self._loaded
+        return Ranker.load, (home, arm, self.as_of, self.features, compiled, ranker)
 
     def rank(self, user: str, candidates: Sequence[str], now: datetime | None = None) -> Ranked:
         """Score candidates for a user at a moment (default: this one; before the night it counts as the
@@ -107,8 +121,10 @@ class Ranker:
 
         Never raises for what it does not know: unknown users and items are scored with what there is, and
         marked. A repeated candidate is returned once. Equal scores keep the order of the candidates.
+        Candidates are a list, an array or a series of ids; ArgumentError for a single text, and for a
+        `now` that is no datetime.
         """
-        items = tuple(dict.fromkeys(candidates))
+        items = tuple(str(item) for item in dict.fromkeys(listed(candidates)))
         request = Request.of(self.features, user, items, now)
         night = request.live.night
         chance = self.scorer.chances(request) if items else np.zeros(0)

@@ -15,6 +15,7 @@ from nightshift.sources.reads import (
     NO_TIME,
     NO_USER,
     SWALLOWED,
+    TOO_EARLY,
     TWICE,
     UNDATED,
     UNKNOWN,
@@ -24,17 +25,20 @@ from nightshift.sources.reads import (
     Read,
 )
 from nightshift.sources.settings import InteractionsSource, ItemsSource, SourcesSettings
+from nightshift.sources.spelling import twice_spelt
 from nightshift.sources.wording import shown
 
 FIXES = {
     NO_USER: "Map another `user_id` column, or repair the rows.",
     NO_ITEM: "Map another `item_id` column, or repair the rows.",
     NO_TIME: f"{HINTS[NO_TIME]}.",
+    TOO_EARLY: f"{HINTS[TOO_EARLY]}.",
     FUTURE: f"{HINTS[FUTURE]}.",
     NO_LABEL: f"{HINTS[NO_LABEL]}.",
     UNKNOWN: "Complete the catalogue, or set `sources.interactions.unknown_item: refuse` to stop instead.",
     TWICE: "Remove the repeated rows; `sources.items.duplicate_item: refuse` stops instead.",
-    UNLISTED: 'Write the names as a JSON list, ["Toys", "Home"], or as text with bars between them; objects in '
+    UNLISTED: 'Write the names as a JSON list, ["Toys", "Home"], or as text with bars between '
+    "them; objects in "
     "lists are not read.",
     SWALLOWED: f"{HINTS[SWALLOWED]}.",
     UNDATED: "Set `sources.items.created_at_unit` for numbers, or repair the values.",
@@ -129,11 +133,34 @@ def remarks(sources: SourcesSettings, items: ItemsRead, events: EventsRead) -> I
             items.frame.height,
             "Map title, or fill the column.",
         )
-    if events.duplicates:
+    if repeats := events.duplicates - events.contradictions:
+        same = (
+            "user, item, moment and list"
+            if sources.interactions.feedback == "impressions"
+            else "user, item and moment"
+        )
         fix = "None needed: one of each is kept. Times of whole days make equal events of repeated ones."
-        yield _counted("events repeat another in user, item and moment", events.duplicates, events.rows, fix)
+        yield _counted(f"events repeat another in {same}", repeats, events.rows, fix)
+    yield from _of_ids(sources, items.frame, events.frame)
     yield from _of_labels(sources.interactions, events.frame)
     yield from _of_times(sources.interactions, events.frame)
+
+
+def _of_ids(sources: SourcesSettings, items: pl.DataFrame, events: pl.DataFrame) -> Iterator[Finding]:
+    """Ids that stand there in two spellings, as whole numbers and as floats."""
+    yield from _twice("items", sources.items.item_id, items["item_id"])
+    yield from _twice("users", sources.interactions.user_id, events["user_id"])
+
+
+def _twice(what: str, column: str, ids: pl.Series) -> Iterator[Finding]:
+    pointed = twice_spelt(ids)
+    if not pointed:
+        return
+    plain = pointed[0].split(".")[0]
+    fix = f"Numbers became floats in some rows: write column {column!r} as text or whole numbers throughout."
+    yield Finding(
+        f"{what} stand there twice, as {plain!r} and as {pointed[0]!r}", len(pointed), column=column, fix=fix
+    )
 
 
 def _counted(what: str, rows: int, of: int, fix: str) -> Finding:

@@ -8,31 +8,35 @@ from pathlib import Path
 import polars as pl
 
 from nightshift.errors import SourceError
-from nightshift.sources.columns import id_of, label_of
+from nightshift.sources.columns import id_of, label_of, rating_of
 from nightshift.sources.files import FILE, SourceFile, columns_of, find_files, guarded, numbered
 from nightshift.sources.quoting import Span
+from nightshift.sources.ratings import odd_ratings
 from nightshift.sources.reads import (
+    CONTRADICTED,
     FUTURE,
     NO_ITEM,
     NO_LABEL,
     NO_TIME,
     NO_USER,
     REASON,
+    RESPELT,
+    TOO_EARLY,
     UNKNOWN,
     VALUE,
     EventsRead,
+    Oddity,
     check_share,
     counts,
     rejects,
 )  # fmt: skip
+from nightshift.sources.repeats import AGAINST, REPEATED, told_apart
 from nightshift.sources.settings import InteractionsSource
+from nightshift.sources.spelling import catalogue_spelling
 from nightshift.sources.swallowed import counted_with, settled, swallowed_by, swallowed_rejects
-from nightshift.sources.times import check_unit, moment_of, utc
+from nightshift.sources.times import PLAUSIBLE_FROM, check_unit, moment_of, utc
 from nightshift.sources.wording import shown
 from nightshift.tables import INTERACTIONS
-
-ORDER = ["timestamp", "user_id", "item_id"]
-"""Events are sorted by these columns."""
 
 LAST_IN_ORDER = datetime(2000, 12, 31, 12, tzinfo=UTC)
 """Where the last event of every user is laid when a source has an order and no times."""
@@ -54,13 +58,15 @@ def read_interactions(
         raise SourceError(f"{files[0].place} has no rows: sources.interactions.path names no events")
     rows = _positive(source, files, read)
     _check_units(source, files, rows, utc(now))
+    odd = odd_ratings(source, rows, files)
+    rows, respelt = _as_the_catalogue_spells(rows, items, files)
     known = rows["item_id"].is_in(items["item_id"].implode())
-    rows = rows.with_columns(_reason(known, utc(now)).alias(REASON))
+    rows = rows.with_columns(_reason(known, utc(now), _too_early(source, rows, utc(now))).alias(REASON))
     rows = rows.with_columns(_value().alias(VALUE))
     found = _result(
         source, files, _laid_back(rows) if source.timestamp_unit == "order" else rows, items, before, spans
     )
-    return dataclasses.replace(found, other_kinds=read.height - rows.height)
+    return dataclasses.replace(found, other_kinds=read.height - rows.height, odd=found.odd | odd | respelt)
 
 
 def _read_file(source: InteractionsSource, now: datetime, file: SourceFile) -> pl.DataFrame:
@@ -84,7 +90,12 @@ def _read_file(source: InteractionsSource, now: datetime, file: SourceFile) -> p
         "label": label,
         "kind": pl.col(source.kind).cast(pl.String) if source.kind else pl.lit(None, pl.String),
         "request_id": _group(source, schema, file),
-        "_raw_time": pl.when(time.is_null() | (time > now)).then(pl.col(source.timestamp).cast(pl.String)),
+        "_raw_time": pl.when(time.is_null() | (time > now) | (time < PLAUSIBLE_FROM)).then(
+            pl.col(source.timestamp).cast(pl.String)
+        ),
+        "_rating": rating_of(source, schema[source.label])
+        if source.label and source.feedback == "explicit"
+        else pl.lit(None, pl.Float64),
         "_raw_label": pl.when(label.is_null()).then(pl.col(source.label).cast(pl.String))
         if source.label
         else pl.lit(None, pl.String),
@@ -130,6 +141,26 @@ def _check_units(
         )
 
 
+def _too_early(source: InteractionsSource, rows: pl.DataFrame, now: datetime) -> pl.Expr:
+    """Whether a moment lies before 1980 where others lie after it. Steps of a simulation all do and stay."""
+    times = rows["timestamp"]
+    mixed = source.timestamp_unit != "order" and bool(((times >= PLAUSIBLE_FROM) & (times <= now)).any())
+    return (pl.col("timestamp") < PLAUSIBLE_FROM) if mixed else pl.lit(False)
+
+
+def _as_the_catalogue_spells(
+    rows: pl.DataFrame, items: pl.DataFrame, files: list[SourceFile]
+) -> tuple[pl.DataFrame, dict[str, Oddity]]:
+    """The rows with item ids as the catalogue has them, where only a `.0` is between; how many these are."""
+    spelling = catalogue_spelling(rows["item_id"], items["item_id"])
+    if not spelling:
+        return rows, {}
+    respelt = rows.filter(pl.col("item_id").is_in(list(spelling)))
+    return rows.with_columns(pl.col("item_id").replace(spelling)), {
+        RESPELT: Oddity.of(respelt, "item_id", files)
+    }
+
+
 def _laid_back(rows: pl.DataFrame) -> pl.DataFrame:
     """One day for each place in a user's order, counted back from a last day that all users share. Rows
     that are dropped do not count.
@@ -143,12 +174,13 @@ def _laid_back(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.coalesce(laid, "timestamp").alias("timestamp"))
 
 
-def _reason(known: pl.Series, now: datetime) -> pl.Expr:
+def _reason(known: pl.Series, now: datetime, early: pl.Expr) -> pl.Expr:
     """Why a row is dropped; the first reason that holds. Null: it is not."""
     return (
         pl.when(pl.col("user_id").is_null()).then(pl.lit(NO_USER))
         .when(pl.col("item_id").is_null()).then(pl.lit(NO_ITEM))
         .when(pl.col("timestamp").is_null()).then(pl.lit(NO_TIME))
+        .when(early).then(pl.lit(TOO_EARLY))
         .when(pl.col("timestamp") > now).then(pl.lit(FUTURE))
         .when(pl.col("label").is_null()).then(pl.lit(NO_LABEL))
         .when(~known).then(pl.lit(UNKNOWN))
@@ -159,7 +191,7 @@ def _value() -> pl.Expr:
     """The value that a row was dropped for."""
     reason = pl.col(REASON)
     return (
-        pl.when(reason.is_in([NO_TIME, FUTURE])).then(pl.col("_raw_time"))
+        pl.when(reason.is_in([NO_TIME, TOO_EARLY, FUTURE])).then(pl.col("_raw_time"))
         .when(reason == NO_LABEL).then(pl.col("_raw_label"))
         .when(reason == UNKNOWN).then(pl.col("item_id"))
     )  # fmt: skip
@@ -181,15 +213,19 @@ def _result(
     check_share(source, whole_rows, dropped, listed)
     accepted = tonight.filter(pl.col(REASON).is_null())
     _check_unknown(source, bool(rows[REASON].is_null().any()), listed, items, dropped.get(UNKNOWN, 0))
-    events = _each_once(accepted)
+    marked = told_apart(source, accepted)
+    events, against = marked.filter(~pl.col(REPEATED)), marked.filter(AGAINST)
+    shown_value = "_rating" if source.feedback == "explicit" else "label"
     return EventsRead(
-        frame=INTERACTIONS.conform(events),
+        frame=INTERACTIONS.conform(events.select(list(INTERACTIONS.columns))),
         rejects=listed,
         rows=whole_rows,
         spans=spans,
         dropped=dropped,
         later=rows.height - tonight.height,
+        next_moment=rows.filter(later & pl.col(REASON).is_null()).select(pl.col("timestamp").min()).item(),
         duplicates=accepted.height - events.height,
+        odd={CONTRADICTED: Oddity.of(against, shown_value, files)} if against.height else {},
     )
 
 
@@ -217,10 +253,3 @@ def _check_unknown(
     raise SourceError(
         f"events of items that are not in the catalogue: {unknown:,}. {example}. Set unknown_item to drop"
     )
-
-
-def _each_once(accepted: pl.DataFrame) -> pl.DataFrame:
-    """Sorted, and of events equal in user, item and timestamp only the first in the files."""
-    columns = accepted.select(list(INTERACTIONS.columns)).sort(ORDER, maintain_order=True)
-    repeated = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in ORDER)
-    return columns.filter(~repeated.fill_null(False))

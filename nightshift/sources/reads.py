@@ -1,6 +1,7 @@
 """What reading a source gives: the table, the rows that were dropped with their reasons, and the counts."""
 
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -21,6 +22,7 @@ REJECTS_A_REASON = 1000
 NO_USER = "user_id is missing"
 NO_ITEM = "item_id is missing"
 NO_TIME = "timestamp is missing or unreadable"
+TOO_EARLY = "timestamp is before 1980 among later ones: many tools write this for no time"
 FUTURE = "timestamp is later than the wall clock: check timestamp_unit and time zone"
 NO_LABEL = "label is missing or unreadable"
 UNKNOWN = "item is not in the catalogue"
@@ -34,12 +36,44 @@ HARMLESS = (UNKNOWN, TWICE, UNDATED, UNLISTED)
 HINTS = {
     NO_TIME: "Datetimes and ISO 8601 text are read as they are, numbers need timestamp_unit (s, "
     "ms, us or ns)",
+    TOO_EARLY: "0, 1970-01-01 and 0001-01-01 stand for no time: write the moment into the rows, or omit them",
     FUTURE: "Check timestamp_unit and the time zone",
-    SWALLOWED: 'Close the quote on the line where it begins; a quote that is a letter is written twice ("") in a '
+    SWALLOWED: "Close the quote on the line where it begins; a quote that is a letter is written "
+    'twice ("") in a '
     "quoted field",
     NO_LABEL: "Ratings are numbers; clicks are 0/1 or true/false",
 }
 """What usually helps, by reason."""
+
+
+CONTRADICTED = "contradicted"
+"""Rows whose label is not that of the equal event that was kept."""
+RESPELT = "respelt"
+"""Events whose item the catalogue spells with, or without, the `.0` of a float."""
+NEGATIVE = "negative"
+"""Ratings below zero."""
+ZERO = "zero"
+"""Ratings of zero where all others are 1 or more."""
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """Rows that were read, or stand behind one that was, and look like a mistake."""
+
+    rows: int
+    """How many."""
+    where: str
+    """Place of the first: `events.csv row 3`."""
+    value: str | None
+    """What it holds there."""
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, value: str, files: list[SourceFile]) -> "Oddity":
+        """All of `rows` (at least one); the first in the files is the example, `value` the column shown."""
+        first = rows.bottom_k(1, by=[FILE, ROW])
+        told = first[value][0]
+        said = None if told is None else f"{told:g}" if isinstance(told, float) else shown(told)
+        return cls(rows.height, str(first.select(place_of(files)).item()), said)
 
 
 @dataclass(frozen=True)
@@ -75,10 +109,28 @@ class EventsRead(Read):
     later: int
     """Events at or after `before`: not wrong, left for later nights."""
     duplicates: int
-    """Events equal to another in user, item and timestamp; one of each was kept."""
+    """Events equal to another in user, item, timestamp (impressions: and list); one of each was kept."""
     other_kinds: int = 0
     """Events of a kind that `positive_kinds` does not name: left out before anything else is asked of
     them."""
+    next_moment: datetime | None = None
+    """The oldest event left for later nights; None where there is none."""
+    odd: dict[str, Oddity] = field(default_factory=dict)
+    """What looks like a mistake, by its kind (`CONTRADICTED`, `RESPELT`, ...)."""
+
+    @property
+    def contradictions(self) -> int:
+        """Those of the duplicates whose label is another than that of the event kept."""
+        return self.odd[CONTRADICTED].rows if CONTRADICTED in self.odd else 0
+
+    def way_out(self, as_of: date) -> str:
+        """What to do where a night knows no event: the first one that knows one."""
+        if self.next_moment is None:
+            return "No event before this night can be used; `nightshift check` says why"
+        first = self.next_moment.date() + timedelta(days=1)
+        known = f"and night {as_of} knows events strictly before it"
+        oldest = f"The oldest event is of {self.next_moment:%Y-%m-%d}, {known}"
+        return f"{oldest}: run --as-of {first} or a later night, and set nights.first to {first}"
 
     @property
     def unknown_items(self) -> int:
@@ -92,8 +144,8 @@ class EventsRead(Read):
 
     @property
     def bad_timestamps(self) -> int:
-        """Events dropped because their timestamp is missing or cannot be read."""
-        return self.dropped.get(NO_TIME, 0)
+        """Events dropped because their timestamp is missing, cannot be read or stands for no time."""
+        return self.dropped.get(NO_TIME, 0) + self.dropped.get(TOO_EARLY, 0)
 
     @property
     def future(self) -> int:

@@ -7,6 +7,8 @@ from datetime import datetime
 import polars as pl
 
 from nightshift.sources.findings import Finding, dropped_rows, remarks
+from nightshift.sources.lists import odd_lists
+from nightshift.sources.oddities import odd_rows
 from nightshift.sources.reads import EventsRead, ItemsRead
 from nightshift.sources.settings import Feedback, SourcesSettings
 
@@ -99,9 +101,9 @@ class Description:
             f"{self.other_kinds:,} events are of kinds that positive_kinds does not name": self.other_kinds,
             "times are only an order, counted back in days from each user's last event": self.ordered,
         }
-        found = [
-            f"{one.rows:,} {one.what}" if one.rows else one.what for one in self.findings if one.where is None
-        ]
+        dropped_for = {reason.split(": ", maxsplit=1)[1] for reason in self.dropped}
+        told = [one for one in self.findings if one.what not in dropped_for]
+        found = [f"{one.rows:,} {one.what}" if one.rows else one.what for one in told]
         dropped = [f"dropped: {count:,} rows of {reason}" for reason, count in self.dropped.items()]
         return [remark for remark, count in said.items() if count] + found + dropped
 
@@ -142,7 +144,12 @@ def describe(
         different_attributes=items.frame["attributes"].explode().drop_nulls().n_unique(),
         activity=_activity(events.frame["timestamp"]),
         languages=dict(languages or {}),
-        findings=(*dropped_rows(sources, items, events), *remarks(sources, items, events)),
+        findings=(
+            *dropped_rows(sources, items, events),
+            *odd_rows(sources.interactions, events),
+            *odd_lists(sources.interactions, events.frame),
+            *remarks(sources, items, events),
+        ),
     )
 
 

@@ -20,8 +20,10 @@ LONGEST_LITERAL = 100_000
 def list_of(text: str) -> list[str] | None:
     """The texts and numbers of a list that was written as text; None where it is no such list.
 
-    >>> list_of('["Toys", "Sale"]'), list_of("['Toys', 7, None]"), list_of("['Toys' 'Sale']"), list_of("[Toys]")
-    (['Toys', 'Sale'], ['Toys', '7'], ['Toys', 'Sale'], None)
+    >>> list_of('["Toys", "Sale"]'), list_of("['Toys', 7, None]")
+    (['Toys', 'Sale'], ['Toys', '7'])
+    >>> list_of("['Toys' 'Sale']"), list_of("[Toys]")
+    (['Toys', 'Sale'], None)
     """
     found = _json(text) or _numpy(text) or _python(text)
     return None if found is None else _flat(found)

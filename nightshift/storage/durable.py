@@ -29,6 +29,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(folder: Path) -> None:
+    """The same for a folder with everything in it."""
+    for path in (*folder.rglob("*"), folder):
+        if not path.is_symlink():
+            sync(path)
+
+
 def rename(old: Path, new: Path) -> None:
     """Give a synced file or folder its final name, for good: a rename that is only in memory is undone by
     a power cut."""

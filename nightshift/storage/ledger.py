@@ -60,9 +60,13 @@ REJECTED: dict[str, Any] = _COMMON | {
 } | _SPENT  # fmt: skip
 """Columns of an answer that was not accepted; it is never used as an answer, but a better parser may read
 it again."""
+SEPARATOR = "\x1f"
+"""Between the parts of a row id of several columns: a control character, which no cleaned id holds."""
 RETRIED, SERVER = "retried", "server"
 """Reasons in the rejects ledger that are no word of a model: a person asked for further attempts, which paid
 nothing; a server failed."""
+REPEATED = "repeated"
+"""Reason of an answer that is good by itself, and that other rows had already."""
 CALL = tuple(name for name in ANSWERS if name in REJECTED)
 """Columns that accepted and rejected answers share."""
 STATE = "hidden"

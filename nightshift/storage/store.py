@@ -134,7 +134,7 @@ class Store:
             published = self._sound(table, as_of)
             if published and published.says_the_same(manifest):
                 return published
-            (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+            (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
             sync(fresh / MANIFEST)
             sync(fresh)
             put_in_place(fresh, target, ASIDE)

@@ -11,9 +11,9 @@ from typing import Any
 import dagster as dg
 
 from jobs.graph import build
-from nightshift.enrichments.registry import built_in, tables_of
+from nightshift.enrichments.registry import by_default, tables_of
 
-TABLES = tables_of(built_in())
+TABLES = tables_of(by_default())
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).with_name("graph.json")

@@ -14,13 +14,13 @@ import pytest
 from assets.columns import column_lineage
 from assets.samples import IN_SIGHT
 from jobs.graph import build
-from nightshift.enrichments.registry import asked, built_in, tables_of
+from nightshift.enrichments.registry import asked, by_default, tables_of
 from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import ORIGINS
 from tests.shop import Shop, open_shop
 
-PROMPTED = asked(built_in())
-TABLES = tables_of(built_in())
+PROMPTED = asked(by_default())
+TABLES = tables_of(by_default())
 
 pytestmark = pytest.mark.slow
 
@@ -190,7 +190,7 @@ def test_every_feature_column_tells_where_it_comes_from(pages: Pages, table: str
     schema = pages[table, 2]["dagster/column_schema"].value
     features = [column.name for column in schema.columns if "__" in column.name]
     assert features
-    assert set(features) <= set(column_lineage(TABLES[table], features, built_in()).deps_by_column)
+    assert set(features) <= set(column_lineage(TABLES[table], features, by_default()).deps_by_column)
     assert all("(from " in column.description for column in schema.columns if "__" in column.name)
 
 

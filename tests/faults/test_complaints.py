@@ -14,7 +14,7 @@ from jobs.nights import partitions
 from jobs.rejected import Chosen, retry
 from nightshift.enrichments.answers import Values, read_values
 from nightshift.enrichments.engine import Step
-from nightshift.enrichments.registry import asked, built_in
+from nightshift.enrichments.registry import asked, by_default
 from nightshift.models.encoders import identify_encoder
 from nightshift.models.llm.base import Decoding
 from nightshift.night.checks import reject_share
@@ -30,7 +30,7 @@ from tests.faults.forks import CALLS, KILLED, Accident, Forks
 from tests.faults.test_kills import calls
 from tests.shop import Shop
 
-PROMPTED = asked(built_in())
+PROMPTED = asked(by_default())
 
 
 def facts_step(night: Night) -> Step:

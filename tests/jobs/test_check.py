@@ -6,12 +6,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from jobs.check import Checked, checked
 from jobs.check_screen import spark
 from jobs.cli import app
-from nightshift.errors import ModelUnavailable
+from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.night.config import load_settings
 from nightshift.sources.languages import count_languages
 
@@ -94,6 +95,30 @@ def test_nights_before_the_first_event_and_old_data_are_told(shop) -> None:
     words = "\n".join(found(shop))
     assert "the first night, 2023-12-01, knows no event: the oldest is of 2024-01-01" in words
     assert "the newest event is of 2024-01-3" in words
+
+
+def test_a_first_night_that_has_not_begun_is_told(shop) -> None:
+    shop.write(nights={"first": "2999-01-01"})
+    assert any(
+        words.startswith("no night has begun: the first, 2999-01-01, is later than today")
+        for words in found(shop)
+    )
+
+
+@pytest.mark.parametrize(
+    ("nights", "said"),
+    [
+        ({"first": "2024-01-05", "schedule": "61 25 * * *"}, "nights.schedule: minute '61' is not 0 to 59"),
+        ({"first": "2024-01-05", "last": "2024-01-01"}, "nights: last 2024-01-01 is before first 2024-01-05"),
+    ],
+)
+def test_check_and_run_say_the_same_of_nights_that_cannot_begin(
+    shop, nights: dict[str, str], said: str
+) -> None:
+    shop.config.write_text(yaml.safe_dump(yaml.safe_load(shop.config.read_text()) | {"nights": nights}))
+    for command in ("check", "run"):
+        with pytest.raises(ConfigError, match=said):
+            CliRunner().invoke(app, [command, "--config", str(shop.config)], catch_exceptions=False)
 
 
 def test_long_texts_one_label_and_whole_days_are_told(shop) -> None:

@@ -9,7 +9,7 @@ import pytest
 from jobs.after_run import deferred
 from jobs.planning import plan_night
 from jobs.running import run_job
-from nightshift.enrichments.registry import asked, built_in, tables_of
+from nightshift.enrichments.registry import asked, by_default, tables_of
 from nightshift.errors import NightFailed, SourceError
 from nightshift.features.proofs import shuffled_future
 from nightshift.night.config import load_settings
@@ -24,8 +24,8 @@ from nightshift.tables import (
     USER_PREFERENCES,
 )
 
-PROMPTED = asked(built_in())
-TABLES = tables_of(built_in())
+PROMPTED = asked(by_default())
+TABLES = tables_of(by_default())
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
 

@@ -19,7 +19,7 @@ from jobs.reference.examples import COMPLETE
 from jobs.reference.pages import FOLDER, PAGES, write
 from jobs.reference.settings import block_of, settings_page
 from jobs.reference.tables import readers
-from nightshift.enrichments.registry import built_in, tables_of
+from nightshift.enrichments.registry import built_in, by_default, tables_of
 from nightshift.errors import NightshiftError, RejectReason
 from nightshift.night.config import Settings, load_settings
 from nightshift.sources import reads
@@ -98,7 +98,7 @@ def test_a_complete_example_names_every_key_that_its_feedback_can_use(feedback: 
 
 def test_every_page_tells_of_every_check_command_and_exception() -> None:
     checks, told, errors = (PAGES[name]() for name in ("checks.md", "commands.md", "errors.md"))
-    assert {asset for asset, _ in by_asset()} == set(TABLES)
+    assert {asset for asset, _ in by_asset()} == set(tables_of(by_default()))
     assert all(f"`{spec.name}`" in checks and spec.description for _, specs in by_asset() for spec in specs)
     assert all(f"## nightshift {name}\n" in told for name in commands())
     assert all(f"`{kind.__name__}`" in errors for _, kind in family(NightshiftError))
@@ -106,7 +106,7 @@ def test_every_page_tells_of_every_check_command_and_exception() -> None:
 
 def test_exit_codes_are_named_for_commands_that_exist() -> None:
     assert {*ENDS, *PASSED_ON} <= set(commands())
-    assert set(exit_codes()) == {0, 1, 2, 3}
+    assert set(exit_codes()) == {0, 1, 2, 3, 130}
     assert {kind.exit_code for _, kind in family(NightshiftError)} <= set(exit_codes())
 
 

@@ -8,10 +8,10 @@ from jobs.costs import costs
 from jobs.planning import plan_night
 from jobs.rejected import Chosen, rejected, retry
 from jobs.running import run_job
-from nightshift.enrichments.registry import asked, built_in
+from nightshift.enrichments.registry import asked, by_default
 from nightshift.night.config import load_settings
 
-PROMPTED = asked(built_in())
+PROMPTED = asked(by_default())
 
 
 def run(shop, number: int = 0) -> None:  # type: ignore[no-untyped-def]

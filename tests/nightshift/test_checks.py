@@ -26,6 +26,8 @@ NIGHT = datetime(2024, 1, 2, tzinfo=UTC)
 def test_an_empty_table_fails() -> None:
     assert not not_empty(pl.DataFrame({"a": []})).passed
     assert not_empty(pl.DataFrame({"a": [1]})).passed
+    assert not_empty(pl.DataFrame({"a": []}), "Mend the source").message == "0 rows. Mend the source"
+    assert not_empty(pl.DataFrame({"a": [1]}), "Mend the source").message == "1 row"
 
 
 def test_a_schema_check_says_what_does_not_fit() -> None:

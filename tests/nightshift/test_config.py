@@ -172,3 +172,99 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path))
     with pytest.raises(ValueError, match="frozen"):
         settings.home = tmp_path  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-10-15",
+        "20261015",
+        "'2026-10-15'",
+        "'20261015'",
+        "2026-10-15 00:00:00",
+        "'2026-10-15T00:00:00Z'",
+        "' 2026-10-15 '",
+    ],
+)
+def test_a_day_may_be_written_with_and_without_dashes(tmp_path: Path, text: str) -> None:
+    assert load_settings(write(tmp_path, SOURCES + f"nights: {{first: {text}}}\n")).nights.first == date(
+        2026, 10, 15
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tomorrow", "202610", "1760486400", "true", "15.10.2026", "2026-10-15 06:00:00", "20261315", "[1]"],
+)
+def test_what_is_no_day_is_told_how_one_is_written(tmp_path: Path, text: str) -> None:
+    message = refused(tmp_path, SOURCES + f"nights: {{first: {text}}}\n")
+    assert "nightshift.yaml: nights.first: " in message
+    assert "a day is written year-month-day, as in 2026-10-15" in message
+
+
+def test_days_elsewhere_are_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_NIGHTS__LAST", "20261020")
+    more = (
+        "examples: {train_until: 20261016, valid_until: 2026-10-17}\nlift: {model_trained_until: 20240101}\n"
+    )
+    settings = load_settings(write(tmp_path, SOURCES + "nights: {first: 20261015}\n" + more))
+    assert settings.nights.last == date(2026, 10, 20)
+    assert (str(settings.examples.train_until), str(settings.examples.valid_until)) == (
+        "2026-10-16 00:00:00",
+        "2026-10-17 00:00:00",
+    )
+    assert settings.lift.model_trained_until == date(2024, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("nights", "said"),
+    [
+        (
+            "{first: 2024-01-02, last: 2024-01-01}",
+            "nights: last 2024-01-01 is before first 2024-01-02, so there is no night",
+        ),
+        ("{first: 2024-01-01, schedule: 61 25 * * *}", "nights.schedule: minute '61' is not 0 to 59"),
+        (
+            "{first: 2024-01-01, training_schedule: 0 4 * * 8}",
+            "nights.training_schedule: day-of-week '8' is not 0 to 7",
+        ),
+        ("{first: 2024-01-01, last: 2024-01-01}", ""),
+    ],
+)
+def test_nights_that_no_run_could_begin_are_refused_by_every_command(
+    tmp_path: Path, nights: str, said: str
+) -> None:
+    if said:
+        assert said in refused(tmp_path, SOURCES + f"nights: {nights}\n")
+    else:
+        assert load_settings(write(tmp_path, SOURCES + f"nights: {nights}\n")).nights.first
+
+
+@pytest.mark.parametrize("block", ["", "nights:\n", "nights: {keep_nights: 3}\n"])
+def test_missing_nights_come_with_a_block_that_fits_the_events(tmp_path: Path, block: str) -> None:
+    (tmp_path / "items.csv").write_text("id\na\n")
+    bad = "u,a,soon\n" * 5
+    (tmp_path / "events.csv").write_text(
+        "uid,id,ts\n" + bad + "".join(f"u,a,2024-01-{day:02d}\n" for day in range(1, 21))
+    )
+    message = refused(tmp_path, SOURCES + block)
+    assert "by the events' own dates\nnights:\n  first: 2024-01-04\n  last: 2024-01-21" in message
+
+
+@pytest.mark.parametrize("sources", [SOURCES, "sources: {items: {path: items.csv}}\n"])
+def test_missing_nights_of_files_that_cannot_be_read_come_with_an_example(
+    tmp_path: Path, sources: str
+) -> None:
+    assert "add it, such as\nnights:\n  first: 2026-01-31" in refused(tmp_path, sources)
+
+
+def test_a_key_twice_is_refused_in_file_and_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = "budget: {tokens: 10}\n" + PLAIN + "budget: {}\n"
+    assert (
+        refused(tmp_path, twice)
+        == "nightshift.yaml: key 'budget' stands twice, in lines 1 and 7; keep one of them"
+    )
+    monkeypatch.setenv("NIGHTSHIFT_BUDGET", '{"tokens": 1, "tokens": 2}')
+    assert "holds key 'tokens' twice" in refused(tmp_path, PLAIN)

@@ -3,8 +3,12 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
+from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.errors import TableError
-from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_FEATURES, ITEMS, TABLES
+from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_FEATURES, ITEMS
+
+TABLES = tables_of(built_in())
+
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 

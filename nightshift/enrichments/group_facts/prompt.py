@@ -28,6 +28,7 @@ EXAMPLES = 4
 def group_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts]:
     """The prompt with its settings applied: those of `item_facts`, its examples made of the vocabulary's."""
     worked = list(_worked_groups(vocabulary.examples).items())[:EXAMPLES]
+    copied = {_said(vocabulary, group, examples) for group, examples in worked}
     return Prompt(
         name="group_facts",
         version=VERSION,
@@ -35,9 +36,7 @@ def group_facts(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Facts
         fields=GROUP_FIELDS,
         instructions="".join(_worked(vocabulary, group, examples) for group, examples in worked),
         build=lambda row: _row(vocabulary.noun, row),
-        parse=one_sentence(
-            settings.max_summary_words, {_said(vocabulary, group, examples) for group, examples in worked}
-        ),
+        parse=one_sentence(settings.max_summary_words, copied, vocabulary.noun),
         schema=Facts,
         decoding=to_the_line_end(settings.max_new_tokens, settings.repetition_penalty),
         again=before_the_label,

@@ -56,6 +56,7 @@ def facts_json(settings: FactsSettings, vocabulary: Vocabulary) -> Prompt[Tagged
         schema=TaggedFacts,
         decoding=Decoding(max_new_tokens=token_limit(schema), json_schema=schema),
         again=after_the_text,
+        max_equal=settings.max_equal_sentences,
     )
 
 

@@ -24,7 +24,7 @@ LEAST_SHARE = 0.5
 def load_centres(context: Context[Any]) -> NDArray[np.float64] | None:
     """(tags,) frozen centres, or None before they were fitted."""
     path = _path(context)
-    return np.array(json.loads(path.read_text())["centres"]) if path.exists() else None
+    return np.array(json.loads(path.read_text("utf-8"))["centres"]) if path.exists() else None
 
 
 def freeze_centres(context: Context[Any], centres: NDArray[np.float64], read: int, items: int) -> None:
@@ -40,7 +40,7 @@ def freeze_centres(context: Context[Any], centres: NDArray[np.float64], read: in
         "night": str(context.shared.as_of),
         "items": read,
     }
-    partial.write_text(json.dumps(about | {"centres": centres.tolist()}, indent=1))
+    partial.write_text(json.dumps(about | {"centres": centres.tolist()}, indent=1), "utf-8")
     sync(partial)
     rename(partial, path)
 

@@ -18,6 +18,7 @@ from nightshift.enrichments.user_preferences.histories import (
 )
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
 from nightshift.models.llm.base import Decoding, FinishReason
+from nightshift.models.llm.wrappings import bare, is_unfinished_thought
 from nightshift.prompts.base import Prompt
 from nightshift.prompts.parsing import accept, sentence
 from nightshift.prompts.reask import before_the_label
@@ -26,6 +27,8 @@ from nightshift.prompts.vocabulary import Example, Vocabulary
 VERSION = 1
 OPENING = "Taste: Wants"
 """The prompt ends with it, so that even a small model speaks about the user and not about the films."""
+LABELS = ("Taste:", "Wants", "The user wants", "This user wants", "User wants", "They want", "Want")
+"""What a chat model says again of the line that the prompt has begun."""
 STEM = 5
 """Letters by which a word and a tag are the same: `violence` and `violent`, `romance` and `romantic`."""
 
@@ -40,7 +43,7 @@ def preferences_line(settings: PreferencesSettings, vocabulary: Vocabulary) -> P
         line = sentence("; ".join(filter(None, (wants, avoids))), settings.max_summary_words, written)
         likes = mentioned(wants, vocabulary.tags)
         dislikes = [tag for tag in mentioned(avoids, vocabulary.tags) if tag not in likes]
-        return Preferences(likes=likes, dislikes=dislikes, summary=f"Wants {line}.")
+        return Preferences(likes=likes, dislikes=dislikes, summary=f"Wants {line.rstrip('.')}.")
 
     return Prompt(
         name="user_preferences",
@@ -63,9 +66,11 @@ def preferences_line(settings: PreferencesSettings, vocabulary: Vocabulary) -> P
 def _clauses(answer: str, finish: FinishReason) -> tuple[str, str]:
     """The first two clauses of the line. A third is the model talking on: when it was cut there, nothing
     is lost."""
-    clauses = [clause.strip() for clause in answer.split(";")]
+    if finish == "refusal" or is_unfinished_thought(answer):
+        accept(answer, finish)
+    clauses = [clause.strip() for clause in bare(answer, LABELS).split(";")]
     wants, avoids = [*clauses, ""][:2]
-    accept(wants, "stop" if finish == "length" and len(clauses) > 2 else finish)
+    wants = accept(wants, "stop" if finish == "length" and len(clauses) > 2 else finish, LABELS)
     return wants, avoids if avoids.startswith("avoid") else ""
 
 

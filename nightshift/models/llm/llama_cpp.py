@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from nightshift.errors import ModelUnavailable
 from nightshift.models.llm.base import Answer, FinishReason, ModelIdentity, Request
 from nightshift.models.llm.local import LocalLLM
 from nightshift.models.llm.server import Endpoint
+from nightshift.models.llm.wrappings import cut_at_stop
 from nightshift.models.weights.gguf import Gguf, gguf_id, prepare_gguf, prepared_gguf
 from nightshift.models.weights.tokens import TextTokenizer
 
@@ -110,8 +112,9 @@ class LlamaCppLLM(LocalLLM):
             return []
         began = time.perf_counter()
         server, prompts = self._server, self._prompts(requests, requests[0].decoding.max_new_tokens)
+        endpoint = self.settings.llama_cpp.endpoint
         with ThreadPoolExecutor(self.settings.llama_cpp.slots) as pool:
-            answers = list(pool.map(lambda pair: _asked(server, *pair), zip(requests, prompts, strict=True)))
+            answers = list(pool.map(_asked, repeat(server), requests, prompts, repeat(endpoint)))
         seconds = (time.perf_counter() - began) / len(requests)
         return [replace(answer, seconds=seconds) for answer in answers]
 
@@ -143,8 +146,12 @@ def start(weights: Path, slots: int, context_tokens: int, threads: int | None, i
         raise ModelUnavailable(f"llama.cpp cannot load {weights}: {error}") from error
 
 
-def payload(request: Request, prompt: list[int]) -> dict[str, Any]:
-    """What llama.cpp is asked. Sampling is plain: no top-k, top-p or min-p."""
+def payload(request: Request, prompt: list[int], endpoint: Endpoint = "completions") -> dict[str, Any]:
+    """What llama.cpp is asked. Sampling is plain: no top-k, top-p or min-p.
+
+    A chat model begins with thoughts or line breaks: there the stop texts are looked for in what comes
+    back, behind them.
+    """
     decoding = request.decoding
     said: dict[str, Any] = {
         "prompt": prompt,
@@ -158,7 +165,7 @@ def payload(request: Request, prompt: list[int]) -> dict[str, Any]:
         "min_p": 0.0,
         "cache_prompt": True,
     }
-    said |= {"stop": list(decoding.stop)} if decoding.stop else {}
+    said |= {"stop": list(decoding.stop)} if decoding.stop and endpoint == "completions" else {}
     return said | (
         {"json_schema": json.loads(decoding.json_schema) | {"x-guidance": COMPACT}}
         if decoding.json_schema
@@ -166,21 +173,16 @@ def payload(request: Request, prompt: list[int]) -> dict[str, Any]:
     )
 
 
-def _asked(server: Any, request: Request, prompt: list[int]) -> Answer:
-    reply = server.handle_completions(payload(request, prompt))
+def _asked(server: Any, request: Request, prompt: list[int], endpoint: Endpoint) -> Answer:
+    reply = server.handle_completions(payload(request, prompt, endpoint))
     if "error" in reply:
         raise ModelUnavailable(
             f"llama.cpp refuses a request: {reply['error'].get('message', reply['error'])}"[:400]
         )
     choice, usage = reply["choices"][0], reply["usage"]
     cached = usage["prompt_tokens_details"]["cached_tokens"]
-    reason: FinishReason = "length" if choice["finish_reason"] == "length" else "stop"
+    finish: FinishReason = "length" if choice["finish_reason"] == "length" else "stop"
+    text, reason = cut_at_stop(choice["text"], request.decoding.stop, finish)
     return Answer(
-        request.key,
-        choice["text"],
-        reason,
-        usage["prompt_tokens"],
-        cached,
-        max(1, usage["completion_tokens"]),
-        0.0,
+        request.key, text, reason, usage["prompt_tokens"], cached, max(1, usage["completion_tokens"]), 0.0
     )

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nightshift.errors import ModelUnavailable
+from nightshift.streams import forgive
 
 SILENT = {"OMP_NUM_THREADS": "1"}
 """The process computes in llama.cpp's threads only."""
@@ -40,6 +41,7 @@ def llama_server(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        errors="replace",
         env=os.environ | SILENT,
     )
     assert process.stdin is not None
@@ -63,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from nightshift.models.weights.gguf import prepare_gguf
     from nightshift.models.weights.weights import DEFAULT_CACHE
 
+    forgive()
     parser = argparse.ArgumentParser(
         prog=f"python -m {__spec__.name if __spec__ else __name__}", description="llama.cpp's server"
     )

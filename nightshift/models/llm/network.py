@@ -157,7 +157,7 @@ def _end_tokens(folder: Path, config: Any) -> frozenset[int]:
     """Tokens that end an answer, from generation_config.json and config.json."""
     path = folder / "generation_config.json"
     listed = [
-        json.loads(path.read_text()).get("eos_token_id") if path.exists() else None,
+        json.loads(path.read_text("utf-8")).get("eos_token_id") if path.exists() else None,
         config.eos_token_id,
     ]
     flat = [token for each in listed for token in (each if isinstance(each, list) else [each])]

@@ -261,11 +261,17 @@ def payload(model: str, server: ServerSettings, request: Request, text: str) -> 
     field there, llama.cpp `json_schema`; both are sent, and a server that knows neither leaves the form to
     the model. Likewise the repetition penalty, which only servers of one's own know: `completions` sends
     it under both of their names, `chat` does not.
+
+    Stop texts go to `completions` only. A chat model begins with thoughts, line breaks or a preamble, and
+    a server would stop there; what comes back is cut at the stop text behind them
+    (`nightshift.models.llm.wrappings`).
     """
     decoding = request.decoding
     common = {"model": model} | (
         _thinking(decoding, server.reasoning_effort) if server.reasoning_effort else _sampling(decoding)
     )
+    if server.endpoint == "completions" and decoding.stop:
+        common |= {"stop": list(decoding.stop)}
     schema = json.loads(decoding.json_schema) if decoding.json_schema else None
     held = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
     system, user = _sendable(request.instructions), _sendable(text)
@@ -285,12 +291,11 @@ def payload(model: str, server: ServerSettings, request: Request, text: str) -> 
 
 def _sampling(decoding: Decoding) -> dict[str, Any]:
     asked: dict[str, Any] = {"max_tokens": decoding.max_new_tokens, "temperature": decoding.temperature}
-    asked |= {"stop": list(decoding.stop)} if decoding.stop else {}
     return asked | ({"seed": decoding.seed} if decoding.temperature > 0 else {})
 
 
 def _thinking(decoding: Decoding, effort: str) -> dict[str, Any]:
-    """A reasoning model refuses every other field; what it writes behind a stop text is cut off here."""
+    """A reasoning model refuses every other field."""
     return {"max_completion_tokens": decoding.max_new_tokens, "reasoning_effort": effort}
 
 

@@ -15,8 +15,10 @@ from pydantic import BaseModel
 
 from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.models.llm.base import Answer, ModelIdentity, Question, Request, Scored
+from nightshift.sources.columns import id_of
 from nightshift.sources.files import SourceFile, guarded
 from nightshift.storage.content_key import content_key
+from nightshift.storage.ledger import SEPARATOR
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 """Kinds of files; they are read as sources are."""
@@ -48,14 +50,14 @@ class RecordedFiles(BaseModel, extra="allow", frozen=True, use_attribute_docstri
         return self.__pydantic_extra__ or {}
 
 
-def identify(model: str) -> ModelIdentity:
+def identify(model: str, setting: str = "llm.model") -> ModelIdentity:
     """Whoever wrote the answers. Raises ConfigError for a name without a revision: nobody could tell two
     recordings apart."""
     name, _, revision = model.rpartition("@")
     if not name or not revision:
         raise ConfigError(
-            f"llm.model {model!r} must name model and recording, such as gpt-3.5-turbo@agent4rec, for "
-            f"the backend recorded"
+            f"{setting} {model!r} must name model and recording, such as gpt-3.5-turbo@agent4rec, for "
+            f"{'the backend recorded' if setting == 'llm.model' else 'answers that were given elsewhere'}"
         )
     return ModelIdentity(model_id=model, arithmetic="recorded")
 
@@ -67,28 +69,37 @@ def read_recorded(block: RecordedFiles, table: str, root: Path) -> pl.DataFrame:
     answers; SourceError for a file that cannot be read.
     """
     source = block.tables.get(table, RecordedAnswers())
+    return answers_of(source, f"llm.recorded.{table}", root, (source.key,))
+
+
+def answers_of(source: RecordedAnswers, setting: str, root: Path, keys: Sequence[str]) -> pl.DataFrame:
+    """`row_id, answer` of one file, `keys` naming its rows. Raises as `read_recorded` does; `setting` says
+    where the file is named."""
     if source.path is None:
         return pl.DataFrame(schema={"row_id": pl.String, "answer": pl.String})
-    setting, rows = (
-        f"llm.recorded.{table}",
-        _read(f"llm.recorded.{table}", root / Path(source.path).expanduser()),
-    )
-    for name in (source.key, source.answer):
+    rows = _read(setting, root / Path(source.path).expanduser())
+    for name in (*keys, source.answer):
         if name not in rows.columns:
             raise ConfigError(
                 f"{setting}: {source.path} has no column {name!r}; it has {', '.join(rows.columns)}"
             )
-    said = (
-        rows.select(row_id=pl.col(source.key).cast(pl.String), answer=pl.col(source.answer).cast(pl.String))
-        .drop_nulls()
-        .unique()
-    )
+    ids = [_part(setting, name, rows.schema[name], source.path) for name in keys]
+    row_id = ids[0] if len(ids) == 1 else pl.concat_str(ids, separator=SEPARATOR)
+    said = rows.select(row_id=row_id, answer=pl.col(source.answer).cast(pl.String)).drop_nulls().unique()
     twice = said.filter(pl.col("row_id").is_duplicated())["row_id"].sort()
     if twice.len():
+        shown = twice[0].replace(SEPARATOR, ", ")
         raise ConfigError(
-            f"{setting}: {source.path} has several answers for {twice[0]!r}; keep one row for each id"
+            f"{setting}: {source.path} has several answers for {shown!r}; keep one row for each id"
         )
     return said.sort("row_id")
+
+
+def _part(setting: str, name: str, dtype: pl.DataType, place: str) -> pl.Expr:
+    """A column of a row's id as the ledger spells it: moments are microseconds since 1970."""
+    if isinstance(dtype, pl.Datetime):
+        return pl.col(name).dt.timestamp("us").cast(pl.String)
+    return id_of(setting, name, dtype, place)
 
 
 def _read(setting: str, path: Path) -> pl.DataFrame:

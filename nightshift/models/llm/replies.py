@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from nightshift.models.llm.base import Answer, FinishReason, Request
+from nightshift.models.llm.finish import finish_of
 from nightshift.models.llm.limits import Failed
 from nightshift.models.llm.usage import Usage, UsageBlock, billed, is_stream, tokens_of
+from nightshift.models.llm.wrappings import cut_at_stop
 
 TEXT_PARTS = ("text", "output_text", "refusal")
 """Kinds of a content's parts that are the answer; thoughts, pictures and the like are not."""
@@ -61,6 +63,9 @@ class _Choice(BaseModel):
     message: _Message | None = None
     text: str | None = None
     finish_reason: Words = None
+    error: Any = None
+    """What went wrong while the answer was written: OpenRouter and other proxies say it here, under a
+    status of 200."""
 
     @property
     def written(self) -> str:
@@ -78,6 +83,7 @@ def _first(choices: Any) -> Any:
 
 class _Reply(BaseModel):
     choices: Annotated[list[_Choice], BeforeValidator(_first)] = Field(min_length=1)
+    error: Any = None
     usage: UsageBlock = Usage()
 
 
@@ -98,6 +104,8 @@ def read_reply(body: str, request: Request, sent: str) -> Answer:
         told = f"the reply cannot be read: {first['msg']}"[:200]
         raise Failed(told, kind=kind, used=billed(body, sent)) from None
     choice = reply.choices[0]
+    if broken := choice.error or reply.error:
+        raise Failed(f"the server gave up on the answer: {_told(broken)}", used=billed(body, sent))
     text, reason = _said(choice, request.decoding.stop)
     used = tokens_of(reply.usage, sent, choice.written)
     return Answer(request.key, text, reason, used.prompt, used.cached, used.new, 0.0, used.estimated)
@@ -107,10 +115,12 @@ def _said(choice: _Choice, stop: Sequence[str]) -> tuple[str, FinishReason]:
     message = choice.message or _Message(content=choice.text)
     if message.refusal:
         return message.refusal, "refusal"
-    text = message.content or ""
-    if choice.finish_reason == "content_filter":
+    text, finish = message.content or "", finish_of(choice.finish_reason)
+    if finish == "refusal":
         return text or "withheld by the server's content filter", "refusal"
-    cuts = [place for place in (text.find(one) for one in stop) if place >= 0]
-    if cuts:  # a server that ignores `stop`, or sends the stop text along
-        return text[: min(cuts)], "stop"
-    return text, "length" if choice.finish_reason == "length" else "stop"
+    return cut_at_stop(text, stop, finish)
+
+
+def _told(error: Any) -> str:
+    inner = error.get("message") or error.get("code") or error if isinstance(error, dict) else error
+    return str(inner)[:200]

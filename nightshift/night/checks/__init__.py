@@ -9,6 +9,7 @@ from nightshift.enrichments.item_tag_scores.checks import jensen_shannon, tag_dr
 from nightshift.lift.checks import lift_kept
 from nightshift.night.checks.answers import fallback_share, not_scored, reject_share
 from nightshift.night.checks.cost import cost, paid_by_night
+from nightshift.night.checks.repeats import repeated_answers, similar_openings
 from nightshift.night.checks.rows import coverage, not_empty, one_row_each, rows_kept, schema, unique_key
 from nightshift.night.checks.settings import CheckSettings
 from nightshift.night.checks.times import freshness, no_times, nothing_from_the_future
@@ -34,8 +35,10 @@ __all__ = [
     "one_row_each",
     "paid_by_night",
     "reject_share",
+    "repeated_answers",
     "rows_kept",
     "schema",
+    "similar_openings",
     "tag_drift",
     "unique_key",
     "vector_drift",

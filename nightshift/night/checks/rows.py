@@ -13,9 +13,10 @@ WORST = 3
 """Rows that a message names."""
 
 
-def not_empty(frame: pl.DataFrame) -> Checked:
-    """At least one row."""
-    return Checked("not_empty", frame.height > 0, many(frame.height, "row"), numbers={"rows": frame.height})
+def not_empty(frame: pl.DataFrame, why: str = "") -> Checked:
+    """At least one row; `why` says what to do where there is none."""
+    message = many(frame.height, "row") + (f". {why}" if why and frame.is_empty() else "")
+    return Checked("not_empty", frame.height > 0, message, numbers={"rows": frame.height})
 
 
 def schema(table: Any, frame: pl.DataFrame) -> Checked:

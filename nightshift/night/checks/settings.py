@@ -11,6 +11,16 @@ class CheckSettings(BaseModel, extra="forbid", frozen=True, use_attribute_docstr
     max_reject_share: float = Field(0.5, ge=0, le=1)
     """Share of a prompt's answers (0 to 1) that may be rejected before the night fails; rejected rows
     carry a fallback."""
+    max_repeated_answers: float = Field(0.25, ge=0, le=1)
+    """Share of a table's different requests (0 to 1) that a model may have answered with one and the same
+    text; above it a warning."""
+    max_similar_openings: float = Field(0.5, ge=0, le=1)
+    """Share of a table's different texts (0 to 1) that may begin with the same five words; above it a
+    warning."""
+    least_answers: int = Field(10, ge=1)
+    """Answers of a table below which neither of the two is judged."""
+    block_repeated_answers: bool = False
+    """Whether those two keep the table from being published, instead of warning."""
     min_tag_coverage: float = Field(0.99, ge=0, le=1)
     """Share of items (0 to 1) that must have tag scores; the budget may lower it."""
     leak_sample: int = Field(40, ge=1)

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import uuid
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from nightshift.features.candidates.settings import COLLABORATIVE
 from nightshift.lift.headline import headline, rankers_of, rows_of
 from nightshift.lift.verdict import main_metric
 from nightshift.night.night import Night
-from nightshift.storage.durable import make_folder
+from nightshift.storage.durable import make_folder, rename, sync
+from nightshift.storage.sweep import sweep
 
 if TYPE_CHECKING:  # reading a night loads SciPy, and the command line asks only where the page is
     from nightshift.lift.memorization import Memory
@@ -47,9 +49,14 @@ def write(night: Night, lift: pl.DataFrame, memory: "Memory | None" = None) -> P
 
     page, path = render(gather(night, lift, memory), headline(lift)), place(night)
     make_folder(path.parent)
-    fresh = path.with_name(f".{FILE}")
-    fresh.write_text(page, "utf-8")
-    fresh.replace(path)
+    sweep(path.parent.glob(f".{FILE}*"))
+    fresh = path.with_name(f".{FILE}.{uuid.uuid4().hex[:8]}")  # two trainings of one night may write at once
+    try:
+        fresh.write_text(page, "utf-8")
+        sync(fresh)
+        rename(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return path
 
 

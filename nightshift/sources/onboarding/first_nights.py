@@ -3,8 +3,12 @@ is not old, and the newest."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
+
+from nightshift.errors import SourceError
+from nightshift.sources import SourcesSettings, read_interactions, read_items
 
 FIRST_SHARE, TRAINED_SHARE = 0.1, 0.6
 """Shares of the events before the first night, and before the night at which training ends
@@ -35,6 +39,17 @@ class Nights:
     def of_a_judgement(self) -> list[date]:
         """The nights to run before training, oldest first, each once."""
         return sorted({self.first, *self.between, self.middle, self.newest})
+
+
+def nights_of(sources: SourcesSettings, root: Path) -> Nights:
+    """The nights of mapped files, bad rows left out. Raises SourceError when none can be used."""
+    lenient = {"max_rejected_share": 1.0}
+    now, events = datetime.now(UTC), sources.interactions.model_copy(update=lenient)
+    catalogue = read_items(sources.items.model_copy(update=lenient), root).frame
+    found = read_interactions(events, root, catalogue, before=None, now=now).frame
+    if found.is_empty():
+        raise SourceError(f"{events.path} holds no event that can be used")
+    return choose_nights(found, now, events.timestamp_unit == "order")
 
 
 def choose_nights(events: pl.DataFrame, now: datetime, ordered: bool = False) -> Nights:

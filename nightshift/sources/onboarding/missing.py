@@ -1,15 +1,13 @@
 """The block `nights` for a configuration that lacks it, with the dates of its own files."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from nightshift.errors import InputError
-from nightshift.sources import read_interactions, read_items
 from nightshift.sources.files import find_files
-from nightshift.sources.onboarding.first_nights import Nights, choose_nights
+from nightshift.sources.onboarding.first_nights import Nights, nights_of
 from nightshift.sources.settings import SourcesSettings
 
 CHEAP = 32 * 2**20
@@ -39,9 +37,4 @@ def _found(sources: SourcesSettings, root: Path) -> Nights | None:
         > CHEAP
     ):
         return None
-    now = datetime.now(UTC)
-    items = read_items(sources.items, root).frame
-    events = read_interactions(sources.interactions, root, items, before=None, now=now).frame
-    return (
-        choose_nights(events, now, sources.interactions.timestamp_unit == "order") if events.height else None
-    )
+    return nights_of(sources, root)

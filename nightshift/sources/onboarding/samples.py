@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import polars as pl
 
 from nightshift.errors import SourceError
+from nightshift.sources.columns import id_of
 from nightshift.sources.files import SourceFile, find_files, guarded
 from nightshift.sources.onboarding.columns import Column
 from nightshift.sources.swallowed import settled
@@ -16,6 +17,7 @@ from nightshift.sources.wording import unsplit
 
 ITEM_ROWS, EVENT_ROWS = 20_000, 50_000
 """Rows looked at, spread evenly over the files of a source."""
+UUID_BYTES = 16
 ASKED_IDS = 1_000
 """Event ids that are looked up in the whole catalogue."""
 
@@ -57,7 +59,30 @@ class Sample:
             frame = frame.with_columns(
                 read_lists(frame[name]) for name, dtype in frame.schema.items() if dtype == pl.String
             )
-        return cls(block, path, tuple(files), frame, all(head.height <= most // len(files) for head in heads))
+        return cls(
+            block,
+            path,
+            tuple(files),
+            frame.select(map(_measurable, frame)),
+            all(head.height <= most // len(files) for head in heads),
+        )
+
+
+def _measurable(column: pl.Series) -> pl.Series:
+    """Decimals as numbers, the longest of them and the 16 bytes of a UUID as an id is written."""
+    dtype = column.dtype
+    if isinstance(dtype, pl.Decimal):
+        whole = column.cast(pl.Int64, strict=False) if not dtype.scale else column.cast(pl.Float64)
+        if whole.null_count() == column.null_count():
+            return whole
+    uuids = (
+        isinstance(dtype, pl.Binary)
+        and column.len() > column.null_count()
+        and bool((column.bin.size() == UUID_BYTES).all())
+    )
+    if not isinstance(dtype, pl.Decimal) and not uuids:
+        return column
+    return column.to_frame().select(id_of("", column.name, dtype, "").alias(column.name)).to_series()
 
 
 def _check_separator(file: SourceFile) -> None:
@@ -101,14 +126,15 @@ def _overlap(found: Samples, item_column: str, event_column: str) -> tuple[float
 
 def _in_whole(items: Sample, column: str, asked: pl.Series) -> float:
     """The share that the whole files have: one column is read, no more."""
-    text = pl.col(column).cast(pl.String).str.strip_chars().str.replace(r"\.0$", "")
     wanted = pl.col(column).is_in(asked.implode())
     seen = [
-        guarded(file, lambda one: one.scan().select(text).filter(wanted).unique().collect())[column]
+        guarded(file, lambda one: _ids(one, column).filter(wanted).unique().collect())[column]
         for file in items.files
     ]
     return pl.concat(seen).n_unique() / max(len(asked), 1)
 
 
-def _head(file: SourceFile, rows: int) -> pl.DataFrame:
-    return file.scan().head(rows).collect()
+def _ids(file: SourceFile, column: str) -> pl.LazyFrame:
+    rows = file.scan()
+    found = id_of("sources.items.item_id", column, rows.collect_schema()[column], file.place)
+    return rows.select(found.str.replace(r"\.0$", "").alias(column))

@@ -9,8 +9,9 @@ import polars as pl
 from nightshift.errors import ConfigError
 from nightshift.prompts.vocabulary import Vocabulary, as_yaml, load_vocabulary, propose
 
-HEAD = """# Proposed by `nightshift init` from the catalogue's own words: the closed list of tags that is scored for every item.
-# It works as it is. Read it before many items are asked: it is part of the prompt, and changing it later asks every item again.
+HEAD = """# Proposed by `nightshift init` from the catalogue's own words: the closed list of tags that is
+# scored for every item. It works as it is. Read it before many items are asked: it is part of the prompt, and
+# changing it later asks every item again.
 # Good tags are common single words; every worked example must carry the right one of each facet.
 """
 

@@ -11,7 +11,7 @@ import yaml
 from nightshift.enrichments.base import Asked, Enrichment
 from nightshift.enrichments.declared import load
 from nightshift.enrichments.engine import assembled
-from nightshift.enrichments.registry import built_in, registry_with
+from nightshift.enrichments.registry import built_in, by_default, registry_with
 from nightshift.errors import ConfigError, RejectedAnswer
 from nightshift.features.specs import Number, OneHot, Overlap, PairScore, Similarity
 from nightshift.night.config import load_settings
@@ -152,7 +152,7 @@ def echo(tmp_path: Path) -> Night:
 
 
 def test_the_file_becomes_the_same_object_as_ours(echo: Night) -> None:
-    assert list(echo.registry) == [*built_in(), *sorted(FILES)]
+    assert list(echo.registry) == [*by_default(), *sorted(FILES)]
     each = echo.registry["occasion"]
     assert each.place == "mine/occasion.yaml"
     assert list(each.table.columns) == [

@@ -1,4 +1,5 @@
-"""Every mistake of a declaration is told with file, line, value and what is allowed, before anything is paid."""
+"""Every mistake of a declaration is told with file, line, value and what is allowed, before anything is
+paid."""
 
 from pathlib import Path
 

@@ -8,9 +8,8 @@ from sklearn.metrics import roc_auc_score
 from nightshift.errors import ConfigError, SourceError
 from nightshift.features.content import Snapshot
 from nightshift.features.content_spec import ContentSpec, Feature
-from nightshift.features.specs import Number
-from tests.every_kind import PARTS
 from nightshift.features.examples import ExampleInputs, build_examples
+from nightshift.features.specs import Number
 from nightshift.lift.arms import arms_by_name, comparisons, is_leave_one_out, leave_one_out, meaning
 from nightshift.lift.descriptions import Beside
 from nightshift.lift.settings import LiftSettings
@@ -20,6 +19,7 @@ from nightshift.lift.verdict import verdict
 from nightshift.rankers import LightGBMSettings
 from nightshift.sources.datasets.synthetic import SyntheticSettings, make_world
 from nightshift.tables import LIFT, RANKING_SCORES
+from tests.every_kind import PARTS
 
 QUICK = LiftSettings(seeds=2, resamples=500, lightgbm=LightGBMSettings(rounds=150, learning_rate=0.1))
 

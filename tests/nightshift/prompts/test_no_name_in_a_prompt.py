@@ -6,13 +6,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nightshift.enrichments.registry import asked, built_in
+from nightshift.enrichments.registry import asked, by_default
 from nightshift.night.config import Settings
 from nightshift.night.night import Night
 from nightshift.prompts.item_text import ITEM_FIELDS
 from nightshift.tables import INTERACTIONS, ITEMS
 
-PROMPTED = asked(built_in())
+PROMPTED = asked(by_default())
 
 MARK = "SECRET"
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)

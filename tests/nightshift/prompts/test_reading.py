@@ -1,5 +1,6 @@
 import pytest
 
+from nightshift.enrichments.group_facts.prompt import group_facts
 from nightshift.enrichments.item_facts.enrichment import item_facts
 from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.errors import RejectedAnswer
@@ -109,3 +110,13 @@ def test_facts_refuse_the_summaries_of_their_own_examples(tmp_path: object) -> N
 def test_a_refusal_of_no_words_is_a_refusal() -> None:
     with pytest.raises(RejectedAnswer, match="refusal"):
         accept("", "refusal")
+
+
+@pytest.mark.parametrize(
+    "answer", ["Movie: Heat (1995)", "movie: Heat", "About: Crime, Drama", "Kind of movie: Crime"]
+)
+def test_the_next_items_line_is_no_sentence_about_this_one(answer: str, tmp_path: object) -> None:
+    vocabulary = load_vocabulary("movies", tmp_path)  # type: ignore[arg-type]
+    for prompt in (item_facts(FactsSettings(), vocabulary), group_facts(FactsSettings(), vocabulary)):
+        with pytest.raises(RejectedAnswer, match="schema: begins another item"):
+            prompt.parse(answer, "stop")

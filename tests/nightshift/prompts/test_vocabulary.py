@@ -254,3 +254,31 @@ def test_what_an_item_is_called_tells_no_item_apart() -> None:
         (f"N{n}", ["a book of dragons", "books of robots"][n % 2] if n < 9 else None, None) for n in range(60)
     ]
     assert not {"book", "books"} & set(propose(catalogue(rows), noun="Book").tags)
+
+
+@pytest.mark.parametrize(
+    ("facets", "words"),
+    [
+        ([("mood", ["a", "b", "a"])], "tag of facet 'mood': 'a' stands twice"),
+        ([("mood", ["a", "b"]), ("mood", ["a", "c"])], "facet: 'mood' stands twice"),
+    ],
+)
+def test_a_facet_or_a_tag_that_stands_twice_is_refused(
+    tmp_path: Path, facets: list[tuple[str, list[str]]], words: str
+) -> None:
+    example = {"title": "t", "tags": {"mood": "a"}, "summary": "s"}
+    raw = {
+        "name": "v",
+        "version": 1,
+        "facets": [{"name": name, "tags": tags} for name, tags in facets],
+        "examples": [example],
+    }
+    (tmp_path / "v.yaml").write_text(yaml.safe_dump(raw))
+    with pytest.raises(ConfigError, match=words):
+        load_vocabulary("v.yaml", tmp_path)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "v.yaml").write_text("name: v\nversion: 1\nname: w\n")
+    with pytest.raises(ConfigError, match=r"vocabulary v\.yaml: key 'name' stands twice, in lines 1 and 3"):
+        load_vocabulary("v.yaml", tmp_path)

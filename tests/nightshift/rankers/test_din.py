@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -362,6 +363,31 @@ def test_a_damaged_checkpoint_counts_as_none(
     assert "run.npz is damaged" in caplog.text
     kept.save({"weights": torch.arange(3.0)})
     assert kept.load()["weights"].tolist() == [0, 1, 2]
+
+
+def test_two_trainings_of_one_night_do_not_damage_each_others_checkpoint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One name, one run: each writes beside it, whoever reads finds a whole one, and one may end before
+    the other."""
+    mine, theirs = (Checkpoints(tmp_path / "run.npz", "rows and settings") for _ in range(2))
+
+    def work(kept: Checkpoints) -> set[int]:
+        found = set()
+        for number in range(60):
+            kept.save({"weights": torch.full((4096,), float(number))})
+            found |= {len(set(state["weights"].tolist())) for state in [kept.load()] if state}
+            if number % 7 == 0:
+                kept.remove()
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set().union(*pool.map(work, (mine, theirs))) == {1}, (
+            "no state is half of one and half of the other"
+        )
+    assert "damaged" not in caplog.text
+    mine.remove()
+    assert (mine.load(), list(tmp_path.iterdir())) == ({}, [])
 
 
 def test_without_a_context_or_a_graph_the_message_says_what_to_do(

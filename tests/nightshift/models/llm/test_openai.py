@@ -113,7 +113,7 @@ def test_chat_sends_instructions_as_system_and_the_row_as_user(llm_for: Any) -> 
     (asked,) = server.asked
     assert asked.path == "/v1/chat/completions"
     assert asked.payload == {
-        "model": "tiny", "max_tokens": 7, "temperature": 0.7, "seed": 2, "stop": ["\n"],
+        "model": "tiny", "max_tokens": 7, "temperature": 0.7, "seed": 2,
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Movie: Fargo"}],
     }  # fmt: skip
 

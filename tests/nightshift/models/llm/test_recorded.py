@@ -67,6 +67,14 @@ def test_a_file_that_cannot_be_read_is_refused_as_a_source_is(
         read_recorded(block(name), "item_facts", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "ids", [pl.Series([7.0]), pl.Series(["7"]).cast(pl.Decimal(38, 0)), pl.Series([b"7"]), pl.Series([" 7 "])]
+)
+def test_ids_are_spelt_as_the_sources_spell_them(tmp_path: Path, ids: pl.Series) -> None:
+    pl.DataFrame({"id": ids, "said": ["A film."]}).write_parquet(tmp_path / "said.parquet")
+    assert read_recorded(block("said.parquet"), "item_facts", tmp_path).rows() == [("7", "A film.")]
+
+
 def test_a_table_without_a_file_has_nothing_recorded(tmp_path: Path) -> None:
     assert read_recorded(block("said.parquet"), "user_preferences", tmp_path).is_empty()
     assert read_recorded(block("said.parquet"), "item_tag_scores", tmp_path).is_empty()

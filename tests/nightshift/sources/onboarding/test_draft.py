@@ -1,6 +1,8 @@
 """Guesses on the shapes that people really have: in every format, and without the help of names."""
 
 import random
+import uuid
+from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -43,6 +45,30 @@ def test_a_shape_is_recognised_and_its_mapping_reads_every_row(name: str, tmp_pa
     catalogue = read_items(sources.items, tmp_path)
     read = read_interactions(sources.interactions, tmp_path, catalogue.frame, before=None, now=NOW)
     assert (catalogue.dropped, read.dropped) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda number: Decimal(number),
+        lambda number: Decimal(10**30 + number),
+        lambda number: uuid.uuid5(uuid.NAMESPACE_OID, str(number)).bytes,
+        float,
+    ],
+    ids=["decimals", "decimals beyond 64 bits", "uuids", "floats"],
+)
+def test_ids_of_a_warehouse_are_recognised_and_read(spell: Callable[[int], Any], tmp_path: Path) -> None:
+    items, events = shop(random.Random(3))
+    number = pl.col("sku").str.slice(4).cast(pl.Int64)
+    items, events = (
+        frame.with_columns(sku=pl.Series([spell(one) for one in frame.select(number).to_series()]))
+        for frame in (items, events)
+    )
+    draft = drafted(tmp_path, (items, events))
+    sources = draft.sources()
+    catalogue = read_items(sources.items, tmp_path)
+    read = read_interactions(sources.interactions, tmp_path, catalogue.frame, before=None, now=NOW)
+    assert (sources.items.item_id, sources.interactions.item_id, read.dropped) == ("sku", "sku", {})
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])

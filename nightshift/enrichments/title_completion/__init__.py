@@ -1,0 +1,1 @@
+"""Enrichment `title_completion`: whether the language model can recite the catalogue."""
