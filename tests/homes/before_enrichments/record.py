@@ -92,7 +92,7 @@ def mapping(world: Any) -> dict[str, Any]:
 
 def first_items(folder: Path) -> None:
     """The item with the fewest events, which no group shows, is refused from the first night on and
-    carries its group's sentence; one that a group shows is refused with its group and gets a template."""
+    carries its group's sentence; another is in no group and gets a template."""
     items = pl.read_parquet(folder / "sources" / "items.parquet")
     events = pl.read_parquet(folder / "sources" / "interactions.parquet")["item_id"].to_list()
     rarest = min(range(items.height), key=lambda place: (events.count(items["item_id"][place]), place))
@@ -111,9 +111,12 @@ def later_items(folder: Path) -> None:
 
 
 def titled(items: pl.DataFrame, titles: dict[int, str]) -> pl.DataFrame:
-    """The items with the titles at these places replaced."""
+    """The items with the titles at these places replaced; one that will be refused is in no group, whose sentence would
+    hold its title."""
     given = [titles.get(place, title) for place, title in enumerate(items["title"])]
-    return items.with_columns(title=pl.Series(given, dtype=pl.String))
+    alone = pl.col("title").str.starts_with(REFUSED) & ~pl.col("title").str.ends_with("yet")
+    named = items.with_columns(title=pl.Series(given, dtype=pl.String))
+    return named.with_columns(shelves=pl.when(alone).then([]).otherwise("shelves"))
 
 
 def run(folder: Path, job: str, as_of: date) -> None:
