@@ -125,7 +125,8 @@ def _say_budget(settings: Settings) -> None:
     console.print(
         f"[dim]The demo's budget buys prose for the most-seen rows only ({limits}); the others carry "
         f"their group's sentence or a "
-        "template, marked in `origin`, and are first in line the next night. Every item has its tag "
+        "template, marked in `origin`, and are first in line the next night. A sentence that another "
+        "film has is not taken: it is asked for once more, then left. Every item has its tag "
         "scores.[/dim]"
     )
 

@@ -33,7 +33,7 @@ class Said:
 
     def __init__(self, prompt: Prompt[Any], ledgers: Ledgers) -> None:
         self._prompt, self._ledgers = prompt, ledgers
-        self._field = next(name for name, f in prompt.schema.model_fields.items() if f.annotation is str)
+        self._field = prompt.sentence or ""
         self._by_row: dict[str, int] = {}
         self._rows: Counter[int] = Counter()
         self._until = datetime.min.replace(tzinfo=UTC)

@@ -71,17 +71,26 @@ class Prompt(Generic[V]):
     None: any number. Not part of the key."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a prompt that is given questions in both ways."""
+        """Raises ValueError for a prompt that is given questions in both ways, and for a limit on texts
+        where none is written."""
         if self.questions and self.choices is not None:
             raise ValueError(
                 f"prompt {self.name}: give it questions that all rows share, or choices that make a "
                 f"row's own; not both"
             )
+        if self.max_equal is not None and (self.is_scored or self.sentence is None):
+            raise ValueError(f"prompt {self.name}: max_equal needs a text in what an answer becomes")
 
     @property
     def is_scored(self) -> bool:
         """Whether choices are weighed and nothing is written."""
         return bool(self.questions) or self.choices is not None
+
+    @property
+    def sentence(self) -> str | None:
+        """The field of the schema that holds the text; None where it has none."""
+        fields = self.schema.model_fields.items()
+        return next((name for name, each in fields if each.annotation is str), None)
 
     @property
     def prompt_id(self) -> str:

@@ -271,3 +271,13 @@ def test_a_long_night_reads_the_stored_answers_once_and_then_only_the_new_ones(t
     for _ in range(5):
         said.judged([])
     assert len(read) == 8
+
+
+@pytest.mark.parametrize("table", ["item_tag_scores", "item_facts", "group_facts", "user_preferences"])
+def test_only_prompts_that_write_a_text_can_have_a_limit(tmp_path: Path, table: str) -> None:
+    prompt = night(tmp_path).prompts[table]
+    if not prompt.is_scored:
+        assert replace(prompt, max_equal=3).sentence == "summary"
+        return
+    with pytest.raises(ValueError, match="item_tag_scores: max_equal needs a text"):
+        replace(prompt, max_equal=3)
