@@ -111,8 +111,8 @@ def later_items(folder: Path) -> None:
 
 
 def titled(items: pl.DataFrame, titles: dict[int, str]) -> pl.DataFrame:
-    """The items with the titles at these places replaced; one that will be refused is in no group, whose sentence would
-    hold its title."""
+    """The items with the titles at these places replaced; one that will be refused is in no group, whose
+    sentence would hold its title."""
     given = [titles.get(place, title) for place, title in enumerate(items["title"])]
     alone = pl.col("title").str.starts_with(REFUSED) & ~pl.col("title").str.ends_with("yet")
     named = items.with_columns(title=pl.Series(given, dtype=pl.String))
