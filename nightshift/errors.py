@@ -5,13 +5,13 @@ NightshiftError                   1
 │   ├── ConfigError                   nightshift.yaml, an override, an option
 │   ├── SourceError                   a file, column, row or value of the sources
 │   └── ArgumentError                 what a function of the library was given (a TypeError as well)
-├── TableError                    1   a frame that does not fit its table's schema (a bug of ours, or a
-foreign file) ├── IntegrityError                1   bytes that are not what their sha256 says ├──
-ModelUnavailable              1   weights, a server or an optional package that is not there ├──
-VectorMismatch                1   vectors of two encoders, revisions or dimensions met ├── RejectedAnswer
--   one bad answer; becomes a row of `rejects`, never ends a night by itself ├── NightFailed
-1   a blocking check failed or too many rows were rejected └── NightStopped                130   somebody
-stopped the run: Ctrl-C, or a signal
+├── TableError                    1   a frame that does not fit its table's schema (a bug, or a foreign file)
+├── IntegrityError                1   bytes that are not what their sha256 says
+├── ModelUnavailable              1   weights, a server or an optional package that is not there
+├── VectorMismatch                1   vectors of two encoders, revisions or dimensions met
+├── RejectedAnswer                -   one bad answer; becomes a row of `rejects`, never ends a night by itself
+├── NightFailed                   1   a blocking check failed or too many rows were rejected
+└── NightStopped                130   somebody stopped the run: Ctrl-C, or a signal
 """
 
 import difflib

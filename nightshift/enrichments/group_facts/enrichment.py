@@ -70,14 +70,11 @@ def _sized(
 
 ENRICHMENT = Enrichment(
     name="group_facts",
-    about="A sentence for every group of items that share an attribute; what an item carries "
-    "that has no sentence of "
-    "its own.",
-    details="One sentence for every group of items that share an attribute: what an item says "
-    "that has no sentence of "
-    "its own. Asked first.\n\nGroups are few, so that a few bad answers are a large "
-    "share: `reject_share` only warns "
-    "here.",
+    about="A sentence for every group of items that share an attribute; what an item carries that has no "
+    "sentence of its own.",
+    details="One sentence for every group of items that share an attribute: what an item says that has no "
+    "sentence of its own. Asked first.\n\nGroups are few, so that a few bad answers are a large share: "
+    "`reject_share` only warns here.",
     entity=GROUP,
     columns={
         "items": Column(pl.Int32, "items of which it is the rarest attribute that makes a group"),

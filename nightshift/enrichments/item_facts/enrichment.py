@@ -52,9 +52,8 @@ def _with_tags(
 ENRICHMENT = Enrichment(
     name="item_facts",
     about="A summary and tags for every item, written by the language model where the budget allowed.",
-    details="One sentence about every item. Where the budget ends: last night's, else its "
-    "group's, else a template; "
-    "`origin` says which.",
+    details="One sentence about every item. Where the budget ends: last night's, else its group's, else a "
+    "template; `origin` says which.",
     entity=ITEM,
     columns={
         "summary": Column(pl.String, "one sentence for people and for the text encoder"),

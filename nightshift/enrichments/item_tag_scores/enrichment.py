@@ -46,9 +46,8 @@ TEXT = ("items.title", "items.text", "items.attributes")
 ENRICHMENT = Enrichment(
     name="item_tag_scores",
     about="How likely the model finds each tag of the closed vocabulary for each item.",
-    details="Log-probabilities of a closed vocabulary after each item, centred per tag; the "
-    "model's state while "
-    "choosing is kept as a vector.",
+    details="Log-probabilities of a closed vocabulary after each item, centred per tag; the model's state "
+    "while choosing is kept as a vector.",
     entity=ITEM,
     columns={
         "tag": Column(pl.String, "a tag of the vocabulary"),

@@ -81,9 +81,8 @@ TEXT = (
 ENRICHMENT = Enrichment(
     name="user_preferences",
     about="What each user likes and dislikes, read from the history before the night.",
-    details="What every user wants and avoids, from recent and representative items. No user id "
-    "ever reaches the "
-    "model.",
+    details="What every user wants and avoids, from recent and representative items. No user id ever "
+    "reaches the model.",
     entity=USER,
     columns={
         "history_length": Column(pl.Int32, "events before the night"),
