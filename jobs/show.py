@@ -12,6 +12,7 @@ from rich.table import Table as Grid
 from jobs.console import console
 from jobs.planning import NightPlan
 from jobs.terminal_tables import bullets, stacked
+from nightshift.enrichments.base import Enrichment
 from nightshift.errors import InputError
 from nightshift.lift.arms import WITHOUT
 from nightshift.lift.headline import headline, rankers_of
@@ -101,7 +102,8 @@ def show_item(night: Night, item_id: str) -> None:
         "chose": best or ", ".join(fact["tags"]) or "nothing yet",
         "wrote": f"{fact['summary']} ({fact['origin']})",
     }
-    _panel(f"item {item_id}", story | _paid(night, fact))
+    more = _more(night, "item", item_id, (ITEM_FACTS, ITEM_TAG_SCORES))
+    _panel(f"item {item_id}", story | _paid(night, fact) | more)
 
 
 def show_user(night: Night, user_id: str) -> None:
@@ -113,7 +115,32 @@ def show_user(night: Night, user_id: str) -> None:
         "dislikes": ", ".join(user["dislikes"]) or "nothing in the vocabulary",
         "wrote": f"{user['summary']} ({user['origin']})",
     }
-    _panel(f"user {user_id}", story | _paid(night, user))
+    more = _more(night, "user", user_id, (USER_PREFERENCES,))
+    _panel(f"user {user_id}", story | _paid(night, user) | more)
+
+
+def _more(night: Night, entity: str, key: str, told: tuple[Table, ...]) -> dict[str, str]:
+    """What every other enrichment has about the row, by its name."""
+    names = {table.name for table in told}
+    others = [
+        each for each in night.registry.values() if each.entity.name == entity and each.name not in names
+    ]
+    return {each.name: _said(night, each, key) for each in others if night.store.has(each.table, night.as_of)}
+
+
+def _said(night: Night, each: Enrichment[Any], key: str) -> str:
+    """`choice work, probability 0.61 (llm)`: the columns of its first rows."""
+    rows = night.store.scan(each.table, night.as_of).filter(pl.col(each.entity.key_columns[0]) == key).head(3)
+    texts = [_in_words(row, each) for row in rows.collect().iter_rows(named=True)]
+    return "; ".join(texts) or "nothing yet"
+
+
+def _in_words(row: dict[str, Any], each: Enrichment[Any]) -> str:
+    values = ((name, row[name]) for name in each.columns if row[name] is not None)
+    shown = ", ".join(
+        f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in values
+    )
+    return f"{shown} ({row['origin']})" if each.is_written else shown
 
 
 def _panel(title: str, story: dict[str, str]) -> None:

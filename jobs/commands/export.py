@@ -38,13 +38,15 @@ def export_command(
     from nightshift.export import export
     from nightshift.storage.store import Store
 
-    store = Store(settings_of(config, home).home_folder)
+    settings = settings_of(config, home)
+    store = Store(settings.home_folder)
     with console.status(f"exporting to {to}"):
         done = export(
             store,
             to,
             out,
             as_of.date() if as_of else None,
+            settings.registry,
             lambda line: console.print(f"  {line}", markup=False),
         )
     console.print(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from nightshift.enrichments.features import content_spec
+from nightshift.enrichments.registry import Registry, built_in, tables_of
 from nightshift.errors import ConfigError, nearest
 from nightshift.export.base import Destination, Published, choose_night
 from nightshift.export.duckdb import DUCKDB
@@ -42,10 +44,11 @@ def export(
     to: str,
     out: Path,
     as_of: date | None = None,
+    registry: Registry | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Exported:
     """Write the newest night at or before a day that has what the destination needs; `say` hears a line a
-    file.
+    file. `registry`: the enrichments of the home, where it has some of its own.
 
     Raises ConfigError for an unknown destination or an `out` that is not ours to replace, InputError when
     no night fits.
@@ -55,7 +58,8 @@ def export(
         hint = f"did you mean {near}? " if near else ""
         raise ConfigError(f"--to {to} is unknown; {hint}destinations: {', '.join(DESTINATIONS)}")
     destination = DESTINATIONS[to]
-    night = Published(store, choose_night(store, destination.needs, as_of))
+    known, chosen = registry or built_in(), choose_night(store, destination.needs, as_of)
+    night = Published(store, chosen, tables_of(known), content_spec(known))
     with fresh_folder(out, say) as folder:
         loading = destination.write(night, folder)
         folder.text("README.md", _readme(destination, night, folder, loading))

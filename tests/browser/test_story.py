@@ -17,6 +17,7 @@ from nightshift.sources.datasets.synthetic import make_world
 from tests.browser.pages import PATIENT, SIZE, Ui
 from tests.browser.serving import served
 from tests.browser.world import WORLD, answers, drop_the_repeated, repeat_an_item
+from tests.declared import OCCASION
 from tests.shop import Shop, open_shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.xdist_group("browser")]
@@ -30,7 +31,12 @@ FIRST, SECOND, LAST = "2024-01-04", "2024-01-05", "2024-01-07"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return open_shop(tmp_path_factory.mktemp("browser"), make_world(WORLD))
+    """A shop with an enrichment of its own."""
+    shop = open_shop(tmp_path_factory.mktemp("browser"), make_world(WORLD))
+    (shop.folder / "enrichments").mkdir()
+    (shop.folder / "enrichments" / "occasion.yaml").write_text(OCCASION)
+    shop.write(enrichments={"folder": "enrichments"})
+    return shop
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,15 @@ def test_a_night_materialized_from_the_page_succeeds(ui: Ui, shop: Shop) -> None
     assert (
         shop.folder / ".nightshift" / "tables" / "user_features" / f"as_of={FIRST}" / "_manifest.json"
     ).exists()
+
+
+def test_an_enrichment_of_the_shops_own_is_one_of_the_nights_assets(ui: Ui, shop: Shop) -> None:
+    ui.open_asset("occasion")
+    sample = ui.metadata("sample").locator("table")
+    expect(sample).to_be_visible()
+    assert sample.locator("th").all_inner_texts()[:3] == ["item_id", "title", "choice"]
+    expect(ui.metadata("calls")).to_have_text(str(shop.items().height))
+    ui.shot("own_enrichment")
 
 
 def test_the_nights_checks_are_green_on_the_assets_page(ui: Ui) -> None:

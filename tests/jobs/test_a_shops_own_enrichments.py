@@ -11,48 +11,10 @@ from jobs.cli import app
 from jobs.graph import build
 from nightshift.night.config import load_settings
 from nightshift.night.night import Night
+from nightshift.serving import Ranker
 from nightshift.tables import ITEM_EMBEDDINGS, LIFT, RANKING_EXAMPLES
+from tests.declared import OCCASION, OWN, REASON
 from tests.shop import Shop
-
-OCCASION = """\
-about: When somebody would reach for this item.
-entity: item
-prompt: |
-  {noun}: {title}
-  About: {attributes}. {text}
-  Best for:
-choices: [home, work, a gift]
-examples:
-  - {title: Lamp, attributes: [light], choices: home}
-features: [one_hot, number]
-budget: {tokens: 50000}
-"""
-REASON = """\
-about: Why somebody would buy this item.
-entity: item
-prompt: |
-  {noun}: {title}
-  About: {attributes}. {text}
-answer: {reason: {text: 120}}
-examples:
-  - {title: Lamp, attributes: [light], answer: It is bright.}
-fallback: {template: "{title}. {attributes}"}
-embed: "{reason}"
-features: [similarity]
-"""
-MOOD = """\
-about: What kind of shopper this is.
-entity: user
-prompt: |
-  Liked: {liked}
-  Disliked: {disliked}
-  Shopper:
-choices: [bargain hunter, collector, gift giver]
-examples:
-  - {liked: [Lamp], disliked: [Desk], choices: collector}
-features: [one_hot]
-"""
-OWN = {"occasion": OCCASION, "reason": REASON, "shopper": MOOD}
 
 
 def said(shop: Shop, *words: str) -> str:
@@ -83,6 +45,23 @@ def nights_of(shop: Shop) -> list[str]:
 
 
 @pytest.mark.slow
+def is_told_everywhere(shop: Shop, at: Night) -> None:
+    """What was declared is shown, exported, counted and served like what is ours."""
+    item, user = (at.published.read(name).row(0)[0] for name in ("occasion", "shopper"))
+    about = said(shop, "show", "item", item)
+    assert "occasion" in about
+    assert "probability" in about
+    assert "reason" in about
+    assert "shopper" in said(shop, "show", "user", user)
+    said(shop, "export", "--to", "duckdb", "--out", str(shop.folder / "out"))
+    assert "CREATE OR REPLACE VIEW occasion" in (shop.folder / "out" / "nightshift.sql").read_text()
+    costs = json.loads(said(shop, "costs", "--by-table", "--json"))
+    assert set(OWN) <= {row["table"] for row in costs["nights"]}
+    items = at.published.read("items")["item_id"].to_list()
+    ranked = Ranker.load(at.settings.home_folder, arm="llm").rank(user, items)
+    assert sorted(ranked.items) == sorted(items)
+
+
 def test_three_files_become_tables_features_and_arms_and_go_again(shop: Shop) -> None:
     declare(shop)
     plan = json.loads(said(shop, "plan", "--as-of", nights_of(shop)[0], "--json"))
@@ -113,6 +92,7 @@ def test_three_files_become_tables_features_and_arms_and_go_again(shop: Shop) ->
         assert any(name.startswith(begin) for name in columns), begin
     arms = set(at.store.read(LIFT, at.as_of)["arm"])
     assert {f"llm_without_{name}" for name in OWN} <= arms
+    is_told_everywhere(shop, at)
     for name in OWN:
         (shop.folder / "enrichments" / f"{name}.yaml").unlink()
     assert said(shop, "run", "--as-of", nights_of(shop)[-1])
