@@ -8,6 +8,7 @@ import polars as pl
 
 from benchmarks.lift.telling import say, tell
 from nightshift.features.builder import Builder
+from nightshift.features.content import Snapshot
 from nightshift.features.examples import ExampleInputs
 from nightshift.features.proofs import future_shuffle, recompute
 from nightshift.features.settings import ExampleSettings
@@ -26,6 +27,7 @@ from nightshift.tables import (
     ITEMS,
     RANKING_EXAMPLES,
     RANKING_SCORES,
+    Table,
 )
 
 PROOFS = ("recompute", "future_shuffle")
@@ -62,9 +64,9 @@ class Judged:
     def _beside(self) -> Beside:
         newest = self.inputs.snapshots[max(self.inputs.snapshots)]
         items = self.inputs.items
-        spaces = spaces_of(items, newest["item_embeddings"]) if self.inputs.implicit else {}
+        spaces = spaces_of(items, _of(newest, ITEM_EMBEDDINGS)) if self.inputs.implicit else {}
         return Beside(
-            about_items(items, newest["item_facts"], self.examples),
+            about_items(items, _of(newest, ITEM_FACTS), self.examples),
             self.users,
             self.inputs.interactions,
             spaces,
@@ -92,9 +94,9 @@ class Judged:
             (RANKING_SCORES, scores),
         )
         written = (
-            (ITEM_FACTS, newest["item_facts"]),
-            (ITEM_TAG_SCORES, newest["item_tag_scores"]),
-            (ITEM_EMBEDDINGS, newest["item_embeddings"]),
+            (ITEM_FACTS, _of(newest, ITEM_FACTS)),
+            (ITEM_TAG_SCORES, _of(newest, ITEM_TAG_SCORES)),
+            (ITEM_EMBEDDINGS, _of(newest, ITEM_EMBEDDINGS)),
         )
         for table, frame in (*tables, *written):
             self.night.store.publish(table, self.night.as_of, frame)
@@ -111,3 +113,7 @@ class Judged:
         self.night.store.publish(
             RANKING_EXAMPLES, self.night.as_of, self.examples, metadata=counts | columns | said
         )
+
+
+def _of(snapshot: Snapshot, table: Table) -> pl.DataFrame:
+    return snapshot.get(table.name, table.empty())

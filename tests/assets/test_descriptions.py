@@ -8,9 +8,9 @@ import yaml
 from markdown_it import MarkdownIt
 
 from jobs.graph import build
-from nightshift.enrichments.registry import built_in, tables_of
+from nightshift.enrichments.registry import by_default, tables_of
 
-TABLES = tables_of(built_in())
+TABLES = tables_of(by_default())
 
 
 ROOT = Path(__file__).parents[2]

@@ -26,7 +26,7 @@ IMPORTED = (
     *("jobs.cli", "jobs.running", "pipelines.answer_prompts", "pipelines.embed_texts"),
     *(
         f"assets.{name}"
-        for name in ("embedding", "features", "items", "rankers", "rejected", "sources", "users")
+        for name in ("embedding", "embeddings", "enrichments", "features", "rankers", "rejected", "sources")
     ),
     *(
         "alembic.command",

@@ -84,7 +84,7 @@ def test_a_crash_at_half_way_costs_at_most_the_batch_in_flight(
 def test_one_bad_row_is_a_reject_that_can_be_asked_again_and_the_night_goes_on(small: Shop) -> None:
     """Elsewhere one bad row kills millions: ray-project/ray#59194, apache/beam#24209."""
     rename_an_item(small, 3, "I'm sorry, I can't help with that")
-    night = replying(small, "A thing that one may call {first}.").night()
+    night = replying(small, "{first} is what one may call a thing.").night()
     values = ask_facts(night)
     assert (values.frame.height, values.rejects["reason"].to_list()) == (23, ["refusal"])
     assert reject_share(values.rejects, 24, most=0.05).passed

@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 from jobs.cli import app
 from jobs.graph import build
 from jobs.running import dagster_home, open_instance, run_job
-from nightshift.enrichments.registry import built_in, tables_of
+from nightshift.enrichments.registry import by_default, tables_of
 from nightshift.errors import NightFailed
 from nightshift.night.config import load_settings
 from nightshift.tables import ITEM_FACTS, ITEM_FEATURES
 from pipelines.workers import loaded_llm
 from tests.shop import Shop, open_shop
 
-TABLES = tables_of(built_in())
+TABLES = tables_of(by_default())
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

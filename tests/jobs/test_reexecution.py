@@ -8,12 +8,12 @@ import polars as pl
 
 from jobs.graph import build
 from jobs.running import dagster_home, open_instance
-from nightshift.enrichments.registry import built_in, tables_of
+from nightshift.enrichments.registry import by_default, tables_of
 from nightshift.night.config import load_settings
 from nightshift.tables import ITEM_FACTS
 from tests.shop import Shop
 
-TABLES = tables_of(built_in())
+TABLES = tables_of(by_default())
 
 NIGHTLY = set(TABLES) - {"ranking_examples", "ranking_scores", "lift"}
 
