@@ -222,7 +222,7 @@ def test_what_is_fitted_once_is_on_the_disk_before_and_with_its_name(shop: Shop,
     if kind == "item_codes":
         code_items(night, [clusters(60)], 60)
     else:
-        freeze_centres(night, np.zeros(3), 60, 60)
+        freeze_centres(night.context("item_tag_scores"), np.zeros(3), 60, 60)
     watching.clear()
     (hidden,) = [name for event, name in seen if event == "os.rename"]
     order = [step for step in seen if step in (("sync", hidden), ("os.rename", hidden), ("sync", kind))]
