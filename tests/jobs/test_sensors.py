@@ -218,7 +218,7 @@ def test_schedules_and_sensor_are_off_unless_the_settings_turn_them_on(shop: Sho
     [
         ({"timezone": "Berlin"}, "Europe/Berlin"),
         ({"schedule": "nightly"}, "five fields"),
-        ({"schedule": "0 99 * * *"}, "not a time that cron knows"),
+        ({"schedule": "0 99 * * *"}, "hour '99' is not 0 to 23"),
         ({"sensor": {"minimum_interval_seconds": 1}}, "greater than or equal to 30"),
         ({"overdue_after": 3}, "did you mean 'overdue_after_hours'"),
     ],

@@ -10,6 +10,8 @@ from nightshift.errors import InputError
 from nightshift.night.checks import reject_share
 from nightshift.storage.ledger import Ledgers
 
+TABLES = ["group_facts", "item_tag_scores", "item_facts", "user_preferences"]
+
 ODD = [
     (
         "[bold red]loud[/bold red] [link=http://evil.example]x",
@@ -86,4 +88,4 @@ def test_a_retry_of_nothing_names_the_tables_and_what_waits(
     with pytest.raises(
         InputError, match="tables: group_facts, item_tag_scores, item_facts, user_preferences"
     ):
-        show_granted(ledgers, Chosen(table="items"), ["item_facts"])
+        show_granted(ledgers, Chosen(table="items"), TABLES)

@@ -152,7 +152,7 @@ def refused(folder: Path, items: str, events: str, answers: dict[str, str] | Non
 
 
 def test_the_page_tells_of_every_mistake_in_the_words_in_which_it_is_said(tmp_path: Path) -> None:
-    table = PAGE[PAGE.index("## When something is wrong") :]
+    table = PAGE.split("## When something is wrong")[1].split("\n## ")[0]
     quoted = re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)
     said = mistakes(tmp_path)
     assert len(quoted) == len(said)
