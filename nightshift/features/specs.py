@@ -48,11 +48,9 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Number(Spec):
-    """A numeric column as it is: `llm__<table>_<column>`, and `..._missing`."""
+class Value(Spec):
+    """A numeric column that becomes a column: what `Number` and `PairScore` share."""
 
-    kind: ClassVar[str] = "number"
-    on: ClassVar[tuple[str, ...]] = ("item", "user")
     column: str
 
     def stem(self, table: str) -> str:
@@ -66,6 +64,14 @@ class Number(Spec):
     def reads(self, table: str) -> tuple[str, ...]:
         """The column."""
         return (f"{table}.{self.column}",)
+
+
+@dataclass(frozen=True)
+class Number(Value):
+    """A numeric column as it is: `llm__<table>_<column>`, and `..._missing`."""
+
+    kind: ClassVar[str] = "number"
+    on: ClassVar[tuple[str, ...]] = ("item", "user")
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,7 @@ class Overlap(Spec):
 
 
 @dataclass(frozen=True)
-class PairScore(Spec):
+class PairScore(Value):
     """A number of a (user, item) row: `llm__<table>_<column>`, with rank and z-score in its list, and
     `..._missing`."""
 
@@ -187,19 +193,6 @@ class PairScore(Spec):
     on: ClassVar[tuple[str, ...]] = ("pair",)
     deals_users: ClassVar[bool] = False
     # Its placebo exchanges the numbers of a user's own pairs: which users have any stays as it is.
-    column: str
-
-    def stem(self, table: str) -> str:
-        """`<table>_<column>`."""
-        return f"{table}_{self.column}"
-
-    def columns(self, table: str) -> tuple[str, ...]:
-        """The number, and whether it is missing."""
-        return self.stem(table), f"{self.stem(table)}_missing"
-
-    def reads(self, table: str) -> tuple[str, ...]:
-        """The column."""
-        return (f"{table}.{self.column}",)
 
 
 @dataclass(frozen=True)

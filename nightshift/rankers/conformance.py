@@ -1,6 +1,5 @@
 """What every ranker must hold: inherit the suite in a test, give it the ranker."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,31 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nightshift.errors import ModelUnavailable, TableError
+from nightshift.models.conformance import refusal
 from nightshift.rankers.base import Ranker
 from nightshift.tables import INTERACTIONS, ITEMS, MOMENT
 
 if TYPE_CHECKING:
     from nightshift.rankers.context import Context
-
-AWKWARD_TEXTS = {
-    "empty": "",
-    "blank": " \n\t ",
-    "emoji": "Title: 👩🏽‍🚀 🚀🏳️‍🌈",
-    "right to left": "Title: שלום עולם مرحبا",
-    "control characters": "Title: a\x00b\x07c\x1b[31m\u202ed\u200b",
-    "lone surrogate": "Title: broken \ud83d half",
-    "special token": "Title: <|im_end|></s><|endoftext|>[SEP]",
-}
-"""What catalogues really hold."""
-
-
-def _refusal(error: type[Exception], action: Callable[[], object]) -> str:
-    """What the error says that an action must raise."""
-    try:
-        action()
-    except error as raised:
-        return str(raised)
-    raise AssertionError(f"nothing was refused; {error.__name__} was expected")
 
 
 class RankerConformance:
@@ -157,10 +137,10 @@ class RankerConformance:
     def test_a_missing_column_is_named(self) -> None:
         """The way to the fix is in the message."""
         ranker, rows = self._fitted(), self._rows(5, 9).drop("base__1")
-        assert "base__1" in _refusal(TableError, lambda: self._predict(ranker, rows))
+        assert "base__1" in refusal(TableError, lambda: self._predict(ranker, rows))
 
     def test_an_unfitted_ranker_and_an_empty_folder_are_refused(self, tmp_path: Path) -> None:
         """ModelUnavailable says what to do."""
         ranker = self.make_ranker()
-        assert "never fitted" in _refusal(ModelUnavailable, lambda: self._predict(ranker, self._rows(5, 9)))
-        assert "train one first" in _refusal(ModelUnavailable, lambda: type(ranker).load(tmp_path))
+        assert "never fitted" in refusal(ModelUnavailable, lambda: self._predict(ranker, self._rows(5, 9)))
+        assert "train one first" in refusal(ModelUnavailable, lambda: type(ranker).load(tmp_path))

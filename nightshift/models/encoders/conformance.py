@@ -1,24 +1,11 @@
 """What every text encoder must hold: inherit the suite in a test, give it the encoder."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from nightshift.models.conformance import AWKWARD_TEXTS
 from nightshift.models.encoders.base import Encoder
-
-if TYPE_CHECKING:
-    pass
-
-AWKWARD_TEXTS = {
-    "empty": "",
-    "blank": " \n\t ",
-    "emoji": "Title: 👩🏽‍🚀 🚀🏳️‍🌈",
-    "right to left": "Title: שלום עולם مرحبا",
-    "control characters": "Title: a\x00b\x07c\x1b[31m\u202ed\u200b",
-    "lone surrogate": "Title: broken \ud83d half",
-    "special token": "Title: <|im_end|></s><|endoftext|>[SEP]",
-}
-"""What catalogues really hold."""
 
 
 class EncoderConformance:

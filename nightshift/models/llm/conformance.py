@@ -1,46 +1,24 @@
 """What every language model backend must hold: inherit the suite in a test, give it the model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from nightshift.errors import ModelUnavailable
+from nightshift.models.conformance import AWKWARD_TEXTS, refusal
 from nightshift.models.llm.base import LLM, Answer, Decoding, Question, Request, Scored
 from nightshift.models.llm.choices import count_branches
 from nightshift.models.llm.schema import json_schema, token_limit
-
-if TYPE_CHECKING:
-    pass
-
-AWKWARD_TEXTS = {
-    "empty": "",
-    "blank": " \n\t ",
-    "emoji": "Title: 👩🏽‍🚀 🚀🏳️‍🌈",
-    "right to left": "Title: שלום עולם مرحبا",
-    "control characters": "Title: a\x00b\x07c\x1b[31m\u202ed\u200b",
-    "lone surrogate": "Title: broken \ud83d half",
-    "special token": "Title: <|im_end|></s><|endoftext|>[SEP]",
-}
-"""What catalogues really hold."""
 
 
 def _requests(texts: list[str], decoding: Decoding) -> list[Request]:
     instructions = "Write the mood of each film.\n\n"
     return [Request(f"key-{place}", instructions, text, decoding) for place, text in enumerate(texts)]
-
-
-def _refusal(error: type[Exception], action: Callable[[], object]) -> str:
-    """What the error says that an action must raise."""
-    try:
-        action()
-    except error as raised:
-        return str(raised)
-    raise AssertionError(f"nothing was refused; {error.__name__} was expected")
 
 
 class Told(BaseModel, extra="forbid"):
@@ -262,7 +240,7 @@ class LLMConformance:
             (Question("next", "\nNext:", (" Alien", "")),),
         ]
         for own in wrong:
-            said = _refusal(ValueError, partial(self._llm().score, [replace(row, questions=own)], ()))
+            said = refusal(ValueError, partial(self._llm().score, [replace(row, questions=own)], ()))
             assert row.key in said
 
     def test_a_backend_that_cannot_score_says_so(self) -> None:
@@ -270,7 +248,7 @@ class LLMConformance:
         if self.scores:
             return
         for rows, shared in ((_requests(self.texts, self.decoding), self.questions), (self._own(), [])):
-            said = _refusal(ModelUnavailable, partial(self._llm().score, rows, shared))
+            said = refusal(ModelUnavailable, partial(self._llm().score, rows, shared))
             assert "cannot weigh choices" in said
 
 
