@@ -34,7 +34,6 @@ TODAY: frozenset[str] = frozenset(
     {
         "assets/rankers.py",
         "nightshift/enrichments/declared/reads.py",
-        "nightshift/night/checks/__init__.py",
         "nightshift/night/config.py",
         "nightshift/night/lineage.py",
         "nightshift/serving/complete_night.py",

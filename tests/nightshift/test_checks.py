@@ -3,18 +3,17 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from nightshift.enrichments.item_tag_scores.checks import jensen_shannon, tag_drift
 from nightshift.night.checks import (
     coverage,
     distinct_vectors,
     freshness,
-    jensen_shannon,
     no_times,
     not_empty,
     nothing_from_the_future,
     one_row_each,
     reject_share,
     schema,
-    tag_drift,
     unique_key,
 )
 from nightshift.night.checks import vectors_are_sound as sound

@@ -5,7 +5,6 @@ Every message of a failed check names the worst rows and the way out. docs/check
 to whoever is on call.
 """
 
-from nightshift.enrichments.item_tag_scores.checks import jensen_shannon, tag_drift
 from nightshift.lift.checks import lift_kept
 from nightshift.night.checks.answers import fallback_share, not_scored, reject_share
 from nightshift.night.checks.cost import cost, paid_by_night
@@ -26,7 +25,6 @@ __all__ = [
     "distinct_vectors",
     "fallback_share",
     "freshness",
-    "jensen_shannon",
     "lift_kept",
     "no_times",
     "not_empty",
@@ -39,7 +37,6 @@ __all__ = [
     "rows_kept",
     "schema",
     "similar_openings",
-    "tag_drift",
     "unique_key",
     "vector_drift",
     "vectors_are_sound",
