@@ -308,11 +308,12 @@ def _pairs(one: Feature, frame: pl.DataFrame, items: pl.Series) -> Pairs:
 
 
 def _lists(one: Feature, spec: Overlap, frames: Mapping[str, pl.DataFrame], items: pl.Series) -> Lists:
-    sides = {one.entity: (one.table, spec.column)}
-    sides["item" if one.entity == "user" else "user"] = (spec.other_table, spec.other_column)
-    mine, theirs = (
-        _rows(frames, *_table(sides[side][0], f"{side}_id", sides[side][1])) for side in ("user", "item")
+    own, other = (one.table, spec.column), (spec.other_table, spec.other_column)
+    (user_table, user_column), (item_table, item_column) = (
+        (own, other) if one.entity == "user" else (other, own)
     )
+    mine = _rows(frames, user_table, ["user_id"], user_column)
+    theirs = _rows(frames, item_table, ["item_id"], item_column)
     users = Named(mine["user_id"].unique().sort())
     pairs, others = _words(mine, "user_id"), _words(theirs, "item_id")
     words = pairs["word"].unique().sort()
@@ -326,10 +327,6 @@ def _lists(one: Feature, spec: Overlap, frames: Mapping[str, pl.DataFrame], item
         _marks(encode(others["item_id"], items), encode(others["word"], words), items.len(), words.len()),
         known,
     )
-
-
-def _table(table: str, key: str, column: str) -> tuple[str, list[str], str]:
-    return table, [key], column
 
 
 def _words(frame: pl.DataFrame, key: str) -> pl.DataFrame:

@@ -19,9 +19,9 @@ OPENING_WORDS = 5
 """Words that make an opening. Three are too few: `The user wants` and `A story about` begin good answers."""
 WAY_OUT = (
     ". Read some (`nightshift show`), then look at the prompt, the model and its server: thoughts, a "
-    "preamble or a refusal that"
-    " passed for an answer, a model too small for the task. Another llm.model, or another revision of "
-    "it, asks anew"
+    "preamble or a refusal that "
+    "passed for an answer, a model too small for the task. Another llm.model, or another revision of it, "
+    "asks anew"
 )
 _SHOWN = 80
 """Characters of a text in a message."""
