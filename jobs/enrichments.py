@@ -13,7 +13,7 @@ import yaml
 from nightshift.enrichments.base import Asked, Enrichment
 from nightshift.enrichments.declared.file import check_name
 from nightshift.enrichments.registry import registry_with
-from nightshift.errors import ConfigError, InputError, nearest
+from nightshift.errors import ConfigError, InputError, meant
 from nightshift.night.config import load_settings
 from nightshift.night.night import Night
 from nightshift.night.plan import Spent, TablePlan
@@ -98,9 +98,7 @@ def rehearsed(night: Night, name: str) -> Rehearsed:
     """An enrichment on tonight's rows, up to the point where a model would be asked. Raises InputError for
     a name that is none, or that asks nothing."""
     if name not in night.registry:
-        near = nearest(name, list(night.registry))
-        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(night.registry)}"
-        raise InputError(f"no enrichment is called {name!r}; {hint}")
+        raise InputError(f"no enrichment is called {name!r}; {meant(name, night.registry)}")
     each = night.registry[name]
     if not isinstance(each.maker, Asked):
         raise InputError(f"{name} asks no model: there is no prompt to show")

@@ -15,7 +15,7 @@ NightshiftError                   1
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
 RejectReason = Literal[
@@ -104,3 +104,24 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     written = {one.lower(): one for one in known}
     near = difflib.get_close_matches(word.lower(), written, n=1)
     return written[near[0]] if near else None
+
+
+def meant(word: str, known: Collection[str], listed: str = "there are") -> str:
+    """The end of a message about a wrong word: the nearest known one, else all of them.
+
+    >>> meant("pln", ["plan", "run"]), meant("xyz", ["plan", "run"])
+    ("did you mean 'plan'?", 'there are plan, run')
+    """
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near else f"{listed} {', '.join(known)}"
+
+
+def meant_of_all(word: str, known: Collection[str]) -> str:
+    """`meant`, and all known ones in any case.
+
+    >>> meant_of_all("pln", ["plan", "run"])
+    "did you mean 'plan'? there are plan, run"
+    """
+    near = nearest(word, known)
+    listed = f"there are {', '.join(known)}"
+    return f"did you mean {near!r}? {listed}" if near else listed

@@ -1,6 +1,5 @@
 """Every enrichment there is, by name, in the order in which a night works: inputs first, then their turn."""
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from nightshift.enrichments.base import Enrichment, TextView
 from nightshift.enrichments.entities import NOT_MAPPED
 from nightshift.enrichments.features import content_spec
 from nightshift.enrichments.files import Stamp, from_file, installed, stamp, stamps
-from nightshift.errors import ConfigError
+from nightshift.errors import ConfigError, meant_of_all
 from nightshift.features.specs import refuse_unused
 from nightshift.tables import TABLES, Table
 
@@ -114,11 +113,9 @@ def _check_inputs(named: Mapping[str, Enrichment[Any]]) -> None:
         for table in each.inputs:
             if table not in known:
                 there = sorted({*named, "items", "interactions"})
-                near = difflib.get_close_matches(table, there, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
                 raise ConfigError(
-                    f"{each.place or each.name}: reads {table!r}, which is no table; {hint}there are "
-                    f"{', '.join(there)}"
+                    f"{each.place or each.name}: reads {table!r}, which is no table; "
+                    f"{meant_of_all(table, there)}"
                 )
 
 

@@ -1,7 +1,6 @@
 """nightshift.yaml, with `NIGHTSHIFT_*` overrides, as one frozen object. Unknown keys are refused with the
 nearest known one."""
 
-import difflib
 import json
 import os
 import re
@@ -26,7 +25,7 @@ from nightshift.enrichments.item_facts.settings import FactsSettings
 from nightshift.enrichments.item_tag_scores.settings import TagSettings
 from nightshift.enrichments.registry import Registry, built_in, enabled, registry_with
 from nightshift.enrichments.user_preferences.settings import PreferencesSettings
-from nightshift.errors import ConfigError
+from nightshift.errors import ConfigError, meant
 from nightshift.features.candidates.settings import COLLABORATIVE
 from nightshift.features.settings import CodesSettings, ExampleSettings
 from nightshift.lift.settings import LiftSettings
@@ -333,9 +332,7 @@ def _known(settings: Settings, place: str) -> Settings:
     ):
         for name in given:
             if name not in names:
-                near = difflib.get_close_matches(name, names, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-                raise ConfigError(f"{place}: {block}: no enrichment is called {name!r}; {hint}")
+                raise ConfigError(f"{place}: {block}: no enrichment is called {name!r}; {meant(name, names)}")
     for each in names.values():
         settings.of(each)
     _refuse_unknown_source(settings, place)
@@ -385,9 +382,9 @@ def _refuse_unknown_source(settings: Settings, place: str) -> None:
     known = (*COLLABORATIVE, *content_spec(settings.registry).sources)
     for name in settings.examples.candidates.sources:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ConfigError(f"{place}: examples.candidates.sources: {name!r} is no source; {hint}")
+            raise ConfigError(
+                f"{place}: examples.candidates.sources: {name!r} is no source; {meant(name, known)}"
+            )
 
 
 def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> None:
@@ -396,8 +393,7 @@ def refuse_unknown(model: type[BaseModel], raw: dict[str, Any], place: str) -> N
         if key not in model.model_fields:
             if model.model_config.get("extra") == "allow":
                 continue
-            near = difflib.get_close_matches(str(key), model.model_fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(model.model_fields)}"
+            hint = meant(str(key), model.model_fields, "known keys:")
             raise ConfigError(f"{place}: unknown key {key!r}; {hint}")
         inner = model.model_fields[key].annotation
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):

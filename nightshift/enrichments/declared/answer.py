@@ -12,7 +12,8 @@ import polars as pl
 from pydantic import BaseModel, create_model
 from pydantic import Field as Bounds
 
-from nightshift.enrichments.declared.nodes import Node, nearest
+from nightshift.enrichments.declared.nodes import Node
+from nightshift.errors import meant_of_all
 from nightshift.prompts.fields import CHARS_PER_WORD, STRICT, bounded, one_of
 from nightshift.tables import PROVENANCE, STRINGS, Column
 
@@ -135,7 +136,7 @@ def _field(name: str, node: Node) -> Field:
 def _only(node: Node, what: str, known: tuple[str, ...]) -> None:
     for name, inner in node.value.items():
         if name not in known:
-            inner.refuse(f"{what}: unknown key {name!r}; {nearest(name, known)}")
+            inner.refuse(f"{what}: unknown key {name!r}; {meant_of_all(name, known)}")
 
 
 def _text(name: str, what: str, given: dict[str, Node]) -> Field:

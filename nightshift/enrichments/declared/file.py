@@ -10,13 +10,13 @@ import polars as pl
 
 from nightshift.enrichments.base import Asked, Enrichment, Fallback, TextView, as_settled
 from nightshift.enrichments.declared.answer import Field, read_answer, read_choices
-from nightshift.enrichments.declared.nodes import Node, nearest, read_nodes
+from nightshift.enrichments.declared.nodes import Node, read_nodes
 from nightshift.enrichments.declared.prompt import CHOICE, Asking
 from nightshift.enrichments.declared.reads import read_examples, read_features, read_template_of_fallback
 from nightshift.enrichments.declared.scored import blank_probability, chosen
 from nightshift.enrichments.declared.template import NOUN, Template, read_template
 from nightshift.enrichments.entities import ENTITIES, Entity
-from nightshift.errors import ConfigError
+from nightshift.errors import ConfigError, meant_of_all
 from nightshift.models.llm.schema import token_limit
 from nightshift.tables import TABLES, Column
 
@@ -113,7 +113,7 @@ def _known(root: Node) -> dict[str, Node]:
     given = root.mapping("an enrichment")
     for key, value in given.items():
         if key not in KEYS:
-            value.refuse(f"unknown key {key!r}; {nearest(key, KEYS)}")
+            value.refuse(f"unknown key {key!r}; {meant_of_all(key, KEYS)}")
     for key in NEEDED:
         if key not in given:
             root.refuse(f"the key {key!r} is missing; an enrichment needs {', '.join(NEEDED)}")
@@ -127,7 +127,7 @@ def _entity(node: Node) -> Entity:
         missing = next(table for table in ENTITIES[word].reads if table not in TABLES)
         node.refuse(f"entity: no table has rows of {word!r}: sources.{missing} cannot be mapped yet")
     if word not in known:
-        node.refuse(f"entity: {word!r} is none; {nearest(word, known)}")
+        node.refuse(f"entity: {word!r} is none; {meant_of_all(word, known)}")
     return known[word]
 
 
@@ -142,7 +142,7 @@ def _answered(root: Node, given: dict[str, Node], entity: Entity) -> tuple[tuple
     fields = read_answer(given["answer"], entity.key_columns)
     form = given["form"].word("form") if "form" in given else "json"
     if form not in ("line", "json"):
-        given["form"].refuse(f"form: {form!r} is none; {nearest(form, ('line', 'json'))}")
+        given["form"].refuse(f"form: {form!r} is none; {meant_of_all(form, ('line', 'json'))}")
     if form == "line" and [field.kind for field in fields] != ["text"]:
         given["form"].refuse(
             "form: a line is one text; take json for choices, lists, numbers or several fields"
@@ -216,7 +216,7 @@ def _fallback(node: Node | None, entity: Entity, asking: Asking) -> Fallback:
     given = node.mapping("fallback")
     for key, value in given.items():
         if key not in ("carried", "template"):
-            value.refuse(f"fallback: unknown key {key!r}; {nearest(key, ('carried', 'template'))}")
+            value.refuse(f"fallback: unknown key {key!r}; {meant_of_all(key, ('carried', 'template'))}")
     carried = given.get("carried")
     if carried is not None and not isinstance(carried.value, bool):
         carried.refuse(f"fallback.carried must be true or false; given: {carried.shown}")
@@ -233,7 +233,7 @@ def _views(node: Node | None, asking: Asking) -> tuple[TextView, ...]:
     known = tuple(field.name for field in asking.fields)
     template = read_template(node, "embed", known)
     if not template.fields:
-        node.refuse(f"embed: no placeholder in it; {nearest('', known)}")
+        node.refuse(f"embed: no placeholder in it; {meant_of_all('', known)}")
     return (TextView(asking.name, _joined(template, asking.fields)),)
 
 

@@ -4,8 +4,6 @@ Nothing of a file is ever constructed but text, numbers, `true`, `false` and `nu
 alias is refused, and a word that YAML takes for something else (`yes`, `2024-01-01`) is there as written.
 """
 
-import difflib
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -147,10 +145,3 @@ def _scalar(node: yaml.ScalarNode, place: str) -> Any:
 
 def _tagged(node: yaml.Node) -> str:
     return f"{node.tag} cannot be read: an enrichment holds texts, numbers and lists, no types and no code"
-
-
-def nearest(word: str, known: Collection[str], what: str = "there are") -> str:
-    """The nearest right word, else all that are allowed."""
-    near = difflib.get_close_matches(word, known, n=1)
-    listed = ", ".join(known)
-    return f"did you mean {near[0]!r}? {what} {listed}" if near else f"{what} {listed}"

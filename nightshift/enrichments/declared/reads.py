@@ -8,11 +8,11 @@ import polars as pl
 
 from nightshift.enrichments.base import Context
 from nightshift.enrichments.declared.answer import Field
-from nightshift.enrichments.declared.nodes import Node, nearest
+from nightshift.enrichments.declared.nodes import Node
 from nightshift.enrichments.declared.prompt import CHOICE, Asking, Example
 from nightshift.enrichments.declared.template import Template, read_template
 from nightshift.enrichments.entities import Entity
-from nightshift.errors import RejectedAnswer
+from nightshift.errors import RejectedAnswer, meant_of_all
 from nightshift.features.specs import Number, OneHot, Overlap, PairScore, Similarity, Spec
 
 MOST_EXAMPLES = 20
@@ -37,7 +37,7 @@ def _example(node: Node, template: Template, fields: tuple[Field, ...], form: st
     known = (*template.fields, key)
     for name, inner in given.items():
         if name not in known:
-            inner.refuse(f"examples: unknown key {name!r}; {nearest(name, known)}")
+            inner.refuse(f"examples: unknown key {name!r}; {meant_of_all(name, known)}")
     if key not in given:
         node.refuse(f"examples: this one has no {key!r}: what is to be answered")
     shows = {name: _shown(inner) for name, inner in given.items() if name != key}
@@ -73,7 +73,7 @@ def _said(node: Node, fields: tuple[Field, ...]) -> dict[str, Any]:
     kinds = {field.name: field for field in fields}
     for name, inner in node.value.items():
         if name not in kinds:
-            inner.refuse(f"examples: the answer has no field {name!r}; {nearest(name, kinds)}")
+            inner.refuse(f"examples: the answer has no field {name!r}; {meant_of_all(name, kinds)}")
     return {name: _value(inner, kinds[name]) for name, inner in node.value.items()}
 
 
@@ -97,7 +97,7 @@ def read_features(
             continue
         kind = entry.word("features: a kind")
         if kind not in FEATURES:
-            entry.refuse(f"features: unknown kind {kind!r}; {nearest(kind, FEATURES)}")
+            entry.refuse(f"features: unknown kind {kind!r}; {meant_of_all(kind, FEATURES)}")
         made = _features(kind, entity, name, fields, embedded)
         if not made:
             entry.refuse(f"features: {kind} reads {_READS[kind]}; this enrichment has none")
@@ -132,14 +132,16 @@ def _overlaps(node: Node, entity: Entity, fields: tuple[Field, ...]) -> list[Spe
     """`{overlap: {column: likes, other: item_facts.tags}}`."""
     given = node.mapping("features: a kind")
     if list(given) != ["overlap"]:
-        node.refuse(f"features: {next(iter(given), '')!r} has no settings; {nearest('', FEATURES)}")
+        node.refuse(f"features: {next(iter(given), '')!r} has no settings; {meant_of_all('', FEATURES)}")
     inner = given["overlap"].mapping("features: overlap")
     lists = [field.name for field in fields if field.kind == "list"]
     if set(inner) != {"column", "other"}:
         node.refuse(f"features: overlap needs {_READS['overlap']}")
     column, other = inner["column"].word("overlap.column"), inner["other"].word("overlap.other")
     if column not in lists or entity.name not in ("item", "user"):
-        inner["column"].refuse(f"features: overlap reads a list of items or users; {nearest(column, lists)}")
+        inner["column"].refuse(
+            f"features: overlap reads a list of items or users; {meant_of_all(column, lists)}"
+        )
     if other.count(".") != 1:
         inner["other"].refuse(f"features: {other!r} is no column of another table, item_facts.tags")
     return [Overlap(column, other)]
@@ -155,7 +157,7 @@ def read_template_of_fallback(
         node.refuse(f"fallback.template names the fields, {{{names[0]}: ...}}")
     for name, inner in given.items():
         if name not in names:
-            inner.refuse(f"fallback.template: unknown field {name!r}; {nearest(name, names)}")
+            inner.refuse(f"fallback.template: unknown field {name!r}; {meant_of_all(name, names)}")
     for field in fields:
         if field.name not in given and field.kind != "list":
             node.refuse(f"fallback.template: the field {field.name!r} is missing; a row has a value in each")
@@ -178,7 +180,7 @@ def _stands_in(node: Node, field: Field, shows: tuple[str, ...]) -> Any:
 def _one_of(node: Node, what: str, field: Field) -> str:
     word = node.word(what)
     if word not in field.choices:
-        node.refuse(f"{what}: {word!r} is no choice; {nearest(word, field.choices)}")
+        node.refuse(f"{what}: {word!r} is no choice; {meant_of_all(word, field.choices)}")
     return word
 
 

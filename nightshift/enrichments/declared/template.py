@@ -11,7 +11,8 @@ from functools import cached_property
 from string import Formatter
 from typing import Any
 
-from nightshift.enrichments.declared.nodes import Node, nearest
+from nightshift.enrichments.declared.nodes import Node
+from nightshift.errors import meant_of_all
 from nightshift.prompts.item_text import one_line
 
 NOUN = "noun"
@@ -91,7 +92,7 @@ def read_template(node: Node, what: str, known: tuple[str, ...]) -> Template:
             said = "".join((name, f"!{conversion}" if conversion else "", f":{form}" if form else ""))
             node.refuse(f"{what}: {{{said}}} is no placeholder: a name and nothing else, {{title}}", line)
         if name is not None and name not in known:
-            node.refuse(f"{what}: unknown placeholder {{{name}}}; {nearest(name, known)}", line)
+            node.refuse(f"{what}: unknown placeholder {{{name}}}; {meant_of_all(name, known)}", line)
         pieces.append((words, name))
     return Template(tuple(pieces))
 
