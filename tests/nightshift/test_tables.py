@@ -5,7 +5,16 @@ import pytest
 
 from nightshift.enrichments.registry import built_in, tables_of
 from nightshift.errors import TableError
-from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_FEATURES, ITEMS
+from nightshift.tables import (
+    GROUP_FACTS,
+    INTERACTIONS,
+    ITEM_FACTS,
+    ITEM_FEATURES,
+    ITEM_TAG_SCORES,
+    ITEMS,
+    USER_PREFERENCES,
+    Table,
+)
 
 TABLES = tables_of(built_in())
 
@@ -79,3 +88,10 @@ def test_tables_that_models_write_say_where_every_row_came_from() -> None:
     for name in ("item_facts", "item_tag_scores", "user_preferences"):
         assert {"origin", "prompt_id", "model_id", "content_key"} <= set(TABLES[name].columns)
     assert ITEM_FACTS.columns["content_key"].required is False
+
+
+@pytest.mark.parametrize(
+    "table", [GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES], ids=lambda one: one.name
+)
+def test_a_table_by_the_name_it_had_is_the_one_that_its_enrichment_writes(table: Table) -> None:
+    assert table == built_in()[table.name].table
