@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from jobs.stopped import NAMES
+from jobs.signals import NAMES
 from nightshift.enrichments.registry import asked, carried
 from nightshift.night.alerts import Alert, post
 from nightshift.night.config import Settings

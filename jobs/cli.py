@@ -1,7 +1,6 @@
 """The command line. Exit codes: 0 done, 1 the night failed, 2 the input or configuration is wrong, 3
 published with fallbacks, 130 stopped."""
 
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from jobs.commands.ui import ui
 from jobs.commands.vocabulary import vocabulary
 from jobs.commands.watch import watch
 from jobs.init import init
+from jobs.signals import interrupt_on_signals
 from nightshift import __version__
 from nightshift.errors import NightshiftError, NightStopped
 from nightshift.storage.streams import forgive, let_go
@@ -102,7 +102,7 @@ for _heading, _commands in COMMANDS.items():
 def main() -> None:
     """Entry point: errors raised on purpose become one message and their exit code."""
     forgive()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Dagster has it within a run
+    interrupt_on_signals()
     try:
         app()
     except NightshiftError as error:

@@ -8,13 +8,12 @@ import dagster as dg
 import polars as pl
 from dagster._core.errors import DagsterExecutionInterruptedError
 
+from jobs.signals import NAMES
 from nightshift.errors import NightStopped
 from nightshift.night.config import Settings
 from nightshift.storage.ledger import Ledgers
 
 INTERRUPTS = (KeyboardInterrupt, DagsterExecutionInterruptedError)
-"""What a signal raises: outside of Dagster's steps, and within."""
-NAMES = tuple(interrupt.__name__ for interrupt in INTERRUPTS)
 COMMANDS = {"nightly_enrichment": "run", "weekly_training": "train"}
 """The command that goes on with a job."""
 
