@@ -4,7 +4,7 @@ published with fallbacks, 130 stopped."""
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -28,7 +28,7 @@ from jobs.commands.ui import ui
 from jobs.commands.vocabulary import vocabulary
 from jobs.commands.watch import watch
 from jobs.init import init
-from jobs.signals import interrupt_on_signals
+from jobs.signals import end_soon, interrupt_on_signals
 from nightshift import __version__
 from nightshift.errors import NightshiftError, NightStopped
 from nightshift.storage.streams import forgive, let_go
@@ -107,11 +107,17 @@ def main() -> None:
         app()
     except NightshiftError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
-        sys.exit(error.exit_code)
+        _end(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(NightStopped.exit_code)
+        _end(NightStopped.exit_code)
     finally:
         let_go()
+
+
+def _end(code: int) -> NoReturn:
+    if code == NightStopped.exit_code:
+        end_soon(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

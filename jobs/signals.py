@@ -10,11 +10,15 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 NAMES = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 """What a signal raises: outside of Dagster's steps, and within."""
 SOON = 0.05
 """Seconds until a dropped signal comes again: time for the callback that dropped it to end."""
+
+PATIENCE = 10.0
+"""Seconds that threads have to end after a command was stopped."""
 
 
 def interrupt_on_signals() -> None:
@@ -27,11 +31,21 @@ def interrupt_on_signals() -> None:
         logging.root.addHandler(logging.lastResort)  # else Beam's first word makes one without the filter
 
 
+def end_soon(code: int) -> None:
+    """End this process with the code, however long a library's threads would go on after an interrupt."""
+    _in_the_background(PATIENCE, os._exit, code)
+
+
+def _in_the_background(seconds: float, do: Callable[..., object], *arguments: object) -> None:
+    """Do it after so many seconds, unless the process has ended by then."""
+    timer = threading.Timer(seconds, do, arguments)
+    timer.daemon = True
+    timer.start()
+
+
 def _again(dropped: "sys.UnraisableHookArgs") -> None:
     if dropped.exc_type.__name__ in NAMES:
-        again = threading.Timer(SOON, os.kill, (os.getpid(), signal.SIGINT))
-        again.daemon = True  # a command that ends meanwhile does not wait for it
-        again.start()
+        _in_the_background(SOON, os.kill, os.getpid(), signal.SIGINT)
     else:
         sys.__unraisablehook__(dropped)
 

@@ -4,12 +4,14 @@ A runner carries no results. Losing a worker loses the batch in its hands: the n
 batch which somebody had begun asks only for what the ledger misses, and skips one that was finished.
 """
 
+import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import apache_beam as beam
 import polars as pl
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.worker.statesampler import StateSampler
 
 from nightshift.errors import NightshiftError
 from pipelines.work import Place
@@ -83,10 +85,11 @@ def run_pipeline(
             result.wait_until_finish()
         finally:
             _close(result)
-    except Exception as error:
+    except BaseException as error:
         interrupt = _interrupt(error)
         if interrupt is None:
             raise
+        _stop_samplers()
         raise interrupt from None
 
 
@@ -95,6 +98,15 @@ def _interrupt(error: BaseException | None) -> BaseException | None:
     while isinstance(error, Exception):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _stop_samplers() -> None:
+    """Stop the samplers that an interrupt caught between their start and Beam's note of it: Beam leaves
+    their threads running, and the process would never end."""
+    for thread in threading.enumerate():
+        sampler = getattr(getattr(thread, "_target", None), "__self__", None)
+        if isinstance(sampler, StateSampler):
+            sampler.stop()
 
 
 def _close(result: Any) -> None:

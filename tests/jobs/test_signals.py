@@ -53,3 +53,8 @@ def test_a_library_that_logs_an_interrupt_prints_nothing() -> None:
 
 def test_the_names_are_those_of_what_a_signal_raises() -> None:
     assert tuple(interrupt.__name__ for interrupt in INTERRUPTS) == NAMES
+
+
+def test_a_stopped_command_ends_though_a_thread_would_not() -> None:
+    forever = "import threading; from jobs import signals\nthreading.Thread(target=time.sleep, args=(60,)).start()\n"
+    told(forever + "signals.PATIENCE = 0.1\nsignals.end_soon(130)")  # `told` waits 20 seconds at most

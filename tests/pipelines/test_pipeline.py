@@ -1,10 +1,13 @@
-"""What comes out of a batch that fails."""
+"""What comes out of a batch that fails, or is interrupted."""
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 import pytest
+from apache_beam.runners.worker.statesampler import StateSampler
+from apache_beam.utils.counters import CounterFactory
 
 from nightshift.errors import ModelUnavailable
 from pipelines.pipeline import run_pipeline
@@ -32,3 +35,18 @@ def test_an_error_of_ours_comes_out_as_it_was_said_and_beam_logs_no_stack(
         run_pipeline("DirectRunner", [], places, Refused(), dealt=False)
     assert str(caught.value) == "the key is refused"
     assert not caplog.records
+
+
+class Interrupted(Refused):
+    """A signal that comes while Beam starts a sampler: its thread runs, and Beam has not noted it."""
+
+    def do(self, rows: pl.DataFrame) -> object:
+        StateSampler.__base__.start(StateSampler("stage", CounterFactory()))
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_leaves_no_thread_that_would_keep_the_process(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    with laid_out(tmp_path, "run", [pl.DataFrame({"row": [0]})]) as places, pytest.raises(KeyboardInterrupt):
+        run_pipeline("DirectRunner", [], places, Interrupted(), dealt=False)
+    assert not [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
