@@ -44,7 +44,16 @@ class Connection:
             return self._runner.run(work)
 
     def close(self) -> None:
-        """End connections and loop."""
+        """End connections and loop. The garbage collector may call this while another loop runs in this
+        thread, which then waits for a thread that has none."""
+        if asyncio._get_running_loop() is None:
+            self._close()
+        else:
+            closing = threading.Thread(target=self._close)
+            closing.start()
+            closing.join()
+
+    def _close(self) -> None:
         if (client := self.__dict__.pop("_client", None)) is not None:
             self._runner.run(client.close())
         self._runner.close()

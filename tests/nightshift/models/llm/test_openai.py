@@ -1,5 +1,6 @@
 """The openai backend against a server on this machine that does everything servers do."""
 
+import asyncio
 import json
 import logging
 import random
@@ -330,6 +331,18 @@ def test_no_server_is_said_with_the_address(llm_for: Any) -> None:
     url = f"http://127.0.0.1:{free_port()}/v1"
     with pytest.raises(ModelUnavailable, match=f"{url} after 3 tries.*is it running"):
         llm_for(url).answer(films(20))
+
+
+def test_a_connection_that_is_let_go_while_another_loop_runs_is_closed(llm_for: Any) -> None:
+    async def let_go(llm: OpenAILLM) -> None:
+        llm.close()
+
+    with Loopback() as server:
+        llm = llm_for(server.url)
+        llm.answer(films(1))
+        asyncio.run(let_go(llm))
+        with pytest.raises(RuntimeError, match="Runner is closed"):
+            llm.connection._runner.get_loop()
 
 
 def test_a_server_that_goes_down_in_a_batch_costs_only_the_rest_of_it(llm_for: Any) -> None:
