@@ -12,6 +12,7 @@ import yaml
 
 from jobs.after_run import first_failure, tell_failure, tell_over_budget, tidy
 from jobs.console import console, story
+from jobs.engines import keep_engines
 from jobs.graph import build
 from jobs.homes import addressable, dagster_folder
 from jobs.run_locks import LOCK, alive, bury_the_dead
@@ -59,6 +60,7 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
 
     One process at a time: two that made the tables at once would break each other's.
     """
+    keep_engines()
     with (folder / "opening.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = read_yaml((folder / "dagster.yaml").read_text("utf-8"), str(folder / "dagster.yaml")) or {}
