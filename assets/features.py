@@ -221,11 +221,10 @@ def proofs_of_fits(registry: Registry) -> dict[str, str]:
     deps=[ITEMS, INTERACTIONS, read_in_training],
     checks={
         "recompute": "A sample of rows, rebuilt from raw events cut strictly before their moment, matches "
-        "bit for "
-        "bit.",
+        "bit for bit.",
         "future_shuffle": "Dealing all events after the cut between training and validation anew changes no "
-        "row before "
-        "it.",
+        "row before it.",
+        "warn:starved": "Every column that says something in test rows does so in training rows.",
     },
     more_checks=proofs_of_fits,
 )
@@ -236,6 +235,7 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     Implicit feedback: the candidates of a sample of moments at which users chose something."""
     from nightshift.features.examples import build_examples
     from nightshift.features.proofs import future_shuffle, recompute
+    from nightshift.features.starvation import CAVEAT, caveat, none_starved
 
     night = nightshift.night(context)
     inputs = example_inputs(night)
@@ -264,12 +264,15 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     }
     inputs_of = manifests(night, ITEMS, INTERACTIONS)
     sample = each_family(frame.drop("group_id", "as_of"))
-    numbers = counts | families | _found(frame) | _proved(frame, proofs, night.settings.checks.leak_sample)
+    said = {CAVEAT: text} if (text := caveat(frame)) else {}
+    numbers = (
+        counts | families | said | _found(frame) | _proved(frame, proofs, night.settings.checks.leak_sample)
+    )
     yield from publish(
         night,
         RANKING_EXAMPLES,
         frame,
-        [*proofs, *_fits(night)],
+        [*proofs, none_starved(frame), *_fits(night)],
         inputs=inputs_of,
         numbers=numbers,
         sample=sample,

@@ -16,12 +16,12 @@ from rich.rule import Rule
 from jobs.console import console
 from jobs.planning import next_night, plan_night
 from jobs.running import run_job
-from jobs.show import most_seen, show_item, show_lift, show_plan, show_report, show_user, show_written
+from jobs.show import most_seen, show_item, show_plan, show_training, show_user, show_written
 from nightshift.errors import ConfigError
 from nightshift.night.config import CONFIG_NAME, Settings, load_settings
 from nightshift.night.night import Night
 from nightshift.sources.datasets.movielens import load, write_sources
-from nightshift.tables import ITEM_FACTS, LIFT, USER_PREFERENCES
+from nightshift.tables import ITEM_FACTS, USER_PREFERENCES
 
 NIGHTS = (date(1997, 10, 8), date(1998, 1, 13), date(1998, 4, 23))
 """A tenth of the ratings, six tenths (where training ends), and all of them."""
@@ -88,8 +88,7 @@ def tell(night: Night, seconds: float) -> None:
     for user in _written_user(night):
         show_user(night, user)
     console.print(Rule("what it was worth"))
-    show_lift(night.store.read(LIFT, night.as_of))
-    show_report(night)
+    show_training(night)
     console.print(Rule("what the next night would cost: only what this one deferred"))
     show_plan(plan_night(next_night(night)))
     if night.settings.llm.is_recorded:

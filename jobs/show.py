@@ -14,6 +14,7 @@ from jobs.planning import NightPlan
 from jobs.terminal_tables import bullets, stacked
 from nightshift.enrichments.base import Enrichment
 from nightshift.errors import InputError
+from nightshift.features.starvation import published_caveat
 from nightshift.lift.arms import WITHOUT
 from nightshift.lift.headline import headline, rankers_of
 from nightshift.lift.slices import MAIN_SLICES
@@ -23,7 +24,7 @@ from nightshift.night.heartbeat import dollars, money
 from nightshift.night.night import Night
 from nightshift.night.plan import TablePlan
 from nightshift.report.lift_page.page import place
-from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, USER_PREFERENCES, Table
+from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, LIFT, USER_PREFERENCES, Table
 
 
 def show_plan(plan: NightPlan) -> None:
@@ -196,7 +197,13 @@ def show_written(night: Night) -> None:
     )
 
 
-def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
+def show_training(night: Night) -> None:
+    """What a training found: the table `lift` and its verdict, and where the report is."""
+    show_lift(night.store.read(LIFT, night.as_of), caveat=published_caveat(night.store, night.as_of))
+    show_report(night)
+
+
+def show_lift(lift: pl.DataFrame, metric: str | None = None, caveat: str = "") -> None:
     """The main comparisons by the main slices with their 95% intervals, then the verdict in words; the
     report has the others."""
     metric = metric or main_metric(lift)
@@ -210,7 +217,7 @@ def show_lift(lift: pl.DataFrame, metric: str | None = None) -> None:
                 rows.filter(pl.col("ranker") == ranker), f"{title}; {ranker}" if len(rankers) > 1 else title
             )
         )
-    console.print(f"[bold]{escape(headline(lift))}[/bold]")
+    console.print(f"[bold]{escape(headline(lift, caveat))}[/bold]")
     console.print(
         bullets([*verdict(lift.filter(pl.col("slice") == "all"), metric), *gaps_told(lift, metric)])
     )

@@ -9,9 +9,7 @@ from nightshift.night.config import CONFIG_NAME
 def report(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = None) -> None:
     """Where the report of a training night is (one HTML page that needs no network), and its table. Calls
     no model."""
-    from jobs.show import show_lift, show_report
+    from jobs.show import show_training
     from nightshift.tables import LIFT
 
-    night = published(config, home, as_of, LIFT.name, "nightshift train")
-    show_lift(night.store.read(LIFT, night.as_of))
-    show_report(night)
+    show_training(published(config, home, as_of, LIFT.name, "nightshift train"))

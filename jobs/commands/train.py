@@ -11,11 +11,9 @@ def train(config: Config = Path(CONFIG_NAME), home: Home = None, as_of: AsOf = N
     """Build training rows from all nights so far, train every arm, and say in words what the features are
     worth."""
     from jobs.running import run_job
-    from jobs.show import show_lift, show_report
-    from nightshift.tables import LIFT
+    from jobs.show import show_training
 
     settings = settings_of(config, home)
     night = begun(settings, as_of)
     run_job(config, home, settings, "weekly_training", night)
-    show_lift(Night(settings, night).store.read(LIFT, night))
-    show_report(Night(settings, night))
+    show_training(Night(settings, night))

@@ -12,6 +12,8 @@ UNRANKED = ("_missing", "_events", "_dimension_")
 """Columns that describe the evidence rather than the fit, and get no place in the list."""
 OUTSIDE = ("base__user_", "base__item_", "base__list_")
 """Columns by their head that say nothing of the pair, and get no place either."""
+PLACES = ("_rank", "_z")
+"""How the names of a place in the list end."""
 FLAT = 1e-9
 """Spread below which all values of a list are equal."""
 

@@ -21,12 +21,13 @@ def rankers_of(lift: pl.DataFrame) -> list[str]:
     return lift.filter(pl.col("ranker") != SOURCE)["ranker"].unique(maintain_order=True).to_list()
 
 
-def headline(lift: pl.DataFrame) -> str:
-    """What the language model's features were worth this night, ranker by ranker."""
+def headline(lift: pl.DataFrame, caveat: str = "") -> str:
+    """What the language model's features were worth this night, ranker by ranker, after what a reader has to
+    know first."""
     said = {
         ranker: _headline(rows_of(lift, ranker), main_metric(lift).upper()) for ranker in rankers_of(lift)
     }
-    return (
+    return caveat + (
         " ".join(said.values())
         if len(said) < 2
         else " ".join(f"{ranker}: {text}" for ranker, text in said.items())

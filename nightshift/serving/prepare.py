@@ -34,7 +34,7 @@ from nightshift.tables import INTERACTIONS, ITEMS
 FIXED = ("events", "positives", "newest_events", "newest_positives", "first", "last")
 """Columns of `item_tallies`: fields of `Tally` that do not depend on the moment of a request. Moments are
 whole in float64."""
-FORMAT = 4
+FORMAT = 5
 """Raised when the arrays change their names or meaning; part of the key."""
 
 

@@ -60,9 +60,12 @@ def load_recipe(folder: Path) -> FeatureSettings:
 
 
 def load_candidates(folder: Path) -> CandidateSettings | None:
-    """Those of its candidate stage, None where there was none. Raises IntegrityError when they cannot be
-    read."""
-    return _read(folder / CANDIDATES_FILE, CandidateSettings)
+    """Those of its candidate stage, None where there was none; where they say nothing of recency, all events
+    of a history weighed alike. Raises IntegrityError when they cannot be read."""
+    found = _read(folder / CANDIDATES_FILE, CandidateSettings)
+    if found is None or "recency" in found.model_fields_set:
+        return found
+    return found.model_copy(update={"recency": None})
 
 
 def load_content(folder: Path) -> ContentSpec:

@@ -5,7 +5,7 @@ The fit is that of the night (`nightshift.features.candidates.fits`), made once 
 adds up the rows of what the user liked until now, for its candidates alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -32,6 +32,8 @@ def stage_arrays(log: EventLog, night: date, settings: CandidateSettings | None)
     if settings is None or not sources:
         return arrays
     fit = Fits(settings).of(log, night)
+    half_life = fit.learnt.half_life
+    arrays["stage_half_life"] = np.array([np.inf if half_life is None else half_life])
     if "popular" in sources:
         arrays["stage_popular"] = np.append(fit.popular, np.float32(0))
     if "item_knn" in sources:
@@ -48,26 +50,39 @@ def stage_arrays(log: EventLog, night: date, settings: CandidateSettings | None)
 
 
 def stage_columns(
-    arrays: Arrays, sources: Iterable[str], item: Ints, history: tuple[Ints, Ints, Floats]
+    arrays: Arrays, sources: Sequence[str], item: Ints, history: tuple[Ints, Ints, Floats]
 ) -> Columns:
     """`from_<source>` (rows,) for candidates of one user with a history of items, moments and labels; NaN
     where the source has nothing to say, as `Stage.columns` gives it."""
-    liked = np.unique(history[0][history[2] > 0.5])
-    found = {f"from_{source}": SCORES[source](arrays, item, liked) for source in sources}
+    if not sources:
+        return {}
+    liked, weight = _weighed(history[0][history[2] > 0.5], float(arrays["stage_half_life"][0]))
+    found = {f"from_{source}": SCORES[source](arrays, item, liked, weight) for source in sources}
     return float32({name: scores.astype(np.float32) for name, scores in found.items()})
 
 
-def _popular(arrays: Arrays, item: Ints, liked: Ints) -> Doubles:
+def _weighed(liked: Ints, half_life: float) -> tuple[Ints, Floats]:
+    """Each liked item once, and what it weighs in the history, which is oldest first."""
+    items, place = np.unique(liked, return_inverse=True)
+    if np.isinf(half_life):
+        return items, np.ones(len(items), np.float32)
+    newer = np.arange(len(liked))[::-1]
+    weight = np.exp2(-newer / half_life).astype(np.float32)
+    return items, np.bincount(place, weight, len(items)).astype(np.float32)
+
+
+def _popular(arrays: Arrays, item: Ints, liked: Ints, weight: Floats) -> Doubles:
     scores = arrays["stage_popular"][item].astype(np.float64)
     return np.where(scores > 0, scores, np.nan)
 
 
-def _item_knn(arrays: Arrays, item: Ints, liked: Ints) -> Doubles:
+def _item_knn(arrays: Arrays, item: Ints, liked: Ints, weight: Floats) -> Doubles:
     """Summed cosines with what was liked: all entries of its rows, those of the candidates kept."""
     start = arrays["stage_near_start"]
     spans = [slice(start[place], start[place + 1]) for place in liked.tolist()]
     near = np.concatenate([arrays["stage_near_item"][span] for span in spans] or [np.zeros(0, np.int32)])
-    value = np.concatenate([arrays["stage_near_value"][span] for span in spans] or [np.zeros(0, np.float32)])
+    values = [arrays["stage_near_value"][span] * each for span, each in zip(spans, weight, strict=True)]
+    value = np.concatenate(values or [np.zeros(0, np.float32)])
     wanted, place = np.unique(item, return_inverse=True)
     at = np.minimum(np.searchsorted(wanted, near), len(wanted) - 1)
     here = wanted[at] == near
@@ -75,14 +90,14 @@ def _item_knn(arrays: Arrays, item: Ints, liked: Ints) -> Doubles:
     return np.where(total > 0, total, np.nan)[place]
 
 
-def _ease(arrays: Arrays, item: Ints, liked: Ints) -> Doubles:
+def _ease(arrays: Arrays, item: Ints, liked: Ints, weight: Floats) -> Doubles:
     """Summed weights of what was liked and is known to EASE."""
     known = arrays["stage_ease_items"]
     row, column = _among(known, liked), _among(known, item)
-    row, there = row[row >= 0], column >= 0
+    row, weight, there = row[row >= 0], weight[row >= 0], column >= 0
     scores = np.full(len(item), np.nan)
     if len(row):
-        scores[there] = arrays["stage_ease_weights"][row[:, None], column[there]].sum(0, dtype=np.float64)
+        scores[there] = weight.astype(np.float64) @ arrays["stage_ease_weights"][row[:, None], column[there]]
     return scores
 
 

@@ -221,7 +221,10 @@ def test_a_network_of_an_older_night_reads_a_newer_nights_text_vectors_as_torch_
     assert max(gaps) < 1e-5
 
 
-def test_scores_of_the_candidate_stage_are_those_of_the_training_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recency", [None, 3.0])
+def test_scores_of_the_candidate_stage_are_those_of_the_training_rows(
+    tmp_path: Path, recency: float | None
+) -> None:
     stage = CandidateSettings(
         per_source=15,
         negatives=6,
@@ -230,6 +233,7 @@ def test_scores_of_the_candidate_stage_are_those_of_the_training_rows(tmp_path: 
         test_lists=60,
         window_days=5,
         refit_days=2,
+        recency=recency,
     )
     home = Served(
         tmp_path,

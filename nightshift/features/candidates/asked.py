@@ -45,6 +45,10 @@ class Asked:
         newer = np.cumsum(np.bincount(row, minlength=len(self)))[row] - np.arange(len(row)) - 1
         return self._matrix(row, item, np.exp2(-newer / half_life).astype(np.float32))
 
+    def history(self, half_life: float | None) -> sp.csr_array:
+        """`recent`, or `liked` where all events weigh alike."""
+        return self.liked if half_life is None else self.recent(half_life)
+
     def _ones(self, positive: bool) -> sp.csr_array:
         row, item = self._events(positive)
         matrix = self._matrix(row, item, np.ones(len(row), np.float32))

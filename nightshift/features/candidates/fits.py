@@ -16,7 +16,9 @@ import scipy.linalg.lapack as lapack
 import scipy.sparse as sp
 
 from nightshift.errors import NightFailed
+from nightshift.features.candidates.asked import Asked
 from nightshift.features.candidates.mapped import mapped, mapped_csr, room
+from nightshift.features.candidates.recency import chosen_half_life, liked_ones
 from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.history import DAY, EventLog, Floats, Ints, midnight
 
@@ -110,20 +112,21 @@ class Learnt:
     @cached_property
     def matrix(self) -> sp.csr_array:
         """(users, items) 1 where a user liked an item."""
-        liked = self.past.label > 0.5
-        user, item = self.past.user[liked], self.past.item[liked]
-        matrix = sp.csr_array(
-            (np.ones(len(user), np.float32), (user, item)),
-            shape=(self.past.users.len() + 1, self.past.items.len()),
-        )
-        matrix.sum_duplicates()
-        matrix.data[:] = 1.0
-        return matrix
+        return liked_ones(self.past)
 
     @cached_property
     def neighbours(self) -> sp.csr_array:
         """(items, items) shrunk cosines, history item by candidate."""
-        return fit_neighbours(self.matrix, self.settings.neighbours, self.settings.shrinkage)
+        return self._neighbours(self.matrix)
+
+    @cached_property
+    def half_life(self) -> float | None:
+        """Liked events after which one weighs half in a history; None where all weigh alike."""
+        recency = self.settings.recency
+        return chosen_half_life(self.past, self._neighbours) if recency == "auto" else recency
+
+    def _neighbours(self, matrix: sp.csr_array) -> sp.csr_array:
+        return fit_neighbours(matrix, self.settings.neighbours, self.settings.shrinkage)
 
     @cached_property
     def ease(self) -> Ease:
@@ -178,6 +181,10 @@ class Fit:
     def ease(self) -> Ease:
         """EASE on the most active items."""
         return self.learnt.ease
+
+    def history(self, asked: Asked) -> sp.csr_array:
+        """(asked, items) what each item of the liked histories weighs."""
+        return asked.history(self.learnt.half_life)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """What can be set about candidates."""
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 SourceName = str
@@ -38,6 +40,10 @@ class CandidateSettings(BaseModel):
     ease_items: int = Field(default=12_000, ge=1, le=20_000)
     """Most active items that EASE knows; a fit takes the cube of it in time and one square of float32 in
     memory (1.6 GB at 20,000)."""
+    recency: Literal["auto"] | Annotated[float, Field(gt=0)] | None = "auto"
+    """Liked events after which one weighs half in the history that `item_knn` and `ease` score from; null:
+    all weigh alike. `auto`: each fit takes the one that ranks its users' last items best
+    (docs/candidates.md)."""
     half_life: float = Field(default=3.0, gt=0)
     """Liked events after which one weighs half in the mean that `raw` and `facts` search from. Of
     second-last events of Beauty and Goodreads it found 15.7% and 7.9% among 50, the plain mean 14.4% and

@@ -10,8 +10,9 @@ items.
 | a preference | cosine with the vector of what was written about the user |
 
 What is learnt (popularity, neighbours, EASE, whitening, written facts) is that of the newest night at or
-before the moment; the history it is applied to ends strictly before the moment itself. Equal scores are
-ordered by the catalogue.
+before the moment; the history it is applied to ends strictly before the moment itself. For item_knn and ease
+its newer events weigh more where that finds more (nightshift.features.candidates.recency). Equal scores are
+ordered by the catalogue; a collaborative score of 0 says nothing and gives no candidate.
 """
 
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ from nightshift.features.whitening import unit
 
 DECIMALS = 6
 """Decimals of a score that count: the last bits of a sum differ between machines and must not order items."""
+LEAST = 0.5 * 10.0**-DECIMALS
+"""Size below which a score is 0."""
 TIE_BREAK = 1e-12
 """Taken off for each place in the catalogue: of equal scores the item that comes first wins."""
 NOTHING = np.float32(-np.inf)
@@ -90,6 +93,8 @@ class Stage:
         part = asked.part(here)
         for number, source in enumerate(self.settings.sources):
             scores = self.scores(source, part, content)
+            if source in COLLABORATIVE:
+                scores[np.abs(scores) < LEAST] = NOTHING  # else the order of the catalogue would be listed
             if not self.settings.repeats:
                 scores[part.seen.nonzero()] = NOTHING
             row, item, rank = best(scores, self.settings.per_source)
@@ -144,14 +149,14 @@ def _collaborative(source: str, asked: Asked, content: NightContent, fits: Fits)
         return scores
     if source == "ease":
         return _ease(fit, asked, scores)
-    summed = asked.liked @ fit.neighbours
+    summed = fit.history(asked) @ fit.neighbours
     summed.sum_duplicates()
     scores[summed.nonzero()] = summed.data[summed.data != 0]
     return scores
 
 
 def _ease(fit: Fit, asked: Asked, scores: Floats) -> Floats:
-    known = asked.liked[:, fit.ease.items]
+    known = fit.history(asked)[:, fit.ease.items]
     predicted = known @ fit.ease.weights
     predicted[np.diff(known.indptr) == 0] = NOTHING  # without a history EASE gives every item 0
     scores[:, fit.ease.items] = predicted

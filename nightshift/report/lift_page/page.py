@@ -11,6 +11,7 @@ import polars as pl
 
 from nightshift.errors import ConfigError
 from nightshift.features.candidates.settings import COLLABORATIVE
+from nightshift.features.starvation import published_caveat
 from nightshift.lift.headline import headline, rankers_of, rows_of
 from nightshift.lift.verdict import main_metric
 from nightshift.night.night import Night
@@ -47,7 +48,8 @@ def write(night: Night, lift: pl.DataFrame, memory: "Memory | None" = None) -> P
         raise ConfigError(NEEDS)
     from nightshift.report.lift_page.content import gather
 
-    page, path = render(gather(night, lift, memory), headline(lift)), place(night)
+    said = headline(lift, published_caveat(night.store, night.as_of))
+    page, path = render(gather(night, lift, memory), said), place(night)
     make_folder(path.parent)
     sweep(path.parent.glob(f".{FILE}*"))
     fresh = path.with_name(f".{FILE}.{uuid.uuid4().hex[:8]}")  # two trainings of one night may write at once

@@ -8,6 +8,7 @@ from nightshift.errors import ConfigError
 from nightshift.features.candidates.settings import CandidateSettings
 from nightshift.features.settings import ExampleSettings, FeatureSettings
 from nightshift.serving import Features, Ranker
+from nightshift.serving.recipe import load_candidates
 from tests.served import NIGHTS, Served
 
 
@@ -28,7 +29,11 @@ def test_a_ranker_that_reads_source_scores_asks_for_the_settings_of_its_stage(tm
     with pytest.raises(ConfigError, match="features of other settings"):
         Ranker.load(tmp_path, arm="base", features=Features.open(tmp_path, settings.features))
     path = tmp_path / "models" / "lightgbm-base" / f"as_of={NIGHTS[0]}" / "candidates.json"
-    assert json.loads(path.read_text())["per_source"] == 15
+    kept = json.loads(path.read_text())
+    assert kept["per_source"] == 15
+    assert kept.pop("recency") == "auto"
+    path.write_text(json.dumps(kept))  # as it was written before histories could age
+    assert load_candidates(path.parent) == stage.model_copy(update={"recency": None})
     path.unlink()
     with pytest.raises(
         ConfigError,
