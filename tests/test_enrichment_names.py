@@ -19,6 +19,7 @@ NAMES = tuple(built_in())
 SPELLED = re.compile(rf"(?<![a-z0-9])({'|'.join(NAMES)})(?![a-z0-9])", re.IGNORECASE)
 """The name as a word of its own, whole or with something before or after an underscore: `ITEM_FACTS`."""
 CONSUMERS = (
+    "assets/rankers.py",
     "benchmarks/",
     "jobs/commands/show.py",
     "jobs/demo.py",
@@ -32,11 +33,8 @@ CONSUMERS = (
 """They read the table that they name, and nothing depends on its being an enrichment."""
 TODAY: frozenset[str] = frozenset(
     {
-        "assets/rankers.py",
-        "nightshift/enrichments/declared/reads.py",
         "nightshift/night/config.py",
         "nightshift/night/lineage.py",
-        "nightshift/serving/complete_night.py",
         "nightshift/tables.py",
     }
 )

@@ -17,18 +17,7 @@ import polars as pl
 from nightshift.errors import IntegrityError, NightshiftError
 from nightshift.storage.content_key import content_key
 from nightshift.storage.store import Manifest, Store
-from nightshift.tables import (
-    GROUP_FACTS,
-    INTERACTIONS,
-    ITEM_CODES,
-    ITEM_FACTS,
-    ITEM_FEATURES,
-    ITEM_TAG_SCORES,
-    ITEMS,
-    TABLES,
-    USER_FEATURES,
-    USER_PREFERENCES,
-)
+from nightshift.tables import INTERACTIONS, ITEM_CODES, ITEM_FEATURES, ITEMS, USER_FEATURES
 
 LAST = (ITEM_FEATURES.name, USER_FEATURES.name)
 """Tables that close a night."""
@@ -36,10 +25,6 @@ CODED = (*LAST, ITEM_CODES.name)
 """The same where semantic ids are read."""
 FIRST = (ITEMS.name, INTERACTIONS.name)
 """Tables without which there is nothing to serve."""
-
-
-EMPTY = TABLES | {one.name: one for one in (GROUP_FACTS, ITEM_FACTS, ITEM_TAG_SCORES, USER_PREFERENCES)}
-"""Tables that a night may lack."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +42,8 @@ class WholeNight:
         )
 
     def read(self, store: Store, name: str) -> pl.DataFrame:
-        """A table as this night has it, its bytes checked. Raises IntegrityError when they are not what
-        the manifest says."""
-        if name not in self.tables:
-            return EMPTY[name].empty() if name in EMPTY else pl.DataFrame()
+        """One of `tables` as this night has it, its bytes checked. Raises IntegrityError when they are not
+        what the manifest says."""
         folder = store.folder(name, self.as_of)
         parts = []
         for file in self.tables[name].files:

@@ -13,7 +13,8 @@ from nightshift.prompts.vocabulary import load_vocabulary
 from tests.shop import VOCABULARY, Shop
 
 ROOT = Path(__file__).parents[2]
-BARE = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+BARE = {"PYTHONPATH": str(ROOT)}
+"""As `env -i` leaves it: no HOME, no PATH, no locale."""
 POOR = [
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "ascii:strict"},

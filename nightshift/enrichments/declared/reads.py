@@ -110,7 +110,7 @@ _READS = {
     "number": "a number, or the probability of a choice, of items or users",
     "similarity": "the embedded text of an item (`embed`)",
     "pair_score": "a number, or the probability of a choice, of pairs",
-    "overlap": "a list, and the other side's: {overlap: {column: likes, other: item_facts.tags}}",
+    "overlap": "a list, and the other side's: {overlap: {column: likes, other: films.themes}}",
 }
 
 
@@ -129,7 +129,7 @@ def _features(kind: str, entity: Entity, name: str, fields: tuple[Field, ...], e
 
 
 def _overlaps(node: Node, entity: Entity, fields: tuple[Field, ...]) -> list[Spec]:
-    """`{overlap: {column: likes, other: item_facts.tags}}`."""
+    """`{overlap: {column: likes, other: films.themes}}`."""
     given = node.mapping("features: a kind")
     if list(given) != ["overlap"]:
         node.refuse(f"features: {next(iter(given), '')!r} has no settings; {meant_of_all('', FEATURES)}")
@@ -143,7 +143,7 @@ def _overlaps(node: Node, entity: Entity, fields: tuple[Field, ...]) -> list[Spe
             f"features: overlap reads a list of items or users; {meant_of_all(column, lists)}"
         )
     if other.count(".") != 1:
-        inner["other"].refuse(f"features: {other!r} is no column of another table, item_facts.tags")
+        inner["other"].refuse(f"features: {other!r} is no column of another table, as films.themes is")
     return [Overlap(column, other)]
 
 
