@@ -13,12 +13,11 @@ from assets.pictures import gains_by_night
 from assets.resources import Nightshift
 from assets.samples import bullets
 from nightshift.enrichments.registry import Registry
-from nightshift.features.starvation import published_caveat
-from nightshift.lift.headline import headline
 from nightshift.lift.memorization import TABLE
 from nightshift.lift.verdict import TOO_GOOD, main_metric, verdict
 from nightshift.night.checks import Checked, not_empty
 from nightshift.night.night import Night
+from nightshift.report.coverage import told_headline
 from nightshift.tables import (
     INTERACTIONS,
     ITEM_EMBEDDINGS,
@@ -156,7 +155,7 @@ def lift(context: dg.AssetExecutionContext, nightshift: Nightshift) -> Events:
         [check, still_lifted(night, frame)],
         inputs=manifests(night, RANKING_SCORES, RANKING_EXAMPLES, ITEMS, *_probed(night)),
         numbers=reached | gains | ({} if memory is None else {"titles recited": round(memory.completed, 4)}),
-        show={"headline": headline(frame, published_caveat(night.store, night.as_of))}
+        show={"headline": told_headline(night, frame)}
         | _reported(context, night, frame, memory)
         | bullets("verdict", words),
         draw=lambda: gains_by_night(night),

@@ -14,15 +14,15 @@ from jobs.planning import NightPlan
 from jobs.terminal_tables import bullets, stacked
 from nightshift.enrichments.base import Enrichment
 from nightshift.errors import InputError
-from nightshift.features.starvation import published_caveat
 from nightshift.lift.arms import WITHOUT
-from nightshift.lift.headline import headline, rankers_of
+from nightshift.lift.headline import rankers_of
 from nightshift.lift.slices import MAIN_SLICES
 from nightshift.lift.verdict import gaps_told, main_metric, verdict
 from nightshift.models.llm.prices import unknown
 from nightshift.night.heartbeat import dollars, money
 from nightshift.night.night import Night
 from nightshift.night.plan import TablePlan
+from nightshift.report.coverage import told_headline
 from nightshift.report.lift_page.page import place
 from nightshift.tables import INTERACTIONS, ITEM_FACTS, ITEM_TAG_SCORES, ITEMS, LIFT, USER_PREFERENCES, Table
 
@@ -199,11 +199,12 @@ def show_written(night: Night) -> None:
 
 def show_training(night: Night) -> None:
     """What a training found: the table `lift` and its verdict, and where the report is."""
-    show_lift(night.store.read(LIFT, night.as_of), caveat=published_caveat(night.store, night.as_of))
+    lift = night.store.read(LIFT, night.as_of)
+    show_lift(lift, headline=told_headline(night, lift))
     show_report(night)
 
 
-def show_lift(lift: pl.DataFrame, metric: str | None = None, caveat: str = "") -> None:
+def show_lift(lift: pl.DataFrame, metric: str | None = None, headline: str = "") -> None:
     """The main comparisons by the main slices with their 95% intervals, then the verdict in words; the
     report has the others."""
     metric = metric or main_metric(lift)
@@ -217,7 +218,8 @@ def show_lift(lift: pl.DataFrame, metric: str | None = None, caveat: str = "") -
                 rows.filter(pl.col("ranker") == ranker), f"{title}; {ranker}" if len(rankers) > 1 else title
             )
         )
-    console.print(f"[bold]{escape(headline(lift, caveat))}[/bold]")
+    if headline:
+        console.print(f"[bold]{escape(headline)}[/bold]")
     console.print(
         bullets([*verdict(lift.filter(pl.col("slice") == "all"), metric), *gaps_told(lift, metric)])
     )

@@ -78,5 +78,7 @@ def caveat(examples: pl.DataFrame) -> str:
 
 
 def published_caveat(store: Store, as_of: date) -> str:
-    """`caveat` of a night's published rows, from their manifest."""
+    """`caveat` of a night's published rows, from their manifest; empty where there are none."""
+    if not store.has(RANKING_EXAMPLES, as_of):
+        return ""
     return str(store.manifest(RANKING_EXAMPLES, as_of).metadata.get(CAVEAT, ""))

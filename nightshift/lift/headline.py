@@ -21,9 +21,17 @@ def rankers_of(lift: pl.DataFrame) -> list[str]:
     return lift.filter(pl.col("ranker") != SOURCE)["ranker"].unique(maintain_order=True).to_list()
 
 
-def headline(lift: pl.DataFrame, caveat: str = "") -> str:
+UNCREDITED = (
+    "No gain is credited to a language model: it made no row that a ranker read. What the arm `llm` shows is "
+    "what an encoder or a template gave."
+)
+
+
+def headline(lift: pl.DataFrame, caveat: str = "", credited: bool = True) -> str:
     """What the language model's features were worth this night, ranker by ranker, after what a reader has to
-    know first."""
+    know first. Not `credited`: that they are not the model's."""
+    if not credited:
+        return caveat + UNCREDITED
     said = {
         ranker: _headline(rows_of(lift, ranker), main_metric(lift).upper()) for ranker in rankers_of(lift)
     }

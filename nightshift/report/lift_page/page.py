@@ -11,10 +11,10 @@ import polars as pl
 
 from nightshift.errors import ConfigError
 from nightshift.features.candidates.settings import COLLABORATIVE
-from nightshift.features.starvation import published_caveat
-from nightshift.lift.headline import headline, rankers_of, rows_of
+from nightshift.lift.headline import rankers_of, rows_of
 from nightshift.lift.verdict import main_metric
 from nightshift.night.night import Night
+from nightshift.report.coverage import told_headline
 from nightshift.storage.durable import make_folder, rename, sync
 from nightshift.storage.sweep import sweep
 
@@ -48,8 +48,7 @@ def write(night: Night, lift: pl.DataFrame, memory: "Memory | None" = None) -> P
         raise ConfigError(NEEDS)
     from nightshift.report.lift_page.content import gather
 
-    said = headline(lift, published_caveat(night.store, night.as_of))
-    page, path = render(gather(night, lift, memory), said), place(night)
+    page, path = render(gather(night, lift, memory), told_headline(night, lift)), place(night)
     make_folder(path.parent)
     sweep(path.parent.glob(f".{FILE}*"))
     fresh = path.with_name(f".{FILE}.{uuid.uuid4().hex[:8]}")  # two trainings of one night may write at once
