@@ -32,7 +32,10 @@ def interrupt_on_signals() -> None:
 
 
 def end_soon(code: int) -> None:
-    """End this process with the code, however long a library's threads would go on after an interrupt."""
+    """End this process with the code, however long a library's threads would go on after an interrupt.
+    Further signals change nothing."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     _in_the_background(PATIENCE, os._exit, code)
 
 

@@ -58,3 +58,9 @@ def test_the_names_are_those_of_what_a_signal_raises() -> None:
 def test_a_stopped_command_ends_though_a_thread_would_not() -> None:
     forever = "import threading; from jobs import signals\nthreading.Thread(target=time.sleep, args=(60,)).start()\n"
     told(forever + "signals.PATIENCE = 0.1\nsignals.end_soon(130)")  # `told` waits 20 seconds at most
+
+
+def test_a_signal_that_comes_while_a_stopped_command_ends_changes_nothing() -> None:
+    again = "os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.1)"
+    script = f"from jobs import signals\nsignals.end_soon(130)\n{again}\nprint('ended')"
+    assert told(script) == ("ended", "")
