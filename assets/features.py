@@ -235,7 +235,7 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     Implicit feedback: the candidates of a sample of moments at which users chose something."""
     from nightshift.features.examples import build_examples
     from nightshift.features.proofs import future_shuffle, recompute
-    from nightshift.features.starvation import CAVEAT, caveat, none_starved
+    from nightshift.features.starvation import CAVEAT, caveat, none_starved, starved
 
     night = nightshift.night(context)
     inputs = example_inputs(night)
@@ -264,7 +264,8 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
     }
     inputs_of = manifests(night, ITEMS, INTERACTIONS)
     sample = each_family(frame.drop("group_id", "as_of"))
-    said = {CAVEAT: text} if (text := caveat(frame)) else {}
+    silent = starved(frame)
+    said = {CAVEAT: text} if (text := caveat(silent)) else {}
     numbers = (
         counts | families | said | _found(frame) | _proved(frame, proofs, night.settings.checks.leak_sample)
     )
@@ -272,7 +273,7 @@ def ranking_examples(context: dg.AssetExecutionContext, nightshift: Nightshift) 
         night,
         RANKING_EXAMPLES,
         frame,
-        [*proofs, none_starved(frame), *_fits(night)],
+        [*proofs, none_starved(silent), *_fits(night)],
         inputs=inputs_of,
         numbers=numbers,
         sample=sample,

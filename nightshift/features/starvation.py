@@ -61,20 +61,19 @@ def _speaking(examples: pl.DataFrame, split: str, names: list[str]) -> dict[str,
     return rows.select((known != known.median()).fill_null(value=False).mean()).row(0, named=True)
 
 
-def none_starved(examples: pl.DataFrame) -> Checked:
+def none_starved(found: list[Starved]) -> Checked:
     """The check: every column that speaks in the test spoke in training."""
-    found = starved(examples)
     told = "; ".join(map(str, found[:SHOWN])) + (f"; and {len(found) - SHOWN} more" if found[SHOWN:] else "")
     way = "a ranker cannot learn from them: publish nights spread over the training events (`nights.first`)"
     message = f"{told}: {way}" if found else "every column that speaks in test rows speaks in training rows"
     return Checked("starved", not found, message, blocking=False, numbers={"columns": len(found)})
 
 
-def caveat(examples: pl.DataFrame) -> str:
+def caveat(found: list[Starved]) -> str:
     """A sentence for the head of a comparison; empty where the base could learn its columns."""
-    found = [each for each in starved(examples) if each.column.startswith("base__")]
-    more = f", and {len(found) - 1} more" if found[1:] else ""
-    return f"The base could not learn all its columns: {found[0]}{more}. " if found else ""
+    base = [each for each in found if each.column.startswith("base__")]
+    more = f", and {len(base) - 1} more" if base[1:] else ""
+    return f"The base could not learn all its columns: {base[0]}{more}. " if base else ""
 
 
 def published_caveat(store: Store, as_of: date) -> str:

@@ -42,11 +42,17 @@ def coverage(night: Night) -> list[Covered]:
 
 
 def _covered(night: Night, each: Enrichment[Any]) -> Covered:
-    key = list(each.entity.key_columns)
-    rows = night.store.read_or_empty(each.table, night.as_of)
-    own = rows.filter(pl.col("origin").is_in(OWN)).select(key).n_unique()
-    asked = night.store.read_or_empty(ITEMS, night.as_of) if each.entity.name == "item" else rows
-    return Covered(each.name, each.entity.name, own, asked.select(key).n_unique())
+    store, key = night.store, list(each.entity.key_columns)
+    published = store.has(each.table, night.as_of)
+    rows = store.scan(each.table, night.as_of) if published else each.table.empty().lazy()
+    rows = rows.select(*key, own=pl.col("origin").is_in(OWN))
+    of = store.manifest(ITEMS, night.as_of).rows if each.entity.name == "item" else _count(rows, key)
+    return Covered(each.name, each.entity.name, _count(rows.filter("own"), key), of)
+
+
+def _count(rows: pl.LazyFrame, key: list[str]) -> int:
+    """How many different keys there are."""
+    return int(rows.select(key).unique().select(pl.len()).collect().item())
 
 
 def told_headline(night: Night, lift: pl.DataFrame) -> str:

@@ -41,13 +41,19 @@ class Asked:
     def recent(self, half_life: float) -> sp.csr_array:
         """(asked, items) 1 for the item of the newest positive event before, half as much every
         `half_life` events."""
-        row, item = self._events(True)
-        newer = np.cumsum(np.bincount(row, minlength=len(self)))[row] - np.arange(len(row)) - 1
+        row, item, newer = self._aged
         return self._matrix(row, item, np.exp2(-newer / half_life).astype(np.float32))
 
     def history(self, half_life: float | None) -> sp.csr_array:
         """`recent`, or `liked` where all events weigh alike."""
         return self.liked if half_life is None else self.recent(half_life)
+
+    @cached_property
+    def _aged(self) -> tuple[Ints, Ints, Ints]:
+        """Place among the asked and item of every positive event before, and how many of theirs are newer."""
+        row, item = self._events(True)
+        newer = np.cumsum(np.bincount(row, minlength=len(self)))[row] - np.arange(len(row)) - 1
+        return row, item, newer
 
     def _ones(self, positive: bool) -> sp.csr_array:
         row, item = self._events(positive)

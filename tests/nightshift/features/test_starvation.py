@@ -41,12 +41,12 @@ def test_missing_and_constant_columns_are_named_and_others_are_not() -> None:
         base__half=np.where(np.arange(ROWS) % 2, some, 0.0),
     )
     assert [each.column for each in starved(frame)] == ["base__missing", "base__zero", "text__few"]
-    check = none_starved(frame)
+    check = none_starved(starved(frame))
     assert not check.passed
     assert not check.blocking
     assert "base__zero says something in 0% of training and 100% of test rows" in check.message
     assert "nights.first" in check.message
-    assert caveat(frame) == (
+    assert caveat(starved(frame)) == (
         "The base could not learn all its columns: base__missing says something in 0% of training and 100% of "
         "test rows, and 1 more. "
     )
@@ -54,8 +54,8 @@ def test_missing_and_constant_columns_are_named_and_others_are_not() -> None:
 
 def test_a_column_that_is_silent_in_the_test_as_well_is_no_matter() -> None:
     frame = examples(base__gone=np.zeros(ROWS)).with_columns(base__gone=pl.lit(0.0, pl.Float32))
-    assert none_starved(frame).passed
-    assert caveat(frame) == ""
+    assert none_starved(starved(frame)).passed
+    assert caveat(starved(frame)) == ""
 
 
 def test_rows_without_a_test_or_a_training_part_are_no_matter() -> None:
@@ -86,6 +86,6 @@ def test_one_early_night_under_all_training_rows_is_caught_by_name() -> None:
         )
 
     early = built(date(2024, 1, 2), date(2024, 1, 15))
-    assert "base__from_ease says something in " in none_starved(early).message
+    assert "base__from_ease says something in " in none_starved(starved(early)).message
     spread = built(*(date(2024, 1, day) for day in (4, 6, 8, 10, 12, 15)))
-    assert none_starved(spread).passed
+    assert none_starved(starved(spread)).passed

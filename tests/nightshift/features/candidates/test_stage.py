@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import polars as pl
@@ -57,6 +57,23 @@ def test_a_night_does_not_know_its_own_day(
 ) -> None:
     past = clicks.filter(pl.col("timestamp").dt.timestamp("us") < midnight(NIGHT))
     assert candidates(world.items, past, snapshot, NIGHT, CandidateSettings(per_source=12)).equals(table)
+
+
+def test_ease_without_a_co_occurrence_finds_nothing(world: World, content: NightContent) -> None:
+    first, second = world.items["item_id"].head(2)
+    events = pl.DataFrame(
+        {
+            "user_id": ["one", "two"],
+            "item_id": [first, second],
+            "timestamp": pl.Series([datetime(2024, 1, 2, tzinfo=UTC)] * 2).dt.cast_time_unit("us"),
+            "label": [1.0, 1.0],
+            "request_id": pl.Series([None, None], dtype=pl.String),
+        }
+    )
+    log = EventLog.of(events, world.items["item_id"])
+    asked = asked_at(log, log.users, np.full(2, midnight(NIGHT)))
+    settings = CandidateSettings(sources=("ease",), repeats=True)
+    assert len(Stage(settings).find(asked, content).item) == 0
 
 
 def test_scores_are_those_of_the_history_strictly_before_the_moment(
